@@ -1,0 +1,100 @@
+"""The command line: `python main.py [TASK] [--flag value …]`, and refusals of one line."""
+
+import contextlib
+import io
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tyro
+
+
+def read(arguments: Sequence[str], tasks: Mapping[str, tuple[type, Sequence[Any]]]) -> tuple[type, Any]:
+    """Read the command line.
+
+    Args:
+        arguments: the words after the program's name; the first may name a task, else it is the first task.
+        tasks: name → (its class, its recipes: settings of one type, from which `recipe` and `model` choose where the
+            other flags start).
+
+    Returns:
+        The task's class and its settings.
+
+    Raises:
+        ValueError: says in one line which word is wrong, what was expected and what came.
+        SystemExit: after `--help`.
+    """
+    arguments = list(arguments)
+    task = next(iter(tasks))
+    if arguments and not arguments[0].startswith("-"):
+        task = arguments.pop(0)
+    if task not in tasks:
+        raise ValueError(f"the task must be one of {', '.join(tasks)}. Received: {task}")
+    task_class, recipes = tasks[task]
+    settings = _parse(arguments, _recipe(arguments, recipes))
+    return task_class, settings
+
+
+def refuse(error: ValueError) -> int:
+    """Print an error as one line on stderr, with arguments spelt as flags; returns the exit status."""
+    message = re.sub(r"`(\w+)`", lambda found: "--" + found[1].replace("_", "-"), str(error))
+    print("main.py:", " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+def _recipe(arguments: Sequence[str], recipes: Sequence[Any]) -> Any:
+    """Return the recipe for the given `--recipe` and `--model`; any others wait for the parser's own complaint."""
+    wanted = {"recipe": recipes[0].recipe, "model": recipes[0].model}
+    for name in wanted:
+        for place, word in enumerate(arguments):
+            if word == f"--{name}" and place + 1 < len(arguments):
+                wanted[name] = arguments[place + 1]
+            elif word.startswith(f"--{name}="):
+                wanted[name] = word.split("=", 1)[1]
+    known = {name: {getattr(recipe, name) for recipe in recipes} for name in wanted}
+    for recipe in recipes:
+        if (recipe.recipe, recipe.model) == (wanted["recipe"], wanted["model"]):
+            return recipe
+    if all(wanted[name] in known[name] for name in wanted):
+        models = [recipe.model for recipe in recipes if recipe.recipe == wanted["recipe"]]
+        raise ValueError(
+            f"`model` must be one of {', '.join(models)} for {wanted['recipe']}. Received: {wanted['model']}"
+        )
+    return recipes[0]
+
+
+def _parse(arguments: Sequence[str], default: Any) -> Any:
+    output = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(output), _wide_terminal():
+            return tyro.cli(type(default), args=arguments, default=default, prog="main.py")
+    except SystemExit as leaving:
+        if leaving.code in (0, None):
+            raise
+        raise ValueError(_message(output.getvalue())) from None
+
+
+def _message(box: str) -> str:
+    """Take what is wrong, and the flag's form, out of the box that tyro draws."""
+    lines = [line.strip("│╭╮╰╯ ") for line in box.splitlines()]
+    sections = [[]]
+    for line in lines[1:-1]:
+        if set(line) == {"─"}:
+            sections.append([])
+        else:
+            sections[-1].append(line)
+    message = " ".join(sections[0])
+    forms = [line for section in sections[1:] for line in section if line.startswith("--")]
+    return f"{message} (expected {forms[0]})" if forms else message
+
+
+@contextlib.contextmanager
+def _wide_terminal():
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "1000"
+    try:
+        yield
+    finally:
+        os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)

@@ -1,0 +1,92 @@
+"""The pictures: signals, training curves and hidden states, legible in print and in greyscale."""
+
+import io
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "0.9",
+    "legend.frameon": False,
+    "savefig.dpi": 200,
+}
+TARGET = {"color": "0.6", "linewidth": 3.0}
+OUTPUT = {"color": "black", "linewidth": 0.9}
+
+
+def signal_figure(target: np.ndarray, output: np.ndarray, rate: int | None, title: str) -> Figure:
+    """Draw a target [T] and a network's output [T] over each other, and what is left between them below.
+
+    Args:
+        target, output: the two sequences.
+        rate: samples a second, which labels the axis in milliseconds; None labels it in steps.
+        title: said above.
+    """
+    time, label = _time_axis(len(target), rate)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        signal, rest = figure.subplots(2, sharex=True, height_ratios=[3, 1])
+        signal.plot(time, target, label="target", **TARGET)
+        signal.plot(time, output, label="output", **OUTPUT)
+        signal.set(title=title, ylabel="amplitude", xlim=(time[0], time[-1]))
+        signal.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
+        signal.title.set_ha("left")
+        signal.title.set_x(0)
+        rest.plot(time, output - target, **OUTPUT)
+        rest.set(xlabel=label, ylabel="error")
+    return figure
+
+
+def training_figure(updates: np.ndarray, seconds: np.ndarray, values: np.ndarray, quantity: str) -> Figure:
+    """Draw a quantity [N], on a log scale, against updates [N] and against seconds of training [N]."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 3), layout="constrained")
+        for axis, x, label in zip(
+            figure.subplots(1, 2, sharey=True), (updates, seconds), ("updates", "training time (s)"), strict=True
+        ):
+            axis.semilogy(x, values, **OUTPUT)
+            axis.set(xlabel=label, xlim=(0, None))
+        figure.axes[0].set_ylabel(quantity)
+    return figure
+
+
+def states_figure(states: np.ndarray, modules: Sequence[tuple[str, slice]], rate: int | None) -> Figure:
+    """Draw the hidden states [T, n] over time in grey, one strip a module and one row a unit.
+
+    Args:
+        states: values within [-1, 1], or beyond, where they are cut.
+        modules: a label for each module and its units, in the order to draw.
+        rate: as in `signal_figure`.
+    """
+    time, label = _time_axis(len(states), rate)
+    step = time[1] - time[0]
+    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(7, max(2.0, 0.8 + 0.5 * len(modules))), layout="constrained")
+        strips = figure.subplots(len(modules), sharex=True, squeeze=False)[:, 0]
+        for strip, (name, units) in zip(strips, modules, strict=True):
+            extent = (time[0] - step / 2, time[-1] + step / 2, 0, 1)
+            image = strip.imshow(
+                states[:, units].T, cmap="gray", vmin=-1, vmax=1, aspect="auto", interpolation="nearest", extent=extent
+            )
+            strip.set_yticks([])
+            strip.set_ylabel(name, rotation=0, ha="right", va="center")
+        strips[-1].set_xlabel(label)
+        figure.colorbar(image, ax=strips, label="hidden state", ticks=[-1, 0, 1])
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG file."""
+    with io.BytesIO() as buffer:
+        figure.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
+def _time_axis(steps: int, rate: int | None) -> tuple[np.ndarray, str]:
+    return (np.arange(steps), "time step") if rate is None else (1000 * np.arange(steps) / rate, "time (ms)")

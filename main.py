@@ -1,0 +1,173 @@
+"""Train a Clockwork RNN: the hyperparameters of every experiment, to be edited here or given as flags."""
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import command_line
+import quiet  # noqa: F401 (before whatever imports TensorFlow)
+from runs import Run, RunSettings
+from tasks import sequence_generation
+from training import DivergenceError, TrainingSettings, train
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation(sequence_generation.Settings, TrainingSettings, RunSettings):
+    recipe: Literal["modern", "paper", "tensorflow-2016"]
+    """A published set of values for all that follows; other flags change them one by one."""
+
+
+# The best setting known (Adam, cosine decay): 802 parameters, periods included.
+MODERN = Generation(
+    recipe="modern",
+    # The network.
+    model="clockwork_rnn",
+    units=36,
+    periods=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+    recurrent_init="normal",
+    recurrent_scale=0.1,
+    weight_std=0.1,
+    bias_std=0.0,
+    learned_initial_state=False,
+    forget_bias=0.0,
+    peepholes=False,
+    dropout=0.0,
+    output_activation="linear",
+    constant_input=False,
+    # The sequence.
+    target=None,
+    start=0,
+    length=320,
+    column=None,
+    # Training.
+    loss="mse",
+    epochs=1000,
+    optimizer="adam",
+    learning_rate=5e-2,
+    decay="cosine",
+    decay_factor=0.9,
+    decay_updates=50,
+    momentum=0.9,
+    second_moment=0.99,
+    epsilon=1e-7,
+    clip_norm=0.1,
+    seed=0,
+    # Where it goes.
+    name=None,
+    log_dir=Path("log"),
+    results_dir=Path("results"),
+    overwrite=False,
+    resume=False,
+)
+MODERN_LSTM = replace(
+    MODERN,
+    model="lstm",
+    units=13,
+    periods=(),
+    recurrent_init="fan_in",
+    recurrent_scale=2.0,
+    learned_initial_state=True,
+    forget_bias=3.0,
+    learning_rate=1e-2,
+)
+MODERN_SIMPLE_RNN = replace(
+    MODERN,
+    model="simple_rnn",
+    units=27,
+    periods=(),
+    recurrent_init="orthogonal",
+    recurrent_scale=1.1,
+    learned_initial_state=True,
+    learning_rate=1e-3,
+    clip_norm=0.03,
+)
+
+# Koutník et al. 2014, section 4.1, at about 1000 parameters, on the first of their targets. All initial weights are from
+# N(0, 0.1), biases taken as weights; the loss is half the sum of squared errors; nothing is clipped.
+PAPER = replace(
+    MODERN,
+    recipe="paper",
+    units=40,
+    bias_std=0.1,
+    target=str(HERE / "data" / "koutnik2014_figure5_targets.csv"),
+    loss="half_sum",
+    epochs=2000,
+    optimizer="sgd",
+    learning_rate=3e-4,
+    decay="constant",
+    momentum=0.95,
+    clip_norm=0.0,
+)
+PAPER_LSTM = replace(PAPER, model="lstm", units=15, periods=(), forget_bias=5.0, peepholes=True, learning_rate=3e-5)
+PAPER_SIMPLE_RNN = replace(PAPER, model="simple_rnn", units=31, periods=())
+
+# The earlier TensorFlow project at about 800 parameters, on music. Its LSTM has one constant input of zero.
+TENSORFLOW_2016 = replace(
+    MODERN,
+    recipe="tensorflow-2016",
+    target=str(HERE / "data" / "music.flac"),
+    output_activation="tanh",
+    optimizer="rmsprop",
+    learning_rate=1e-2,
+    decay="staircase",
+    momentum=0.0,
+    second_moment=0.9,
+    epsilon=1e-10,
+    clip_norm=0.0,
+)
+TENSORFLOW_2016_LSTM = replace(
+    TENSORFLOW_2016,
+    model="lstm",
+    units=13,
+    periods=(),
+    constant_input=True,
+    forget_bias=5.0,
+    dropout=0.1,
+    learning_rate=1e-3,
+)
+
+TASKS = {
+    "generation": (
+        sequence_generation.SequenceGeneration,
+        [
+            MODERN,
+            MODERN_LSTM,
+            MODERN_SIMPLE_RNN,
+            PAPER,
+            PAPER_LSTM,
+            PAPER_SIMPLE_RNN,
+            TENSORFLOW_2016,
+            TENSORFLOW_2016_LSTM,
+        ],
+    ),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the task that the command line names; returns the exit status."""
+    try:
+        task_class, settings = command_line.read(arguments, TASKS)
+        settings.check()
+        task = task_class(settings)
+        run = Run(task.name, settings)
+    except ValueError as error:
+        return command_line.refuse(error)
+    print(f"{task.name}: {run.name}. Follow it with: tensorboard --logdir {settings.log_dir}")
+    try:
+        metrics = train(task, settings, run)
+    except DivergenceError as error:
+        print(f"main.py: {error}; what was logged is in {run.log} and {run.results}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nmain.py: interrupted; go on with the same flags and --name {run.name} --resume", file=sys.stderr)
+        return 130
+    print(", ".join(f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, int | float)))
+    print(f"Results are in {run.results}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

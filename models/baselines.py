@@ -1,0 +1,167 @@
+"""What the Clockwork RNN is compared with: a simple RNN and an LSTM, sized to a budget of parameters."""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from models import recurrence
+from models.clockwork_rnn import ClockworkRNN
+
+
+def simple_rnn(units: int, **kwargs) -> ClockworkRNN:
+    """Return a simple RNN: the Clockwork RNN of one module that fires at every step, with the same arguments."""
+    return ClockworkRNN(units, periods=(1,), **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="clockwork_rnn")
+class LSTM(keras.layers.Layer):
+    """A long short-term memory layer, with or without peepholes, that also runs without any input.
+
+    The equations are those of `models.recurrence.lstm_scan`. Without peepholes it is `keras.layers.LSTM` without
+    dropout, number for number.
+
+    Args:
+        units: number of cells n.
+        peepholes: whether the gates see the cell, one weight each: the paper's LSTM.
+        forget_bias: initial bias of the forget gate (5 in the paper), on top of which no initializer works.
+        kernel_initializer, recurrent_initializer, bias_initializer: for the input weights [features, 4n], the recurrent
+            weights [n, 4n] and the peepholes [3, n], and the biases of the other gates.
+        return_sequences: return the output after every step, instead of after the last.
+
+    Call arguments:
+        sequences: [B, T, features], with any number of features, also none.
+        initial_state: [h, c], each [B, n]; None is 0.
+
+    Returns:
+        [B, T, n] with `return_sequences`, otherwise [B, n].
+    """
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        peepholes: bool = False,
+        forget_bias: float = 1.0,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        return_sequences: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if units < 1:
+            raise ValueError(f"`units` must be at least 1. Received: {units}")
+        self.units = units
+        self.peepholes = peepholes
+        self.forget_bias = forget_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.return_sequences = return_sequences
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self._run = recurrence.compiled(self._recur)
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        features, n = sequences_shape[-1], self.units
+        self.kernel = None
+        if features:
+            self.kernel = self.add_weight((features, 4 * n), self.kernel_initializer, name="kernel")
+        self.recurrent_kernel = self.add_weight((n, 4 * n), self.recurrent_initializer, name="recurrent_kernel")
+        self.bias = self.add_weight((4 * n,), self._initial_bias, name="bias")
+        self.peephole_kernel = None
+        if self.peepholes:
+            self.peephole_kernel = self.add_weight((3, n), self.recurrent_initializer, name="peephole_kernel")
+
+    def _initial_bias(self, shape, dtype):
+        i, _, g, o = tf.split(tf.convert_to_tensor(self.bias_initializer(shape, dtype)), 4)
+        return tf.concat([i, tf.fill(i.shape, tf.cast(self.forget_bias, dtype)), g, o], 0)
+
+    def call(self, sequences, initial_state=None):
+        if initial_state is None:
+            initial_state = [tf.zeros([tf.shape(sequences)[0], self.units], self.compute_dtype)] * 2
+        for state in initial_state:
+            state.set_shape([None, self.units])
+        weights = [self.kernel, self.recurrent_kernel, self.bias, self.peephole_kernel]
+        weights = [None if weight is None else tf.convert_to_tensor(weight) for weight in weights]
+        return self._run(sequences, weights, tuple(initial_state))
+
+    def _recur(self, sequences, weights, initial_state):
+        kernel, recurrent_kernel, bias, peepholes = weights
+        sequences = tf.transpose(sequences, [1, 0, 2])  # [T, B, features]
+        shape = [recurrence.size(sequences, 0), recurrence.size(sequences, 1), 4 * self.units]
+        drive = tf.broadcast_to(bias, shape) if kernel is None else sequences @ kernel + bias  # [T, B, 4n]
+        if peepholes is None:
+            peepholes = tf.zeros([3, self.units], self.compute_dtype)
+        outputs = recurrence.lstm_scan(drive, recurrent_kernel, peepholes, initial_state)  # [T, B, n]
+        return tf.transpose(outputs, [1, 0, 2]) if self.return_sequences else outputs[-1]
+
+    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+        batch, steps = sequences_shape[:2]
+        return (batch, steps, self.units) if self.return_sequences else (batch, self.units)
+
+    def get_config(self):
+        return super().get_config() | {
+            "units": self.units,
+            "peepholes": self.peepholes,
+            "forget_bias": self.forget_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "return_sequences": self.return_sequences,
+        }
+
+
+@keras.saving.register_keras_serializable(package="clockwork_rnn")
+class InitialState(keras.layers.Layer):
+    """A state that is learned: one vector of n weights, the same for every sequence of the batch.
+
+    Args:
+        units: n.
+        initializer: where the weights start from.
+
+    Call arguments:
+        sequences: any tensor [B, ...], for its batch size.
+
+    Returns:
+        [B, n].
+    """
+
+    def __init__(self, units: int, initializer="zeros", **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, sequences_shape):
+        self.state = self.add_weight((self.units,), self.initializer, name="state")
+
+    def call(self, sequences):
+        return tf.broadcast_to(tf.convert_to_tensor(self.state), [recurrence.size(sequences, 0), self.units])
+
+    def compute_output_shape(self, sequences_shape):
+        return (sequences_shape[0], self.units)
+
+    def get_config(self):
+        initializer = keras.initializers.serialize(self.initializer)
+        return super().get_config() | {"units": self.units, "initializer": initializer}
+
+
+def nearest_units(budget: int, count: Callable[[int], int], lowest: int = 1) -> int:
+    """Return the number of hidden units whose parameters come nearest to a budget; the smaller one of two as near.
+
+    Args:
+        budget: the number of parameters wanted.
+        count: the parameters of a network of so many units, growing with them.
+        lowest: the smallest number of units that the network allows.
+
+    Example:
+        >>> nearest_units(250, lambda n: n * n + 2 * n + 1)  # a simple RNN without input, with one output
+        15
+    """
+    low, high = lowest, lowest
+    while count(high) < budget:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < budget else (low, middle)
+    return min((low, high), key=lambda units: abs(count(units) - budget))

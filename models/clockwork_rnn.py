@@ -1,0 +1,353 @@
+"""The Clockwork RNN as a Keras layer (Koutník, Greff, Gomez, Schmidhuber: A Clockwork RNN, ICML 2014)."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models import recurrence
+from models.clocks import Connections, make_modules
+
+State = list[tf.Tensor]
+
+
+@keras.saving.register_keras_serializable(package="clockwork_rnn")
+class ClockworkRNN(keras.layers.Layer):
+    """A simple RNN whose hidden units are split into modules, each updated only when its own clock fires.
+
+    For module i with period T_i and phase φ_i, at step t of the clock (Koutník et al. 2014, section 3, eqs. 1 to 3):
+
+        h_i(t) = f(Σ_j W_ij h_j(t−1) + W_i x(t) + b_i)   if (t − φ_i) mod T_i = 0
+        h_i(t) = h_i(t−1)                                otherwise
+
+    where j runs over the modules that i hears: in the paper its own and all slower ones. Only what fires is computed.
+
+    Modules are kept in order of increasing period, and the hidden state has the units of the fastest module first.
+    With `periods=(1,)` this is `keras.layers.SimpleRNN`, number for number.
+
+    Args:
+        units: total number of hidden units n, or one number a module. A total is split evenly, with one unit more to each
+            of the fastest modules where it does not divide.
+        periods: steps between two updates of a module, one whole number from 1 for each; harmonic or not.
+        phases: step at which a module first fires, 0 … period − 1; one for all or one a module.
+        connections: "slow_to_fast", the paper's: a module hears those whose period is at least its own. Or a boolean
+            matrix of modules: row hears column.
+        input_modules: modules that see the input: "all", "fastest", or indices. Others have no input weights.
+            Numbers a module, rows, columns and indices follow the order in which `periods` is given.
+        activation: f, elementwise.
+        use_bias: whether there is a b.
+        kernel_initializer, recurrent_initializer, bias_initializer: for W_i, each block row W_i·, and b.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint, recurrent_constraint,
+        bias_constraint: the same.
+        dropout: share of the input features dropped, the same ones through the whole sequence.
+        recurrent_dropout: share of the units that no listener hears, likewise. What a module holds stays untouched.
+        seed: of the dropout.
+        return_sequences: return the hidden state after every step, instead of after the last.
+        return_state: return also the state, h and the clock.
+        go_backwards: read the sequence from its end; the clock starts there, and outputs come in the order of reading.
+        stateful: carry state and clock from batch to batch.
+        zero_output_for_mask: output 0 at masked steps, instead of what is held.
+        jit_compile: compile the recurrence with XLA, also where the model around it is not.
+
+    Call arguments:
+        sequences: [B, T, features], with any number of features, also none.
+        initial_state: [h, clock] with h [B, n] and the number of the first step, int32 [B]; or h alone, for step 0.
+        mask: boolean [B, T]. A masked step does not exist: neither state nor clock moves.
+        training: whether dropout applies.
+
+    Returns:
+        [B, T, n] with `return_sequences`, otherwise [B, n]; with `return_state` then h [B, n] and the clock [B].
+
+    Raises:
+        ValueError: names the argument, what was expected and what came.
+    """
+
+    def __init__(
+        self,
+        units: int | Sequence[int],
+        periods: Sequence[int],
+        *,
+        phases: int | Sequence[int] = 0,
+        connections: Connections = "slow_to_fast",
+        input_modules: str | Sequence[int] = "all",
+        activation: str | Callable | None = "tanh",
+        use_bias: bool = True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        zero_output_for_mask: bool = False,
+        jit_compile: bool = True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.modules = make_modules(units, periods, phases, connections, input_modules)
+        self.units = self.modules.units
+        self.periods = self.modules.periods
+        self.connections = connections if isinstance(connections, str) else self.modules.hears
+        self.activation = _elementwise(keras.activations.get(activation))
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.dropout = _share("dropout", dropout)
+        self.recurrent_dropout = _share("recurrent_dropout", recurrent_dropout)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+        self.stateful = stateful
+        self.zero_output_for_mask = zero_output_for_mask
+        self.jit_compile = jit_compile
+        self.states = None
+        self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self._run = recurrence.compiled(self._recur) if jit_compile else self._recur
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        features = sequences_shape[-1]
+        if features is None:
+            raise ValueError(f"The number of input features must be known. Received: input shape {sequences_shape}")
+        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: features})
+        modules = self.modules
+        seeing = [range(features) if sees else () for sees in modules.sees_input]
+        hearing = [np.flatnonzero(np.repeat(row, modules.sizes)) for row in modules.hears]
+        self.kernels = self._block_rows("kernel", "kernel", features, seeing)
+        self.recurrent_kernels = self._block_rows("recurrent", "recurrent_kernel", self.units, hearing)
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                shape=(self.units,),
+                name="bias",
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        if self.stateful:
+            if sequences_shape[0] is None:
+                raise ValueError(
+                    f"With `stateful=True` the batch size must be known. Received: input shape {sequences_shape}"
+                )
+            self.states = [
+                self.add_weight(value.shape, "zeros", value.dtype, trainable=False, name=name)
+                for name, value in zip(("state", "clock"), self.get_initial_state(sequences_shape[0]), strict=True)
+            ]
+
+    def _block_rows(self, kind: str, name: str, inputs: int, chosen: list) -> list[keras.Variable | None]:
+        """Create for each module the weights from its `chosen` inputs; where there are none, no array exists.
+
+        All are cut from one dense matrix [inputs, n], so that an initializer sees the shape it would see in a simple
+        RNN, and one with a fixed seed does not give the same numbers to every module.
+        """
+
+        @functools.cache
+        def dense(dtype: str) -> np.ndarray:
+            with tf.init_scope():
+                return keras.ops.convert_to_numpy(getattr(self, f"{kind}_initializer")((inputs, self.units), dtype))
+
+        def add(module: int) -> keras.Variable | None:
+            rows, columns = np.array(chosen[module], int), self.modules.slices[module]
+            if not len(rows):
+                return None
+            return self.add_weight(
+                shape=(len(rows), self.modules.sizes[module]),
+                name=f"{name}_{module}",
+                initializer=lambda shape, dtype: dense(dtype)[rows, columns],
+                regularizer=getattr(self, f"{kind}_regularizer"),
+                constraint=getattr(self, f"{kind}_constraint"),
+            )
+
+        return [add(module) for module in range(len(chosen))]
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        sequences = tf.convert_to_tensor(sequences)
+        h, clock = self._starting_state(sequences, initial_state)
+        if training and self.dropout:
+            sequences *= self._drop(tf.ones_like(sequences[:, :1]), self.dropout)  # one mask for all steps
+        keep = self._drop(tf.ones_like(h), self.recurrent_dropout) if training and self.recurrent_dropout else None
+        weights = recurrence.Weights(
+            kernels=[_tensor(kernel) for kernel in self.kernels],
+            recurrent=[_tensor(kernel) for kernel in self.recurrent_kernels],
+            bias=_tensor(self.bias),
+        )
+        output, *state = self._run(sequences, weights, h, clock, mask, keep)
+        if self.stateful:
+            for variable, value in zip(self.states, state, strict=True):
+                variable.assign(value)
+        return (output, *state) if self.return_state else output
+
+    def _recur(self, sequences, weights, h, clock, mask, keep):
+        """Run the layer as a pure function of tensors; returns the output, the state and the clock after it."""
+        steps = recurrence.size(sequences, 1)
+        if self.go_backwards:
+            sequences = tf.reverse(sequences, [1])
+            mask = None if mask is None else tf.reverse(mask, [1])
+        if mask is not None:  # move what is masked behind the rest: it does not exist
+            order = tf.argsort(tf.cast(~mask, tf.int32), axis=1, stable=True)  # [B, T]
+            sequences = tf.where(mask[..., None], sequences, tf.zeros_like(sequences))
+            sequences = tf.gather(sequences, order, batch_dims=1)  # [B, T, features]
+        states = self._states(tf.transpose(sequences, [1, 0, 2]), weights, h, clock, keep, mask is not None)
+        if mask is None:
+            last = states[-1] if self.return_sequences else states
+            output = tf.transpose(states, [1, 0, 2]) if self.return_sequences else states
+            counts = tf.fill(tf.shape(h)[:1], steps)  # [B]
+        else:
+            states = tf.transpose(tf.concat([h[None], states], 0), [1, 0, 2])  # [B, 1 + T, n]
+            done = tf.cumsum(tf.cast(mask, tf.int32), axis=1)  # [B, T]
+            counts = done[:, -1]
+            last = tf.gather(states, counts, batch_dims=1)  # [B, n]
+            output = tf.gather(states, done, batch_dims=1) if self.return_sequences else last
+            if self.return_sequences and self.zero_output_for_mask:
+                output = tf.where(mask[..., None], output, tf.zeros_like(output))
+        return output, last, counts if clock is None else clock + counts
+
+    def _states(self, sequences, weights, h, clock, keep, every_step):
+        """Return the hidden states [T, B, n] if they are asked for, otherwise the last [B, n]."""
+
+        def run(groups, clock=None):
+            traces = recurrence.clockwork_scan(
+                sequences, weights, h, self.modules, groups, self.activation, clock=clock, keep=keep
+            )
+            if every_step or self.return_sequences:
+                return recurrence.all_steps(traces, self.modules, groups, recurrence.size(sequences, 0))
+            return recurrence.last_step(traces, self.modules, groups)
+
+        if sequences.shape[0] is None and any(self.modules.phases):
+            # A loop that may have no step at all, for a first tick behind the end, does not compile.
+            clock = tf.zeros(tf.shape(h)[:1], tf.int32) if clock is None else clock
+            return run((self.modules.every_step,), clock)
+        if clock is None:
+            return run(self.modules.groups)
+        # From a multiple of all periods on, the pattern of firing is the one from step 0 on.
+        whole = min(self.modules.hyperperiod, tf.int32.max)
+        return tf.cond(
+            tf.reduce_all(clock % whole == 0),
+            lambda: run(self.modules.groups),
+            lambda: run((self.modules.every_step,), clock),
+        )
+
+    def _starting_state(self, sequences, initial_state) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Return h and the clock, which is None where it is known to be 0."""
+        if initial_state is None:
+            initial_state = self.states if self.stateful else self.get_initial_state(tf.shape(sequences)[0])[:1]
+        elif not isinstance(initial_state, list | tuple):
+            initial_state = [initial_state]
+        if len(initial_state) > 2:
+            raise ValueError(f"`initial_state` must be h or [h, clock]. Received: {len(initial_state)} tensors")
+        h = tf.cast(tf.convert_to_tensor(initial_state[0]), self.compute_dtype)
+        h.set_shape([None, self.units])
+        clock = tf.cast(tf.convert_to_tensor(initial_state[1]), tf.int32) if len(initial_state) == 2 else None
+        return h, clock
+
+    def _drop(self, ones: tf.Tensor, share: float) -> tf.Tensor:
+        return keras.random.dropout(ones, share, seed=self.seed_generator)
+
+    def get_initial_state(self, batch_size: int | tf.Tensor) -> State:
+        """Return the state before step 0: h [B, n] and the clock, int32 [B], all 0."""
+        return [tf.zeros([batch_size, self.units], self.compute_dtype), tf.zeros([batch_size], tf.int32)]
+
+    def reset_state(self) -> None:
+        """With `stateful=True`, go back to a state of 0 at step 0."""
+        for variable in self.states or ():
+            variable.assign(tf.zeros_like(variable.value))
+
+    def dense_weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return NumPy arrays (kernel [inputs, n], recurrent kernel [n, n], bias [n]) for `x @ W_I + h @ W_H + b`.
+
+        Where nothing connects they hold zeros.
+        """
+        features, n, modules = self.input_spec.axes[-1], self.units, self.modules
+        kernel, recurrent, bias = (np.zeros(shape, self.variable_dtype) for shape in [(features, n), (n, n), (n,)])
+        for i, columns in enumerate(modules.slices):
+            if self.kernels[i] is not None:
+                kernel[:, columns] = self.kernels[i].numpy()
+            for j, rows in modules.rows(i).items():
+                recurrent[modules.slices[j], columns] = self.recurrent_kernels[i].numpy()[rows]
+        if self.bias is not None:
+            bias[:] = self.bias.numpy()
+        return kernel, recurrent, bias
+
+    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+        batch, steps = sequences_shape[:2]
+        output = (batch, steps, self.units) if self.return_sequences else (batch, self.units)
+        return (output, (batch, self.units), (batch,)) if self.return_state else output
+
+    def compute_output_spec(self, sequences, initial_state=None, mask=None, training=False):
+        shapes = self.compute_output_shape(sequences.shape)
+        if not self.return_state:
+            return keras.KerasTensor(shapes, self.compute_dtype)
+        dtypes = (self.compute_dtype, self.compute_dtype, "int32")
+        return tuple(keras.KerasTensor(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True))
+
+    def compute_mask(self, sequences, mask=None):
+        mask = mask if self.return_sequences else None
+        return [mask, None, None] if self.return_state else mask
+
+    def get_config(self):
+        modules = self.modules
+        own = {
+            "units": list(modules.sizes),
+            "periods": list(modules.periods),
+            "phases": list(modules.phases),
+            "connections": self.connections,
+            "input_modules": [i for i, sees in enumerate(modules.sees_input) if sees],
+            "activation": keras.activations.serialize(self.activation),
+        }
+        for kind in ("kernel", "recurrent", "bias"):
+            own[f"{kind}_initializer"] = keras.initializers.serialize(getattr(self, f"{kind}_initializer"))
+            own[f"{kind}_regularizer"] = keras.regularizers.serialize(getattr(self, f"{kind}_regularizer"))
+            own[f"{kind}_constraint"] = keras.constraints.serialize(getattr(self, f"{kind}_constraint"))
+        plain = [
+            "use_bias",
+            "dropout",
+            "recurrent_dropout",
+            "seed",
+            "return_sequences",
+            "return_state",
+            "go_backwards",
+            "stateful",
+            "zero_output_for_mask",
+            "jit_compile",
+        ]
+        return super().get_config() | own | {name: getattr(self, name) for name in plain}
+
+
+def _tensor(variable: keras.Variable | None) -> tf.Tensor | None:
+    return None if variable is None else tf.convert_to_tensor(variable)
+
+
+def _share(name: str, value: float) -> float:
+    if not 0 <= value < 1:
+        raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {value}")
+    return value
+
+
+def _elementwise(activation: Callable) -> Callable:
+    """Refuse an activation that mixes units, such as softmax: modules are computed apart from each other."""
+    with tf.init_scope():
+        values = tf.constant([[-1.0, 0.5, 2.0]])
+        apart = tf.concat([activation(value) for value in tf.split(values, 3, axis=-1)], -1)
+        if not np.allclose(activation(values), apart, atol=1e-6):
+            raise ValueError(f"`activation` must be elementwise. Received: {activation}")
+    return activation

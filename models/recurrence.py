@@ -1,0 +1,392 @@
+"""The scans that carry hidden states through time: pure TensorFlow functions with gradients of their own.
+
+Axes, in order: time T, any leading replica axes (several networks at once), batch B, units n. Weights have the same
+replica axes in front. Differentiating a loop step by step stores and multiplies far too much, so each scan says its own
+gradient: the backward loop carries only the error of the state, and the gradient of the weights is one product of
+stacked states and stacked errors after the loop.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+from tensorflow.python.ops import control_flow_util
+
+from models.clocks import Group, Modules
+
+Activation = Callable[[tf.Tensor], tf.Tensor]
+Size = int | tf.Tensor  # known when the graph is built, or only when it runs
+
+
+class Weights(NamedTuple):
+    """The weights of a Clockwork RNN, one array a block row; module i has k_i units.
+
+    Args:
+        kernels: for each module [..., inputs, k_i], or None where it sees no input.
+        recurrent: for each module [..., units it hears, k_i], fastest heard module first; or None where it hears none.
+        bias: [..., n], or None.
+    """
+
+    kernels: Sequence[tf.Tensor | None]
+    recurrent: Sequence[tf.Tensor | None]
+    bias: tf.Tensor | None
+
+
+def compiled(function: Callable) -> Callable:
+    """Return the function compiled with XLA, wherever it is called from.
+
+    Inside a function that XLA already compiles it is called as it is: differentiated as a function within a function,
+    it would make XLA take every input for a compile-time constant and compile again at each call (TensorFlow 2.21,
+    which has no public way to ask whether it traces for XLA).
+    """
+    with_xla = tf.function(function, jit_compile=True)
+
+    @functools.wraps(function)
+    def run(*arguments):
+        inside = control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+        return function(*arguments) if inside else with_xla(*arguments)
+
+    return run
+
+
+def clockwork_scan(
+    sequences: tf.Tensor,
+    weights: Weights,
+    initial: tf.Tensor,
+    modules: Modules,
+    groups: Sequence[Group],
+    activation: Activation,
+    *,
+    clock: tf.Tensor | None = None,
+    keep: tf.Tensor | None = None,
+) -> list[tf.Tensor]:
+    """Run a Clockwork RNN over whole sequences, group after group, each at its own clock.
+
+    h_i(t) = f(Σ_j W_ij h_j(t−1) + W_i x(t) + b_i) where module i fires, h_i(t−1) elsewhere (Koutník et al. 2014,
+    eqs. 1 to 3). A group is scanned only over its own ticks. All that earlier groups say to it is known by then and is
+    one product outside the loop, taken at the ticks of the slower of the two: a slow module's word stays the same until
+    it fires again, so it is multiplied once and held.
+
+    Args:
+        sequences: inputs [T, ..., B, features]; no features are allowed.
+        weights: see `Weights`.
+        initial: the state before the first step [..., B, n].
+        modules: who fires when and who hears whom.
+        groups: all modules, once each, such that each group hears only itself and earlier ones.
+        activation: an elementwise function.
+        clock: the step number of the first input, int32 [B]; None is step 0. Needs a single group of period 1.
+        keep: what each listener's view of the states is multiplied by [..., B, n] (recurrent dropout); None is 1.
+
+    Returns:
+        For each group its states [1 + ticks, ..., B, its units], the initial state first.
+    """
+    steps = size(sequences, 0)
+    traces: list[tf.Tensor] = []
+    for index, group in enumerate(groups):
+        ticks = (steps - group.phase + group.period - 1) // group.period
+        inputs = _input_drive(sequences, weights, modules, group, ticks, initial)
+        for source, trace in zip(groups[:index], traces, strict=True):
+            block = _block(weights, modules, group, source)
+            if block is None:
+                continue
+            said = trace if keep is None else trace * _units(keep, modules, source)
+            if source.period >= group.period:
+                inputs += heard(said @ block, source, group.period, group.phase, ticks)
+            else:
+                inputs += heard(said, source, group.period, group.phase, ticks) @ block
+        start = _units(initial, modules, group)
+        states = scan(
+            inputs,
+            _block(weights, modules, group, group),
+            start,
+            activation,
+            fires=_fires(modules, group, ticks, clock, start),
+            keep=None if keep is None else _units(keep, modules, group),
+        )
+        traces.append(tf.concat([start[None], states], 0))  # [1 + ticks, ..., B, k]
+    return traces
+
+
+def all_steps(traces: Sequence[tf.Tensor], modules: Modules, groups: Sequence[Group], steps: Size) -> tf.Tensor:
+    """Return the hidden state after each of the steps [T, ..., B, n], from the states at each group's own ticks."""
+    held = [heard(trace, group, 1, 1, steps) for trace, group in zip(traces, groups, strict=True)]
+    return _in_unit_order(held, modules, groups)
+
+
+def last_step(traces: Sequence[tf.Tensor], modules: Modules, groups: Sequence[Group]) -> tf.Tensor:
+    """Return the hidden state after the last step [..., B, n]."""
+    return _in_unit_order([trace[-1] for trace in traces], modules, groups)
+
+
+def heard(trace: tf.Tensor, source: Group, period: int, phase: int, ticks: Size) -> tf.Tensor:
+    """Return what a listener hears of a group: its value one step before each tick of the listener.
+
+    At step t that is the source's update number floor((t − 1 − phase) / period), or the initial value before its first.
+    Each value is repeated so often that the result ticks at the greatest clock that has both sides' ticks, and the
+    listener's are taken out of it.
+
+    Args:
+        trace: the source's values [1 + its ticks, ...], the initial one first.
+        source: the group that speaks.
+        period, phase: the clock of the listener.
+        ticks: how often the listener ticks.
+    """
+    common = math.gcd(source.period, period, source.phase - phase)
+    repeats, stride = source.period // common, period // common
+    if repeats > 1:
+        rest = [size(trace, axis) for axis in range(1, trace.shape.rank)]
+        trace = tf.broadcast_to(trace[:, None], [size(trace, 0), repeats, *rest])  # [ticks, repeats, ...]
+        trace = tf.reshape(trace, [-1, *rest])  # [ticks · repeats, ...]
+    return trace[repeats - 1 + (phase - source.phase) // common :: stride][:ticks]
+
+
+def scan(
+    inputs: tf.Tensor,
+    kernel: tf.Tensor | None,
+    initial: tf.Tensor,
+    activation: Activation = tf.tanh,
+    *,
+    fires: tf.Tensor | None = None,
+    keep: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Run h_t = f(z_t + h_{t−1} W) through time; where `fires` is false h_t = h_{t−1}.
+
+    Args:
+        inputs: z [T, ..., B, n].
+        kernel: W [..., n, n]; None is 0, and then nothing is carried.
+        initial: h_{−1} [..., B, n].
+        activation: f, an elementwise function.
+        fires: boolean, of a shape that broadcasts to the inputs' (the same rank, T first), or None for all true.
+        keep: h_{t−1} W becomes (keep ⊙ h_{t−1}) W [..., B, n]; None is 1.
+
+    Returns:
+        The states h_0 … h_{T−1} [T, ..., B, n]. Their gradient is exact; `fires` and `keep` get none.
+    """
+    if kernel is None and fires is None:
+        return activation(inputs)
+    if inputs.shape[0] == 0:
+        return inputs
+    if kernel is None:
+        kernel = tf.zeros([initial.shape[-1], initial.shape[-1]], initial.dtype)
+    states = _scan(inputs, kernel, initial, activation, fires, keep)
+    states.set_shape(inputs.shape)
+    return states
+
+
+def _scan(
+    inputs: tf.Tensor,
+    kernel: tf.Tensor,
+    initial: tf.Tensor,
+    activation: Activation,
+    fires: tf.Tensor | None,
+    keep: tf.Tensor | None,
+) -> tf.Tensor:
+    heeded = (lambda h: h) if keep is None else (lambda h: keep * h)
+
+    @tf.custom_gradient
+    def run(inputs: tf.Tensor, kernel: tf.Tensor, initial: tf.Tensor):
+        steps = size(inputs, 0)
+        drive = _read_in_time(inputs)
+        awake = None if fires is None else _read_in_time(fires)
+
+        def forward(t, h, drives, states):
+            a = drive.read(t) + heeded(h) @ kernel
+            new = activation(a)
+            if awake is not None:
+                new = tf.where(awake.read(t), new, h)
+                states = states.write(t, new)
+            return t + 1, new, drives.write(t, a), states
+
+        drives, states = (_write_in_time(initial.shape, initial.dtype, steps) for _ in range(2))
+        _, _, drives, states = tf.while_loop(lambda t, *_: t < steps, forward, (0, initial, drives, states))
+        drives = drives.stack()
+        states = activation(drives) if awake is None else states.stack()
+
+        def gradient(upstream: tf.Tensor):
+            slope = _read_in_time(_slope(activation, drives))
+            errors = _read_in_time(upstream)
+            woke = None if fires is None else _read_in_time(fires)  # lists cannot pass from one XLA program to another
+            back = tf.linalg.matrix_transpose(kernel)
+
+            def backward(t, error, deltas):
+                error += errors.read(t)
+                delta = error * slope.read(t)
+                if woke is None:
+                    return t - 1, heeded(delta @ back), deltas.write(t, delta)
+                fired, zero = woke.read(t), tf.zeros_like(delta)
+                delta, held = tf.where(fired, delta, zero), tf.where(fired, zero, error)
+                return t - 1, held + heeded(delta @ back), deltas.write(t, delta)
+
+            start = (steps - 1, tf.zeros_like(initial), _write_in_time(initial.shape, initial.dtype, steps))
+            _, d_initial, deltas = tf.while_loop(lambda t, *_: t >= 0, backward, start)
+            deltas = deltas.stack()  # [T, ..., B, n]
+            before = heeded(tf.concat([initial[None], states[:-1]], 0))  # [T, ..., B, n]
+            d_kernel = tf.einsum("t...bi,t...bj->...ij", before, deltas)  # [..., n, n]
+            return deltas, d_kernel, d_initial
+
+        return states, gradient
+
+    return run(inputs, kernel, initial)
+
+
+def lstm_scan(
+    inputs: tf.Tensor, kernel: tf.Tensor, peepholes: tf.Tensor, initial: tuple[tf.Tensor, tf.Tensor]
+) -> tf.Tensor:
+    """Run a long short-term memory through time (Hochreiter and Schmidhuber 1997; Gers et al. 2002 for peepholes).
+
+    i, f, g, o = z_t + h_{t−1} U;  i = σ(i + p_i c_{t−1}),  f = σ(f + p_f c_{t−1}),  c_t = f c_{t−1} + i tanh(g),
+    o = σ(o + p_o c_t),  h_t = o tanh(c_t).
+
+    Args:
+        inputs: z, the four gates beside each other in the order i, f, g, o (Keras's) [T, ..., B, 4n].
+        kernel: U [..., n, 4n].
+        peepholes: p_i, p_f, p_o [..., 3, n]; zeros make an LSTM without.
+        initial: h_{−1} and c_{−1} [..., B, n].
+
+    Returns:
+        The outputs h_0 … h_{T−1} [T, ..., B, n]. Their gradient is exact.
+    """
+
+    @tf.custom_gradient
+    def run(inputs, kernel, peepholes, h, c):
+        steps = size(inputs, 0)
+        drive = _read_in_time(inputs)
+        p_i, p_f, p_o = (peepholes[..., k : k + 1, :] for k in range(3))  # [..., 1, n]
+
+        def forward(t, h, c, gates, cells):
+            i, f, g, o = tf.split(drive.read(t) + h @ kernel, 4, axis=-1)
+            i, f, g = tf.sigmoid(i + p_i * c), tf.sigmoid(f + p_f * c), tf.tanh(g)
+            c = f * c + i * g
+            o = tf.sigmoid(o + p_o * c)
+            gates, cells = gates.write(t, tf.concat([i, f, g, o], -1)), cells.write(t, c)
+            return t + 1, o * tf.tanh(c), c, gates, cells
+
+        start = (
+            0,
+            h,
+            c,
+            _write_in_time(inputs.shape[1:], inputs.dtype, steps),
+            _write_in_time(c.shape, c.dtype, steps),
+        )
+        *_, gates, cells = tf.while_loop(lambda t, *_: t < steps, forward, start)
+        gates, cells = gates.stack(), cells.stack()
+        outputs = gates[..., -c.shape[-1] :] * tf.tanh(cells)  # [T, ..., B, n]
+        cells_before = tf.concat([c[None], cells[:-1]], 0)
+
+        def gradient(upstream):
+            errors, gate, cell, cell_before = map(_read_in_time, (upstream, gates, cells, cells_before))
+            back = tf.linalg.matrix_transpose(kernel)
+
+            def backward(t, dh, dc, deltas):
+                i, f, g, o = tf.split(gate.read(t), 4, axis=-1)
+                squashed = tf.tanh(cell.read(t))
+                dh += errors.read(t)
+                do = dh * squashed * o * (1 - o)
+                dc += dh * o * (1 - squashed**2) + do * p_o
+                di = dc * g * i * (1 - i)
+                df = dc * cell_before.read(t) * f * (1 - f)
+                dg = dc * i * (1 - g**2)
+                delta = tf.concat([di, df, dg, do], -1)
+                return t - 1, delta @ back, dc * f + di * p_i + df * p_f, deltas.write(t, delta)
+
+            zero = tf.zeros_like(c)
+            start = (steps - 1, zero, zero, _write_in_time(inputs.shape[1:], inputs.dtype, steps))
+            _, dh, dc, deltas = tf.while_loop(lambda t, *_: t >= 0, backward, start)
+            deltas = deltas.stack()  # [T, ..., B, 4n]
+            before = tf.concat([h[None], outputs[:-1]], 0)
+            d_kernel = tf.einsum("t...bi,t...bj->...ij", before, deltas)  # [..., n, 4n]
+            di, df, _, do = tf.split(deltas, 4, axis=-1)
+            seen = tf.stack([di * cells_before, df * cells_before, do * cells], -2)  # [T, ..., B, 3, n]
+            d_peepholes = tf.reduce_sum(seen, [0, -3])  # [..., 3, n]
+            return deltas, d_kernel, d_peepholes, dh, dc
+
+        return outputs, gradient
+
+    outputs = run(inputs, kernel, peepholes, *initial)
+    outputs.set_shape([*inputs.shape[:-1], kernel.shape[-2]])
+    return outputs
+
+
+def _slope(activation: Activation, drives: tf.Tensor) -> tf.Tensor:
+    with tf.GradientTape() as tape:
+        tape.watch(drives)
+        states = activation(drives)
+    return tape.gradient(states, drives)
+
+
+def _read_in_time(values: tf.Tensor) -> tf.TensorArray:
+    return tf.TensorArray(values.dtype, size(values, 0), element_shape=values.shape[1:]).unstack(values)
+
+
+def _write_in_time(shape: tf.TensorShape, dtype: tf.DType, steps: Size) -> tf.TensorArray:
+    return tf.TensorArray(dtype, steps, element_shape=shape)
+
+
+def size(tensor: tf.Tensor, axis: int) -> Size:
+    """Return the length of an axis as a number if it is known, so that XLA and slices see constants."""
+    known = tensor.shape[axis]
+    return tf.shape(tensor)[axis] if known is None else known
+
+
+def _units(tensor: tf.Tensor, modules: Modules, group: Group) -> tf.Tensor:
+    """Take a group's units out of the last axis."""
+    return tf.concat([tensor[..., modules.slices[m]] for m in group.members], -1)
+
+
+def _in_unit_order(values: Sequence[tf.Tensor], modules: Modules, groups: Sequence[Group]) -> tf.Tensor:
+    parts = {}
+    for value, group in zip(values, groups, strict=True):
+        sizes = [modules.sizes[m] for m in group.members]
+        parts.update(zip(group.members, tf.split(value, sizes, axis=-1), strict=True))
+    return tf.concat([parts[m] for m in range(len(modules.sizes))], -1)  # [..., n]
+
+
+def _input_drive(
+    sequences: tf.Tensor, weights: Weights, modules: Modules, group: Group, ticks: Size, initial: tf.Tensor
+) -> tf.Tensor:
+    """Return W x(t) + b of a group at its ticks [ticks, ..., B, k]."""
+    width = sum(modules.sizes[m] for m in group.members)
+    batch = [size(initial, axis) for axis in range(initial.shape.rank - 1)]
+    drive = tf.zeros([ticks, *batch, width], initial.dtype)
+    features = sequences.shape[-1]
+    # A matrix product over zero features aborts the process on a CPU (oneDNN, TensorFlow 2.21).
+    if features and any(weights.kernels[m] is not None for m in group.members):
+        parts = [
+            tf.zeros([features, modules.sizes[m]], initial.dtype) if weights.kernels[m] is None else weights.kernels[m]
+            for m in group.members
+        ]
+        drive += sequences[group.phase :: group.period] @ tf.concat(parts, -1)
+    if weights.bias is not None:
+        drive += _units(weights.bias, modules, group)[..., None, :]
+    return drive
+
+
+def _block(weights: Weights, modules: Modules, group: Group, source: Group) -> tf.Tensor | None:
+    """Return the recurrent weights from `source` to `group` [..., source's units, group's units]; None if no weight."""
+    if not any(modules.hears[i][j] for i in group.members for j in source.members):
+        return None
+    like = next(kernel for kernel in weights.recurrent if kernel is not None)
+    columns = []
+    for i in group.members:
+        rows, parts = modules.rows(i), []
+        for j in source.members:
+            absent = tf.zeros([*like.shape[:-2], modules.sizes[j], modules.sizes[i]], like.dtype)
+            parts.append(weights.recurrent[i][..., rows[j], :] if j in rows else absent)
+        columns.append(tf.concat(parts, -2))  # [..., source's units, k_i]
+    return tf.concat(columns, -1)
+
+
+def _fires(modules: Modules, group: Group, ticks: Size, clock: tf.Tensor | None, like: tf.Tensor) -> tf.Tensor | None:
+    """Return which units fire at a group's ticks, boolean [ticks, 1 …, B or 1, k]; None if all do."""
+    if not group.gated:
+        return None
+    steps = tf.range(ticks)[:, None, None] * group.period + group.phase  # [ticks, 1, 1]
+    if clock is not None:
+        steps += clock[:, None]  # [ticks, B, 1]
+    periods = tf.constant([modules.periods[m] for m in group.members])
+    phases = tf.constant([modules.phases[m] for m in group.members])
+    fires = tf.repeat((steps - phases) % periods == 0, [modules.sizes[m] for m in group.members], axis=-1)
+    replicas = [1] * (like.shape.rank - 2)
+    return tf.reshape(fires, [ticks, *replicas, size(fires, 1), fires.shape[-1]])

@@ -1,0 +1,18 @@
+"""Import TensorFlow without its remarks about processors and missing GPUs, among which ours would be lost.
+
+`TF_CPP_MIN_LOG_LEVEL` silences most, but not those that TensorFlow 2.21 writes while it is being imported. Whoever sets
+that variable sees them all.
+"""
+
+import os
+
+if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    stderr, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nothing)

@@ -1,0 +1,163 @@
+"""Where a run writes: its folders, its configuration, and files that are there whole or not at all."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import platform
+import re
+import shutil
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """Where a run writes, and what happens if there is one of that name."""
+
+    name: str | None
+    """Name of the run; without it, the model and the next free number."""
+    log_dir: Path
+    """TensorBoard reads LOG_DIR/TASK/NAME."""
+    results_dir: Path
+    """Results go to RESULTS_DIR/TASK/NAME."""
+    overwrite: bool
+    """Replace a run of that name."""
+    resume: bool
+    """Go on with a run of that name that was interrupted."""
+
+
+class Run:
+    """The folders of one run.
+
+    Args:
+        task: name of the task.
+        settings: all settings of the run; those of `RunSettings` say where it is.
+
+    Attributes:
+        name: the run's name.
+        results: its folder for results.
+        checkpoint: the file from which it can be resumed, there only while it is unfinished.
+        board: its TensorBoard writer.
+
+    Raises:
+        ValueError: the name is taken, or nothing can be written; names the setting, what was expected and what came.
+            Nothing has been written then.
+    """
+
+    def __init__(self, task: str, settings: RunSettings):
+        self.settings = settings
+        self.name = settings.name or _free_name(task, settings)
+        if not re.fullmatch(r"[\w.+=-]+", self.name) or self.name.strip(".") == "":
+            raise ValueError(f"`name` must be made of letters, digits and . _ + = -. Received: {self.name!r}")
+        if settings.overwrite and settings.resume:
+            raise ValueError("`resume` must not come with `overwrite`. Received: both")
+        self.results = settings.results_dir / task / self.name
+        self.log = settings.log_dir / task / self.name
+        self.checkpoint = self.results / "checkpoint.npz"
+        if settings.resume:
+            self._check_resumable()
+        elif settings.overwrite:
+            for folder in (self.results, self.log):
+                shutil.rmtree(folder, ignore_errors=not folder.exists())
+        elif self.results.exists() or self.log.exists():
+            raise ValueError(
+                f"`name` must be new, or come with `overwrite`, or with `resume` if it was interrupted. "
+                f"Received: {self.name}, which is in {self.results if self.results.exists() else self.log}"
+            )
+        _make_folders({"results_dir": self.results, "log_dir": self.log})
+        self.write_json("config.json", _plain(settings) | {"versions": _versions()})
+
+    @cached_property
+    def board(self) -> tf.summary.SummaryWriter:
+        return tf.summary.create_file_writer(str(self.log))
+
+    def log_hyperparameters(self, metrics: dict, step: int) -> None:
+        """Tell TensorBoard's HParams page the settings and the metrics, so that runs can be compared."""
+        plain = {name: value for name, value in _plain(self.settings).items() if name not in _where()}
+        hparams.hparams(
+            {
+                name: value if isinstance(value, bool | int | float | str) else str(value)
+                for name, value in plain.items()
+            },
+            trial_id=self.name,
+        )
+        for name, value in metrics.items():
+            if isinstance(value, float):
+                tf.summary.scalar(f"final/{name}", value, step=step)
+
+    def write_json(self, name: str, content: dict) -> None:
+        with write_whole(self.results / name) as path:
+            path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+    def _check_resumable(self) -> None:
+        if not self.checkpoint.exists():
+            raise ValueError(
+                f"`resume` needs a run that was interrupted. Received: {self.results} without a checkpoint"
+            )
+        saved = json.loads((self.results / "config.json").read_text(encoding="utf-8"))
+        for name, value in _plain(self.settings).items():
+            if name not in _where() and saved[name] != value:
+                raise ValueError(f"`{name}` must be that of the run to resume, {saved[name]}. Received: {value}")
+
+
+@contextlib.contextmanager
+def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Give a path beside the wanted one to write to, and move it there when all went well."""
+    part = path.with_name(f".{path.name}.part{suffix}")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _free_name(task: str, settings: RunSettings) -> str:
+    number = 1
+    while any(
+        (folder / task / f"{settings.model}-{number}").exists() for folder in (settings.results_dir, settings.log_dir)
+    ):
+        number += 1
+    return f"{settings.model}-{number}"
+
+
+def _make_folders(folders: dict[str, Path]) -> None:
+    """Make all folders or none; the keys are the settings to blame."""
+    made = []
+    for setting, folder in folders.items():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            made.append(folder)
+            (folder / ".writable").touch()
+            (folder / ".writable").unlink()
+        except OSError as error:
+            for empty in made:
+                with contextlib.suppress(OSError):  # it held something before
+                    empty.rmdir()
+            raise ValueError(
+                f"`{setting}` must be a folder that can be written. Received: {folder} ({error.strerror})"
+            ) from None
+
+
+def _plain(settings: RunSettings) -> dict:
+    """Return the settings as JSON holds them."""
+    return json.loads(json.dumps(dataclasses.asdict(settings), default=str))
+
+
+def _where() -> set[str]:
+    return {field.name for field in dataclasses.fields(RunSettings)}
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }

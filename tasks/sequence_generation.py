@@ -1,0 +1,97 @@
+"""Generate one sequence without any input: the network's weights become a code of it (Koutník et al. 2014, section 4.1)."""
+
+import dataclasses
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import figures
+from data.sequences import load_target
+from models.clockwork_rnn import ClockworkRNN
+from tasks.task import NetworkSettings, Report, Task, output_layer, recurrent_layer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(NetworkSettings):
+    target: str | None
+    """Sound file (WAV, FLAC, …) or CSV file to generate; without it, a mixture of four sines."""
+    start: int
+    """First sample, or data row, of the excerpt."""
+    length: int
+    """Steps of the excerpt."""
+    column: str | None
+    """Column of a CSV file; without it, the first."""
+    output_activation: Literal["linear", "tanh"]
+    """Activation of the output unit."""
+    constant_input: bool
+    """Feed one constant zero, whose weights count but do nothing, instead of no input."""
+    loss: Literal["mse", "half_sum"]
+    """Mean of the squared errors over time, or half their sum."""
+
+
+class SequenceGeneration(Task):
+    """Generate the target from nothing but the clock; one epoch is one update on the whole sequence.
+
+    Raises:
+        ValueError: the target cannot be had; names the argument or file, what was expected and what came.
+    """
+
+    name = "generation"
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.metrics = {"mse": mean_squared_error}
+        self.target = load_target(settings.target, settings.start, settings.length, settings.column)
+        self.inputs = np.zeros((1, settings.length, int(settings.constant_input)), np.float32)  # [1, T, 0 or 1]
+
+    def epoch(self) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensors((self.inputs, self.target.values[None, :, None]))
+
+    def network(self) -> keras.Model:
+        inputs = keras.Input(self.inputs.shape[1:], batch_size=1)
+        hidden = recurrent_layer(self.settings, inputs)
+        return keras.Model(inputs, output_layer(self.settings, hidden, 1, self.settings.output_activation))
+
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        if self.settings.loss == "half_sum":
+            return 0.5 * tf.reduce_sum((outputs - targets) ** 2)
+        return mean_squared_error(targets, outputs)
+
+    def evaluate(self, network: keras.Model) -> dict[str, float]:
+        _, output = self._run(network)
+        mse = float(np.mean((output - self.target.values) ** 2))
+        # The paper's NMSE has the ½ of its loss; the usual one is twice as large.
+        nmse = mse / float(np.var(self.target.values))
+        return {"mse": mse, "nmse": nmse, "nmse_paper": nmse / 2}
+
+    def report(self, network: keras.Model) -> Report:
+        states, output = self._run(network)
+        target = self.target
+        drawn = {
+            "signal": figures.signal_figure(target.values, output, target.rate, target.source),
+            "states": figures.states_figure(states, _modules(network.get_layer("hidden")), target.rate),
+        }
+        sounds = {"target": (target.values, target.rate), "output": (output.clip(-1, 1), target.rate)}
+        return Report(drawn, sounds if target.rate else {})
+
+    def _run(self, network: keras.Model) -> tuple[np.ndarray, np.ndarray]:
+        """Return the hidden states [T, n] and the output [T]."""
+        both = keras.Model(network.input, [network.get_layer("hidden").output, network.output])
+        tf.config.run_functions_eagerly(True)  # for a single sequence, compiling would take longer than running
+        try:
+            states, output = both(self.inputs)
+        finally:
+            tf.config.run_functions_eagerly(False)
+        return states.numpy()[0], output.numpy()[0, :, 0]
+
+
+def mean_squared_error(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean((outputs - targets) ** 2)
+
+
+def _modules(layer: keras.layers.Layer) -> list[tuple[str, slice]]:
+    if not isinstance(layer, ClockworkRNN) or len(layer.periods) == 1:
+        return [("all units", slice(None))]
+    return [(f"period {p}", units) for p, units in zip(layer.periods, layer.modules.slices, strict=True)]

@@ -1,0 +1,140 @@
+"""What a task is: the contract between one experiment and the training loop, and the network that tasks share."""
+
+import abc
+import dataclasses
+from collections.abc import Callable
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from matplotlib.figure import Figure
+
+from models.baselines import LSTM, InitialState, simple_rnn
+from models.clockwork_rnn import ClockworkRNN
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """The recurrent layer; a task adds what it needs."""
+
+    model: Literal["clockwork_rnn", "lstm", "simple_rnn"]
+    """The recurrent layer."""
+    units: int
+    """Hidden units, split evenly among the modules."""
+    periods: tuple[int, ...]
+    """Clock period of each module, in steps (clockwork_rnn only; none for the others)."""
+    recurrent_init: Literal["normal", "fan_in", "orthogonal"]
+    """Recurrent weights start from a normal distribution, the same over the square root of the units, or an orthogonal matrix."""
+    recurrent_scale: float
+    """Standard deviation of recurrent_init, or what multiplies the orthogonal matrix."""
+    weight_std: float
+    """Standard deviation of all other initial weights."""
+    bias_std: float
+    """Standard deviation of the initial biases; 0 starts them at 0."""
+    learned_initial_state: bool
+    """Learn the state before the first step, starting from N(0, 1), instead of 0 (lstm and simple_rnn only)."""
+    forget_bias: float
+    """Initial bias of the forget gate (lstm only)."""
+    peepholes: bool
+    """Let the gates see the cell (lstm only)."""
+    dropout: float
+    """Share of the hidden layer's outputs dropped in training, anew at every step."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What is left to see and hear of a run: name → figure, and name → (samples [T] within [-1, 1], samples a second)."""
+
+    figures: dict[str, Figure]
+    sounds: dict[str, tuple[np.ndarray, int]]
+
+
+class Task(abc.ABC):
+    """One experiment. The training loop asks it for everything that it does not know itself.
+
+    Attributes:
+        name: the word on the command line and the name of its folder in `results/` and `log/`.
+        settings: the task's own settings.
+        metrics: name → function of (targets, outputs); the first one is what the progress bar shows.
+    """
+
+    name: str
+    settings: NetworkSettings
+    metrics: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]]
+
+    @abc.abstractmethod
+    def epoch(self) -> tf.data.Dataset:
+        """Return the batches (inputs, targets) of one epoch."""
+
+    @abc.abstractmethod
+    def network(self) -> keras.Model:
+        """Return a fresh network."""
+
+    @abc.abstractmethod
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Return what training makes small, a scalar."""
+
+    @abc.abstractmethod
+    def evaluate(self, network: keras.Model) -> dict[str, float]:
+        """Return the metrics of a trained network by plain names."""
+
+    @abc.abstractmethod
+    def report(self, network: keras.Model) -> Report:
+        """Return pictures and sounds of a trained network."""
+
+
+def recurrent_layer(settings: NetworkSettings, sequences: keras.KerasTensor) -> keras.KerasTensor:
+    """Apply the recurrent layer that the settings describe to symbolic sequences [B, T, features]; named "hidden".
+
+    Returns:
+        The hidden states after all steps [B, T, units].
+
+    Raises:
+        ValueError: names the setting, what was expected and what came.
+    """
+    if settings.model != "clockwork_rnn" and settings.periods:
+        raise ValueError(f"`periods` is for the model clockwork_rnn. Received: {settings.periods} for {settings.model}")
+    if settings.units < 1:
+        raise ValueError(f"`units` must be at least 1. Received: {settings.units}")
+    common = {
+        "kernel_initializer": _normal(settings.weight_std),
+        "recurrent_initializer": _recurrent_initializer(settings),
+        "bias_initializer": _normal(settings.bias_std),
+        "return_sequences": True,
+        "name": "hidden",
+    }
+    initial_state = None
+    if settings.learned_initial_state:
+        if settings.model == "clockwork_rnn":
+            raise ValueError("`learned_initial_state` is for the models lstm and simple_rnn. Received: True")
+        count = 2 if settings.model == "lstm" else 1
+        initial_state = [InitialState(settings.units, _normal(1.0))(sequences) for _ in range(count)]
+    if settings.model == "clockwork_rnn":
+        return ClockworkRNN(settings.units, settings.periods, **common)(sequences)
+    if settings.model == "simple_rnn":
+        return simple_rnn(settings.units, **common)(sequences, initial_state=initial_state)
+    layer = LSTM(settings.units, peepholes=settings.peepholes, forget_bias=settings.forget_bias, **common)
+    return layer(sequences, initial_state=initial_state)
+
+
+def output_layer(
+    settings: NetworkSettings, hidden: keras.KerasTensor, units: int, activation: str
+) -> keras.KerasTensor:
+    """Apply dropout, if any, and a dense layer of so many units to the hidden states."""
+    if settings.dropout:
+        hidden = keras.layers.Dropout(settings.dropout)(hidden)
+    weights, biases = _normal(settings.weight_std), _normal(settings.bias_std)
+    dense = keras.layers.Dense(units, activation, kernel_initializer=weights, bias_initializer=biases, name="output")
+    return dense(hidden)
+
+
+def _normal(std: float) -> keras.initializers.Initializer:
+    return keras.initializers.RandomNormal(0.0, std) if std else keras.initializers.Zeros()
+
+
+def _recurrent_initializer(settings: NetworkSettings) -> keras.initializers.Initializer:
+    if settings.recurrent_init == "orthogonal":
+        return keras.initializers.Orthogonal(settings.recurrent_scale)
+    over = settings.units**0.5 if settings.recurrent_init == "fan_in" else 1.0
+    return _normal(settings.recurrent_scale / over)

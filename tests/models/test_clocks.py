@@ -1,0 +1,101 @@
+"""The clocks: module sizes, who fires, who hears whom, and the order of the groups."""
+
+import numpy as np
+import pytest
+
+from models.clocks import make_modules
+
+NINE = tuple(2**i for i in range(9))
+
+
+@pytest.mark.parametrize(
+    "units, sizes",  # the split that gives the paper's parameter counts, remainder to the fastest
+    [(11, (2, 2, 1, 1, 1, 1, 1, 1, 1)), (36, (4,) * 9), (40, (5, 5, 5, 5, 4, 4, 4, 4, 4))],
+)
+def test_units_are_split_with_the_remainder_to_the_fastest(units, sizes):
+    assert make_modules(units, NINE).sizes == sizes
+
+
+def test_modules_are_sorted_with_all_that_belongs_to_them():
+    hears = [[True, False, False], [True, True, False], [False, True, True]]
+    modules = make_modules([3, 1, 2], [7, 2, 3], phases=[5, 1, 0], connections=hears, input_modules=[0])
+    assert (modules.periods, modules.sizes, modules.phases) == ((2, 3, 7), (1, 2, 3), (1, 0, 5))
+    assert modules.sees_input == (False, False, True)
+    # Given: 2 hears 7 and itself, 3 hears 2 and itself, 7 hears itself.
+    assert modules.hears == ((True, False, True), (True, True, False), (False, False, True))
+
+
+def test_slow_to_fast_hears_all_that_are_not_faster():
+    hears = np.array(make_modules(4, [1, 2, 2, 8]).hears)
+    assert hears.tolist() == [[1, 1, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]]
+
+
+def test_every_module_fires_at_step_0_and_then_at_its_multiples():
+    fires = make_modules(3, [1, 3, 5]).fires(np.arange(16))
+    assert [np.flatnonzero(column).tolist() for column in fires.T] == [
+        list(range(16)),
+        [0, 3, 6, 9, 12, 15],
+        [0, 5, 10, 15],
+    ]
+
+
+def test_phases_shift_the_ticks():
+    fires = make_modules(2, [4, 4], phases=[1, 3]).fires(np.arange(9))
+    assert [np.flatnonzero(column).tolist() for column in fires.T] == [[1, 5], [3, 7]]
+
+
+def test_components_come_after_all_that_they_hear():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        g = int(rng.integers(1, 7))
+        matrix = rng.random((g, g)) < 0.3
+        modules = make_modules(g, rng.integers(1, 9, g).tolist(), connections=matrix)
+        for groups in (modules.components, modules.groups):
+            assert sorted(m for group in groups for m in group.members) == list(range(g))
+            known = set()
+            for group in groups:
+                known |= set(group.members)
+                heard = {j for i in group.members for j in range(g) if modules.hears[i][j]}
+                assert heard <= known
+
+
+def test_modules_that_hear_each_other_share_a_component():
+    ring = make_modules(3, [1, 2, 4], connections=[[1, 0, 1], [1, 1, 0], [0, 1, 1]])
+    assert [group.members for group in ring.components] == [(0, 1, 2)]
+    assert [group.members for group in make_modules(3, [4, 4, 1]).components] == [(1, 2), (0,)]
+
+
+def test_a_group_ticks_whenever_a_member_may_fire():
+    together = make_modules(4, [4, 4], phases=[0, 2]).components[0]
+    assert (together.period, together.phase, together.gated) == (2, 0, True)
+    same = make_modules(4, [4, 4], phases=[3, 3]).components[0]
+    assert (same.period, same.phase, same.gated) == (4, 3, False)
+
+
+def test_small_neighbours_share_a_scan_and_large_ones_do_not():
+    assert len(make_modules(36, NINE).groups) < 9
+    assert len(make_modules(1152, NINE).groups) == 9
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (dict(units=4, periods=[]), "`periods` must name at least one module"),
+        (dict(units=4, periods=[1, 0]), r"`periods` must be whole numbers from 1. Received: \(1, 0\)"),
+        (dict(units=4, periods=[1, 2.5]), r"`periods` must be whole numbers. Received: \[1, 2.5\]"),
+        (dict(units=2, periods=[1, 2, 4]), "`units` must be at least the number of modules, 3. Received: 2"),
+        (dict(units=0, periods=[1]), "`units` must be whole numbers from 1"),
+        (dict(units=[2, 2], periods=[1, 2, 4]), "`units` must hold one number a period, 3. Received: 2"),
+        (dict(units=4, periods=[1, 2], phases=[0, 2]), "`phases` must be below the module's period 2. Received: 2"),
+        (dict(units=4, periods=[1, 2], phases=[0, -1]), "`phases` must be whole numbers from 0"),
+        (dict(units=4, periods=[1, 2], phases=[0]), "`phases` must hold one number a period, 2. Received: 1"),
+        (dict(units=4, periods=[1, 2], connections="fast"), "`connections` must be .* Received: 'fast'"),
+        (dict(units=4, periods=[1, 2], connections=[[1, 1]]), r"`connections` must be of shape \(2, 2\).*\(1, 2\)"),
+        (dict(units=4, periods=[1, 2], connections=[[1, 2], [0, 1]]), "`connections` must hold only true and false"),
+        (dict(units=4, periods=[1, 2], input_modules="slowest"), "`input_modules` must be .* Received: 'slowest'"),
+        (dict(units=4, periods=[1, 2], input_modules=[2]), r"`input_modules` must be indices below 2. Received: \[2\]"),
+    ],
+)
+def test_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make_modules(**arguments)

@@ -1,0 +1,383 @@
+"""The layer against a plain NumPy loop, against Keras's own layers, and as a Keras layer among others."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras.src import testing
+from reference import clockwork_rnn
+
+from models import clocks, recurrence
+from models.clockwork_rnn import ClockworkRNN
+
+ROOT = Path(__file__).parents[2]
+CASES = [  # periods, units, other arguments
+    ((1, 2, 4, 8), 11, {}),
+    ((1, 3, 5), 7, {}),
+    ((2, 3, 7), 8, {}),  # no module fires at some steps
+    ((4, 4, 1), 9, {}),
+    ((4, 1, 2), [1, 5, 2], {}),
+    ((4, 4, 1), 9, {"phases": [0, 2, 0]}),
+    ((2, 6, 64), [3, 2, 1], {"phases": [1, 4, 40]}),  # the slowest first fires behind the end
+    ((1, 2, 4), 8, {"connections": [[1, 0, 0], [1, 1, 0], [1, 1, 1]]}),  # fast to slow
+    ((1, 2, 4), 8, {"connections": [[1, 1, 1]] * 3}),  # everyone hears everyone
+    ((2, 3, 4), 8, {"connections": [[0, 1, 0], [0, 0, 0], [1, 0, 1]]}),  # some do not hear themselves
+    ((1, 2, 4), 8, {"input_modules": "fastest"}),
+    ((1, 2, 4), 8, {"input_modules": [1, 2], "use_bias": False}),
+    ((1, 2, 4), 8, {"activation": "relu"}),
+]
+
+
+@pytest.fixture(params=["apart", "joint"])
+def scans(request, monkeypatch):
+    """Run a test with all components scanned apart, and with small ones joined wherever that is possible."""
+    monkeypatch.setattr(clocks, "JOINT_WORK", {"apart": 0, "joint": 1e9}[request.param])
+
+
+def make_layer(units, periods, seed=0, **kwargs):
+    defaults = {
+        "return_sequences": True,
+        "recurrent_initializer": keras.initializers.RandomNormal(0, 0.4, seed=seed),
+        "bias_initializer": keras.initializers.RandomNormal(0, 0.4, seed=seed + 1),
+        "jit_compile": False,
+    }
+    return ClockworkRNN(units, periods, **(defaults | kwargs))
+
+
+def expected(layer, x, **state):
+    """Return what the NumPy loop makes of the layer's weights: hidden states and clocks."""
+    kernel, recurrent, bias = layer.dense_weights()
+    modules, activation = (
+        layer.modules,
+        {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0)}[layer.activation.__name__],
+    )
+    return clockwork_rnn(
+        x, kernel, recurrent, bias, modules.sizes, modules.periods, modules.phases, modules.hears, activation, **state
+    )
+
+
+def inputs(shape, dtype="float64", seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 1e-5)])
+@pytest.mark.parametrize("features", [3, 0])
+@pytest.mark.parametrize("periods, units, kwargs", CASES)
+def test_equals_the_numpy_loop(scans, periods, units, kwargs, features, dtype, tolerance):
+    layer = make_layer(units, periods, dtype=dtype, **kwargs)
+    x = inputs((2, 23, features), dtype)
+    states = layer(x)
+    np.testing.assert_allclose(states, expected(layer, x)[0], atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 1e-5)])
+@pytest.mark.parametrize("periods, units, kwargs", CASES[:7])
+def test_state_clock_and_mask_equal_the_numpy_loop(periods, units, kwargs, dtype, tolerance):
+    layer = make_layer(units, periods, dtype=dtype, return_state=True, **kwargs)
+    x, h, clock = inputs((3, 17, 2), dtype), inputs((3, layer.units), dtype, 1), np.array([0, 5, 1000], "int32")
+    mask = np.random.default_rng(2).random((3, 17)) < 0.6
+    mask[2] = False
+    for state in ({}, {"h": h}, {"h": h, "clock": clock}):
+        for given in (None, mask):
+            states, last, after = layer(x, initial_state=list(state.values()) or None, mask=given)
+            reference, clocks_after = expected(layer, x, mask=given, **state)
+            np.testing.assert_allclose(states, reference, atol=tolerance, rtol=0)
+            np.testing.assert_allclose(last, reference[:, -1], atol=tolerance, rtol=0)
+            np.testing.assert_array_equal(after, clocks_after)
+
+
+@pytest.mark.parametrize("length", [None, 19])
+@pytest.mark.parametrize("model_jit", [False, True])
+@pytest.mark.parametrize("layer_jit", [False, True])
+def test_eager_graph_and_xla_agree_also_with_unknown_length(length, model_jit, layer_jit):
+    layer = make_layer(7, (1, 2, 6), phases=[0, 1, 4], jit_compile=layer_jit)
+    signature = tf.TensorSpec([None, length, 3], tf.float32)
+    function = tf.function(layer, input_signature=[signature], jit_compile=model_jit)
+    for steps in (19, 19 if length else 3):  # 3: the slowest module does not fire at all
+        x = inputs((2, steps, 3), "float32")
+        np.testing.assert_allclose(function(x), expected(layer, x)[0], atol=1e-5)
+
+
+def test_compiled_layer_traces_a_shape_once(monkeypatch):
+    traces = []
+    scan = recurrence.clockwork_scan
+    monkeypatch.setattr(
+        recurrence, "clockwork_scan", lambda *args, **kwargs: (traces.append(1), scan(*args, **kwargs))[1]
+    )
+    layer = make_layer(6, (1, 2), jit_compile=True)
+    for _ in range(3):
+        layer(inputs((2, 9, 3), "float32"))
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize("periods, units, kwargs", CASES)
+def test_gradients_equal_finite_differences(scans, periods, units, kwargs):
+    layer = make_layer(units, periods, dtype="float64", seed=3, **kwargs)
+    x, h, weight = inputs((2, 13, 2)), inputs((2, layer.units), seed=1), inputs((2, 13, layer.units), seed=2)
+    layer.build(x.shape)
+    tensors = [tf.constant(x), tf.constant(h)]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        loss = tf.reduce_sum(layer(tensors[0], initial_state=tensors[1]) * weight)
+    sources = tensors + [variable.value for variable in layer.trainable_variables]
+    gradients = tape.gradient(loss, sources, unconnected_gradients="zero")  # a module may never fire
+
+    def numpy_loss():
+        return np.sum(expected(layer, x, h=h)[0] * weight)
+
+    for array, gradient in zip((x, h), gradients):
+        check_differences(array, gradient.numpy(), numpy_loss)
+    for variable, gradient in zip(layer.trainable_variables, gradients[2:]):
+        value = variable.numpy()
+
+        def loss_of_variable(value=value, variable=variable):
+            variable.assign(value)
+            return numpy_loss()
+
+        check_differences(value, gradient.numpy(), loss_of_variable)
+
+
+def check_differences(array, gradient, loss, step=1e-6):
+    """Compare a gradient with central differences of `loss`, which reads the array, at up to six of its places."""
+    places = np.random.default_rng(4).permutation(array.size)[:6]
+    for place in places:
+        index = np.unravel_index(place, array.shape)
+        kept, values = array[index], []
+        for shift in (step, -step):
+            array[index] = kept + shift
+            values.append(loss())
+        array[index] = kept
+        loss()
+        assert gradient[index] == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-5, abs=1e-7)
+
+
+def test_compiled_gradients_equal_those_of_automatic_differentiation():
+    """A loop of plain TensorFlow operations, differentiated by TensorFlow, against the hand-written gradient in XLA."""
+    layer = make_layer(9, (1, 2, 4), jit_compile=True, dtype="float64")
+    x = tf.constant(inputs((2, 11, 3)))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(x) ** 2)
+    gradients = tape.gradient(loss, [variable.value for variable in layer.trainable_variables])
+    modules = layer.modules
+    with tf.GradientTape() as tape:
+        h = [tf.zeros([2, size], tf.float64) for size in modules.sizes]
+        loss = 0.0
+        for t in range(11):
+            before = list(h)
+            for i in range(3):
+                if t % modules.periods[i] == 0:
+                    heard = tf.concat([before[j] for j in modules.rows(i)], -1)
+                    total = x[:, t] @ layer.kernels[i] + heard @ layer.recurrent_kernels[i]
+                    h[i] = tf.tanh(total + layer.bias[modules.slices[i]])
+            loss += tf.reduce_sum(tf.concat(h, -1) ** 2)
+    automatic = tape.gradient(loss, [variable.value for variable in layer.trainable_variables])
+    for one, other in zip(gradients, automatic, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"go_backwards": True}, {"return_sequences": False}, {"zero_output_for_mask": True}]
+)
+def test_one_module_of_period_1_is_simple_rnn(kwargs):
+    layer = make_layer(5, (1,), **kwargs)
+    keras_layer = keras.layers.SimpleRNN(5, **({"return_sequences": True} | kwargs))
+    x = inputs((3, 12, 4), "float32")
+    mask = np.arange(12)[None] < np.array([12, 7, 1])[:, None]
+    layer(x), keras_layer(x)
+    keras_layer.set_weights([*layer.dense_weights()])
+    np.testing.assert_allclose(layer(x), keras_layer(x), atol=1e-6)
+    np.testing.assert_allclose(layer(x, mask=mask), keras_layer(x, mask=mask), atol=1e-6)
+
+
+def test_starts_from_the_same_weights_as_simple_rnn():
+    initializers = {
+        "kernel_initializer": keras.initializers.GlorotUniform(seed=1),
+        "recurrent_initializer": keras.initializers.Orthogonal(seed=2),
+    }
+    ours, theirs = ClockworkRNN(6, (1,), **initializers), keras.layers.SimpleRNN(6, **initializers)
+    ours.build((None, None, 3)), theirs.build((None, None, 3))
+    for one, other in zip(ours.dense_weights(), theirs.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("chunk", [8, 5])  # whole hyperperiods go through the cascade, others do not
+def test_chunks_with_carried_state_equal_the_whole(chunk, jit_compile):
+    layer = make_layer(9, (1, 2, 8), return_state=True, jit_compile=jit_compile)
+    x = inputs((2, 5 * chunk, 3), "float32")
+    whole, *_ = layer(x)
+    state, parts = None, []
+    for part in np.split(x, 5, axis=1):
+        output, *state = layer(part, initial_state=state)
+        parts.append(output)
+    np.testing.assert_allclose(np.concatenate(parts, 1), whole, atol=1e-6)
+    assert state[1].numpy().tolist() == [5 * chunk] * 2 and state[1].dtype == tf.int32
+
+
+def test_stateful_carries_state_and_clock_until_reset():
+    layer = make_layer(9, (1, 3, 5), stateful=True)
+    x = inputs((2, 12, 3), "float32")
+    outputs = [layer(part) for part in (x[:, :7], x[:, 7:])]
+    np.testing.assert_allclose(np.concatenate(outputs, 1), expected(layer, x)[0], atol=1e-5)
+    layer.reset_state()
+    np.testing.assert_allclose(layer(x[:, :7]), outputs[0], atol=1e-6)
+
+
+def test_clock_is_exact_far_beyond_half_precision():
+    layer = make_layer(4, (1, 3), dtype="mixed_float16", return_state=True)
+    h = np.zeros((1, 4), "float16")
+    *_, clock = layer(inputs((1, 2, 1), "float16"), initial_state=[h, np.array([100_000], "int32")])
+    assert clock.numpy().tolist() == [100_002]
+
+
+def test_poking_a_module_moves_only_those_that_hear_it():
+    layer = make_layer(8, (1, 2, 4, 8))
+    x = inputs((1, 1, 2), "float32")
+    slices = layer.modules.slices
+    quiet = np.asarray(layer(x, initial_state=np.zeros((1, 8), "float32")))[0, 0]
+    for poked in range(4):
+        h = np.zeros((1, 8), "float32")
+        h[0, slices[poked]] = 1
+        moved = np.asarray(layer(x, initial_state=h))[0, 0] != quiet
+        listeners = [i for i in range(4) if moved[slices[i]].any()]
+        assert listeners == list(range(poked + 1))  # itself and the faster ones: slow speaks to fast, never back
+
+
+def test_masked_padding_may_hold_anything():
+    layer = make_layer(6, (1, 2, 4), return_sequences=False)
+    x = inputs((2, 9, 3), "float32")
+    mask = np.arange(9)[None] < np.array([9, 4])[:, None]
+    clean = layer(x, mask=mask)
+    x[1, 4:] = np.nan
+    with tf.GradientTape() as tape:
+        dirty = layer(x, mask=mask)
+    np.testing.assert_array_equal(clean, dirty)
+    assert all(np.isfinite(g).all() for g in tape.gradient(dirty, [v.value for v in layer.trainable_variables]))
+
+
+def test_recurrent_dropout_never_touches_a_held_state():
+    layer = make_layer(8, (1, 4), recurrent_dropout=0.5, dropout=0.5, seed=7)
+    states = layer(inputs((2, 12, 3), "float32"), training=True).numpy()[:, :, layer.modules.slices[1]]
+    for t in range(12):
+        if t % 4:
+            np.testing.assert_array_equal(states[:, t], states[:, t - 1])
+    assert not np.array_equal(states[:, 4], states[:, 3])
+
+
+def test_recurrent_dropout_scales_what_is_heard():
+    """With relu and weights of one, the sum over heard units keeps its expectation."""
+    ones = dict(recurrent_initializer="ones", kernel_initializer="zeros", bias_initializer="zeros", activation="relu")
+    layer = make_layer(400, (1,), recurrent_dropout=0.25, **ones)
+    heard = layer(np.zeros((50, 1, 1), "float32"), initial_state=np.ones((50, 400), "float32"), training=True)
+    assert np.mean(heard) == pytest.approx(400, rel=0.02)
+
+
+def test_bidirectional_equals_two_simple_rnns_with_period_1():
+    x = inputs((2, 9, 3), "float32")
+    mask = np.arange(9)[None] < np.array([9, 4])[:, None]
+    ours = keras.layers.Bidirectional(ClockworkRNN(4, (1,), return_sequences=True, jit_compile=False))
+    theirs = keras.layers.Bidirectional(keras.layers.SimpleRNN(4, return_sequences=True))
+    ours(x), theirs(x)
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-6)
+    np.testing.assert_allclose(ours(x, mask=mask), theirs(x, mask=mask), atol=1e-6)
+
+
+def test_bidirectional_clock_starts_at_the_end_of_the_sequence():
+    layer = make_layer(6, (1, 4), go_backwards=True)
+    x = inputs((2, 10, 3), "float32")
+    np.testing.assert_allclose(layer(x), expected(layer, x[:, ::-1])[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_stays_near(policy):
+    layer = make_layer(9, (1, 2, 4), dtype=policy)
+    x = inputs((2, 16, 3), "float32")
+    states = layer(x)
+    assert states.dtype == layer.compute_dtype and layer.bias.dtype == "float32"
+    np.testing.assert_allclose(tf.cast(states, tf.float32), expected(layer, x)[0], atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "kwargs, shape",
+    [
+        ({}, (2, 9)),
+        ({"return_sequences": True, "phases": [0, 1, 3], "input_modules": "fastest"}, (2, 7, 9)),
+        ({"connections": [[1, 0, 1], [1, 1, 0], [0, 1, 1]], "dropout": 0.1, "recurrent_dropout": 0.1}, (2, 9)),
+        ({"kernel_regularizer": "l2", "recurrent_constraint": "max_norm", "bias_regularizer": "l1"}, (2, 9)),
+    ],
+)
+def test_passes_keras_own_layer_test(kwargs, shape):
+    testing.TestCase().run_layer_test(
+        ClockworkRNN,
+        init_kwargs={"units": 9, "periods": (1, 2, 4), "jit_compile": False} | kwargs,
+        input_shape=(2, 7, 3),
+        expected_output_shape=shape,
+        expected_num_seed_generators=1,
+        expected_num_non_trainable_weights=0,
+        supports_masking=True,
+    )
+
+
+def test_symbolic_outputs_have_the_shapes_and_types_of_real_ones():
+    layer = ClockworkRNN(6, (1, 2), return_sequences=True, return_state=True, jit_compile=False)
+    symbolic = layer(keras.Input((None, 3), batch_size=2))
+    real = layer(inputs((2, 5, 3), "float32"))
+    assert [tensor.dtype for tensor in symbolic] == [tensor.dtype.name for tensor in real]
+    assert [tensor.shape for tensor in symbolic] == [(2, None, 6), (2, 6), (2,)]
+
+
+def test_saved_model_gives_the_same_in_a_fresh_process(tmp_path):
+    sequence = keras.Input((None, 3))
+    hidden = ClockworkRNN([2, 3, 1], (1, 3, 5), phases=[0, 1, 2], connections=np.tri(3), return_sequences=True)(
+        sequence
+    )
+    model = keras.Model(sequence, keras.layers.Dense(1)(hidden))
+    x = inputs((2, 9, 3), "float32")
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "x.npy", x)
+    code = (
+        "import keras, numpy, models.clockwork_rnn, sys; folder = sys.argv[1];"
+        "model = keras.models.load_model(folder + '/model.keras');"
+        "numpy.save(folder + '/y.npy', model(numpy.load(folder + '/x.npy')))"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=True, capture_output=True)
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_fit_does_not_compile_again_at_each_update(jit_compile):
+    """Nested compiled functions did: a guard on time would be noisy, so count XLA's compilations by their traces."""
+    model = keras.Sequential([keras.Input((6, 2)), ClockworkRNN(4, (1, 2)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=jit_compile)
+    x, y = inputs((8, 6, 2), "float32"), inputs((8, 1), "float32")
+    model.fit(x, y, batch_size=4, verbose=0)
+    began = tf.timestamp()
+    model.fit(x, y, batch_size=4, epochs=20, verbose=0)
+    assert tf.timestamp() - began < 5  # 40 updates; each compilation takes half a second or more
+
+
+@pytest.mark.parametrize(
+    "kwargs, message",
+    [
+        ({"activation": "softmax"}, "`activation` must be elementwise"),
+        ({"dropout": 1.0}, "`dropout` must be at least 0 and below 1. Received: 1.0"),
+        ({"recurrent_dropout": -0.1}, "`recurrent_dropout` must be at least 0"),
+    ],
+)
+def test_refuses_arguments(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        ClockworkRNN(4, (1, 2), **kwargs)
+
+
+def test_refuses_calls():
+    with pytest.raises(ValueError, match="expected ndim=3"):
+        make_layer(4, (1, 2))(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="`stateful=True` the batch size must be known"):
+        make_layer(4, (1, 2), stateful=True)(keras.Input((None, 3)))
+    with pytest.raises(ValueError, match="`initial_state` must be h or"):
+        make_layer(4, (1, 2))(np.zeros((2, 3, 1)), initial_state=[np.zeros((2, 4))] * 3)
