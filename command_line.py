@@ -77,16 +77,17 @@ def _parse(arguments: Sequence[str], default: Any) -> Any:
 
 
 def _message(box: str) -> str:
-    """Take what is wrong, and the flag's form, out of the box that tyro draws."""
-    lines = [line.strip("│╭╮╰╯ ") for line in box.splitlines()]
+    """Take what is wrong, and the flag's form, out of the box that tyro draws, in Unicode or in ASCII."""
+    lines = [line.strip("│╭╮╰╯|+ ") for line in box.splitlines()]
     sections = [[]]
     for line in lines[1:-1]:
-        if set(line) == {"─"}:
+        if set(line) <= {"─", "-"}:
             sections.append([])
         else:
             sections[-1].append(line)
-    message = " ".join(sections[0])
-    forms = [line for section in sections[1:] for line in section if line.startswith("--")]
+    said, *more = (section for section in sections if section)
+    message = " ".join(said)
+    forms = [line for section in more for line in section if line.startswith("--")]
     return f"{message} (expected {forms[0]})" if forms else message
 
 

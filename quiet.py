@@ -1,13 +1,12 @@
 """Import TensorFlow without its remarks about processors and missing GPUs, among which ours would be lost.
 
 `TF_CPP_MIN_LOG_LEVEL` silences most, but not those that TensorFlow 2.21 writes while it is being imported. Whoever sets
-that variable sees them all.
+it to 0 sees them all.
 """
 
 import os
 
-if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "0":
     stderr, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
     try:

@@ -61,17 +61,21 @@ class Run:
         self.results = settings.results_dir / task / self.name
         self.log = settings.log_dir / task / self.name
         self.checkpoint = self.results / "checkpoint.npz"
+        folders = {"results_dir": self.results, "log_dir": self.log}
+        for setting, folder in folders.items():
+            _check_writable(setting, folder)
         if settings.resume:
             self._check_resumable()
-        elif settings.overwrite:
-            for folder in (self.results, self.log):
-                shutil.rmtree(folder, ignore_errors=not folder.exists())
-        elif self.results.exists() or self.log.exists():
-            raise ValueError(
-                f"`name` must be new, or come with `overwrite`, or with `resume` if it was interrupted. "
-                f"Received: {self.name}, which is in {self.results if self.results.exists() else self.log}"
-            )
-        _make_folders({"results_dir": self.results, "log_dir": self.log})
+        for folder in folders.values():
+            if folder.exists() and settings.overwrite:
+                shutil.rmtree(folder)
+            elif folder.exists() and not settings.resume:
+                raise ValueError(
+                    f"`name` must be new, or come with `overwrite`, or with `resume` if it was interrupted. "
+                    f"Received: {self.name}, which is in {folder}"
+                )
+        for folder in folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
         self.write_json("config.json", _plain(settings) | {"versions": _versions()})
 
     @cached_property
@@ -127,22 +131,10 @@ def _free_name(task: str, settings: RunSettings) -> str:
     return f"{settings.model}-{number}"
 
 
-def _make_folders(folders: dict[str, Path]) -> None:
-    """Make all folders or none; the keys are the settings to blame."""
-    made = []
-    for setting, folder in folders.items():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            made.append(folder)
-            (folder / ".writable").touch()
-            (folder / ".writable").unlink()
-        except OSError as error:
-            for empty in made:
-                with contextlib.suppress(OSError):  # it held something before
-                    empty.rmdir()
-            raise ValueError(
-                f"`{setting}` must be a folder that can be written. Received: {folder} ({error.strerror})"
-            ) from None
+def _check_writable(setting: str, folder: Path) -> None:
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise ValueError(f"`{setting}` must be a folder that can be written. Received: {folder}, but for {existing}")
 
 
 def _plain(settings: RunSettings) -> dict:

@@ -51,7 +51,14 @@ class TrainingSettings:
 
     def check(self) -> None:
         """Raise a ValueError that names the first setting out of range."""
-        for name, lowest in [("epochs", 1), ("decay_updates", 1), ("clip_norm", 0), ("seed", 0)]:
+        for name, lowest in [
+            ("epochs", 1),
+            ("decay_updates", 1),
+            ("decay_factor", 0),
+            ("epsilon", 0),
+            ("clip_norm", 0),
+            ("seed", 0),
+        ]:
             value = getattr(self, name)
             if not lowest <= value < math.inf:
                 raise ValueError(f"`{name}` must be at least {lowest}. Received: {value}")

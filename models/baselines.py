@@ -90,7 +90,9 @@ class LSTM(keras.layers.Layer):
         kernel, recurrent_kernel, bias, peepholes = weights
         sequences = tf.transpose(sequences, [1, 0, 2])  # [T, B, features]
         shape = [recurrence.size(sequences, 0), recurrence.size(sequences, 1), 4 * self.units]
-        drive = tf.broadcast_to(bias, shape) if kernel is None else sequences @ kernel + bias  # [T, B, 4n]
+        drive = (
+            tf.broadcast_to(bias, shape) if kernel is None else recurrence.product(sequences, kernel) + bias
+        )  # [T, B, 4n]
         if peepholes is None:
             peepholes = tf.zeros([3, self.units], self.compute_dtype)
         outputs = recurrence.lstm_scan(drive, recurrent_kernel, peepholes, initial_state)  # [T, B, n]

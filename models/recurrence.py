@@ -93,9 +93,9 @@ def clockwork_scan(
                 continue
             said = trace if keep is None else trace * _units(keep, modules, source)
             if source.period >= group.period:
-                inputs += heard(said @ block, source, group.period, group.phase, ticks)
+                inputs += heard(product(said, block), source, group.period, group.phase, ticks)
             else:
-                inputs += heard(said, source, group.period, group.phase, ticks) @ block
+                inputs += product(heard(said, source, group.period, group.phase, ticks), block)
         start = _units(initial, modules, group)
         states = scan(
             inputs,
@@ -140,6 +140,14 @@ def heard(trace: tf.Tensor, source: Group, period: int, phase: int, ticks: Size)
         trace = tf.broadcast_to(trace[:, None], [size(trace, 0), repeats, *rest])  # [ticks, repeats, ...]
         trace = tf.reshape(trace, [-1, *rest])  # [ticks · repeats, ...]
     return trace[repeats - 1 + (phase - source.phase) // common :: stride][:ticks]
+
+
+def product(values: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Multiply the values at all steps [T, ..., B, i] by a kernel [..., i, j] at once [T, ..., B, j].
+
+    `@` would repeat the kernel for each step, and sum its gradient over as many matrices.
+    """
+    return tf.einsum("t...bi,...ij->t...bj", values, kernel)
 
 
 def scan(
@@ -357,7 +365,7 @@ def _input_drive(
             tf.zeros([features, modules.sizes[m]], initial.dtype) if weights.kernels[m] is None else weights.kernels[m]
             for m in group.members
         ]
-        drive += sequences[group.phase :: group.period] @ tf.concat(parts, -1)
+        drive += product(sequences[group.phase :: group.period], tf.concat(parts, -1))
     if weights.bias is not None:
         drive += _units(weights.bias, modules, group)[..., None, :]
     return drive

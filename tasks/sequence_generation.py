@@ -35,7 +35,8 @@ class SequenceGeneration(Task):
     """Generate the target from nothing but the clock; one epoch is one update on the whole sequence.
 
     Raises:
-        ValueError: the target cannot be had; names the argument or file, what was expected and what came.
+        ValueError: the target cannot be had, or the network cannot be built; names the argument or file, what was
+            expected and what came.
     """
 
     name = "generation"
@@ -45,6 +46,7 @@ class SequenceGeneration(Task):
         self.metrics = {"mse": mean_squared_error}
         self.target = load_target(settings.target, settings.start, settings.length, settings.column)
         self.inputs = np.zeros((1, settings.length, int(settings.constant_input)), np.float32)  # [1, T, 0 or 1]
+        self.network()  # so that settings it refuses are refused before anything is written
 
     def epoch(self) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensors((self.inputs, self.target.values[None, :, None]))

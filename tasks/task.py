@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -97,6 +98,9 @@ def recurrent_layer(settings: NetworkSettings, sequences: keras.KerasTensor) -> 
         raise ValueError(f"`periods` is for the model clockwork_rnn. Received: {settings.periods} for {settings.model}")
     if settings.units < 1:
         raise ValueError(f"`units` must be at least 1. Received: {settings.units}")
+    for name in ("recurrent_scale", "weight_std", "bias_std"):
+        if not 0 <= getattr(settings, name) < math.inf:
+            raise ValueError(f"`{name}` must be at least 0. Received: {getattr(settings, name)}")
     common = {
         "kernel_initializer": _normal(settings.weight_std),
         "recurrent_initializer": _recurrent_initializer(settings),
@@ -121,7 +125,9 @@ def recurrent_layer(settings: NetworkSettings, sequences: keras.KerasTensor) -> 
 def output_layer(
     settings: NetworkSettings, hidden: keras.KerasTensor, units: int, activation: str
 ) -> keras.KerasTensor:
-    """Apply dropout, if any, and a dense layer of so many units to the hidden states."""
+    """Apply dropout, if any, and a dense layer of so many units to the hidden states; named "output"."""
+    if not 0 <= settings.dropout < 1:
+        raise ValueError(f"`dropout` must be at least 0 and below 1. Received: {settings.dropout}")
     if settings.dropout:
         hidden = keras.layers.Dropout(settings.dropout)(hidden)
     weights, biases = _normal(settings.weight_std), _normal(settings.bias_std)

@@ -1,0 +1,62 @@
+"""The generation task: its losses and metrics against their definitions, and the networks it builds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import main
+from tasks.sequence_generation import SequenceGeneration
+
+TINY = replace(main.MODERN, units=4, periods=(1, 2), length=30)
+
+
+def test_losses_are_the_mean_and_half_the_sum_of_squared_errors():
+    rng = np.random.default_rng(0)
+    targets, outputs = rng.normal(size=(2, 1, 30, 1))
+    errors = (targets - outputs) ** 2
+    assert float(SequenceGeneration(TINY).loss(targets, outputs)) == pytest.approx(errors.mean())
+    half_sum = SequenceGeneration(replace(TINY, loss="half_sum"))
+    assert float(half_sum.loss(targets, outputs)) == pytest.approx(errors.sum() / 2)
+
+
+def test_a_constant_at_the_mean_has_an_nmse_of_1_and_half_that_in_the_papers_sense():
+    task = SequenceGeneration(TINY)
+    network = task.network()
+    dense = network.get_layer("output")
+    dense.set_weights([np.zeros((4, 1)), np.array([task.target.values.mean()])])
+    metrics = task.evaluate(network)
+    assert metrics["nmse"] == pytest.approx(1, rel=1e-5)
+    assert metrics["nmse_paper"] == pytest.approx(0.5, rel=1e-5)
+    assert metrics["mse"] == pytest.approx(np.var(task.target.values), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings, std",
+    [
+        (dict(recurrent_init="normal", recurrent_scale=0.3), 0.3),
+        (dict(recurrent_init="fan_in", recurrent_scale=2.0), 2 / np.sqrt(100)),
+        (dict(recurrent_init="orthogonal", recurrent_scale=1.1), 1.1 / np.sqrt(100)),
+    ],
+)
+def test_recurrent_weights_start_as_the_settings_say(settings, std):
+    settings = replace(main.MODERN_SIMPLE_RNN, units=100, **settings)
+    hidden = SequenceGeneration(settings).network().get_layer("hidden")
+    kernel = hidden.dense_weights()[1]
+    assert kernel.std() == pytest.approx(std, rel=0.05)
+    if settings.recurrent_init == "orthogonal":
+        np.testing.assert_allclose(kernel.T @ kernel, 1.21 * np.eye(100), atol=1e-4)
+
+
+def test_a_learned_initial_state_reaches_the_output():
+    network = SequenceGeneration(replace(main.MODERN_LSTM, units=3, length=5)).network()
+    names = [variable.path for variable in network.trainable_variables]
+    assert sum("initial_state" in name for name in names) == 2  # h and c
+
+
+def test_states_are_reported_for_each_module_and_sounds_for_sounds_only():
+    task = SequenceGeneration(TINY)
+    report = task.report(task.network())
+    assert set(report.figures) == {"signal", "states"} and report.sounds == {}
+    strips = [axis.get_ylabel() for axis in report.figures["states"].axes]
+    assert strips == ["period 1", "period 2", "hidden state"]

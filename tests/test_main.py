@@ -1,0 +1,202 @@
+"""The real entry point in a process of its own: what it writes, what it refuses, and that it can be stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import soundfile
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import command_line
+import main
+import models.clockwork_rnn  # noqa: F401 (registers the layer that saved models hold)
+
+ROOT = Path(__file__).parents[1]
+TINY = ["--epochs", "60", "--length", "40", "--units", "4", "--periods", "1", "2"]
+
+
+def start(folder, *flags, **kwargs):
+    command = [
+        sys.executable,
+        ROOT / "main.py",
+        *flags,
+        "--results-dir",
+        folder / "results",
+        "--log-dir",
+        folder / "log",
+    ]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs
+    )
+
+
+def run(folder, *flags):
+    process = start(folder, *flags)
+    output, errors = process.communicate(timeout=300)
+    return process.returncode, output, errors
+
+
+@pytest.fixture(scope="module")
+def music_run(tmp_path_factory):
+    """A tiny run on the shipped music."""
+    folder = tmp_path_factory.mktemp("music")
+    status, output, errors = run(folder, "--target", ROOT / "data" / "music.flac", *TINY, "--name", "a", "--seed", "3")
+    assert (status, errors) == (0, "")
+    return folder, output
+
+
+def test_writes_what_the_design_promises(music_run):
+    folder, output = music_run
+    results = folder / "results" / "generation" / "a"
+    assert {path.name for path in results.iterdir()} == {
+        *("config.json", "metrics.json", "model.keras", "signal.png", "training.png", "states.png"),
+        *("target.wav", "output.wav"),
+    }
+    config, metrics = (json.loads((results / name).read_text()) for name in ("config.json", "metrics.json"))
+    assert (config["units"], config["periods"], config["seed"], config["recipe"]) == (4, [1, 2], 3, "modern")
+    # Two modules of two units: 2·4 + 2·2 recurrent weights, 4 biases, 5 to the output; and 2 periods.
+    assert (metrics["parameters"], metrics["parameters_with_periods"]) == (21, 23)
+    assert (metrics["task"], metrics["model"], metrics["seed"]) == ("generation", "clockwork_rnn", 3)
+    assert (metrics["epochs"], metrics["updates"]) == (60, 60) and metrics["seconds"] > 0
+    assert str(results) in output
+
+
+def test_metrics_are_those_of_the_saved_model_and_sounds(music_run):
+    results = music_run[0] / "results" / "generation" / "a"
+    metrics = json.loads((results / "metrics.json").read_text())
+    model = keras.models.load_model(results / "model.keras")
+    target, rate = soundfile.read(results / "target.wav")
+    output = model(np.zeros((1, 40, 0), "float32")).numpy()[0, :, 0]
+    assert rate == 44100
+    assert np.mean((output - target) ** 2) == pytest.approx(metrics["mse"], rel=1e-2)  # 16-bit sound
+    assert metrics["nmse"] == pytest.approx(metrics["mse"] / np.var(target), rel=1e-2)
+    np.testing.assert_allclose(soundfile.read(results / "output.wav")[0], output.clip(-1, 1), atol=1e-4)
+
+
+def test_tensorboard_has_curves_histograms_pictures_sounds_and_hyperparameters(music_run):
+    events = EventAccumulator(str(music_run[0] / "log" / "generation" / "a"), size_guidance={"tensors": 0})
+    events.Reload()
+    tags = events.Tags()["tensors"]
+    assert {"mse", "loss", "learning_rate", "gradient_norm", "signal", "states", "target", "output"} <= set(tags)
+    assert any("recurrent_kernel" in tag for tag in tags)
+    assert [event.step for event in events.Tensors("mse")] == list(range(0, 60, 10))
+    assert "_hparams_/session_start_info" in events.summary_metadata
+
+
+def test_two_runs_with_one_seed_give_identical_weights(music_run):
+    folder = music_run[0]
+    target = ROOT / "data" / "music.flac"
+    assert run(folder, "--target", target, *TINY, "--name", "b", "--seed", "3")[0] == 0
+    weights = [
+        keras.models.load_model(folder / "results" / "generation" / name / "model.keras").get_weights() for name in "ab"
+    ]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_run_is_not_overwritten_silently(music_run):
+    folder = music_run[0]
+    metrics = folder / "results" / "generation" / "a" / "metrics.json"
+    before = metrics.read_text()
+    status, _, errors = run(folder, *TINY, "--name", "a")
+    assert status == 2 and "--name must be new" in errors and len(errors.splitlines()) == 1
+    status, _, errors = run(folder, *TINY, "--name", "a", "--resume")
+    assert status == 2 and "--resume needs a run that was interrupted" in errors
+    assert metrics.read_text() == before
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--recipe", "paper"], ["--recipe", "tensorflow-2016", "--model=lstm"], ["generation", "--model", "simple_rnn"]],
+)
+def test_recipes_and_models_run(tmp_path, flags):
+    status, output, errors = run(tmp_path, *flags, "--epochs", "2", "--overwrite")
+    assert (status, errors) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "recipe, model, parameters",  # with periods: 802 and 794 from the earlier project, the others from Table 1
+    [
+        ("modern", "clockwork_rnn", 802),
+        ("paper", "clockwork_rnn", 980),
+        ("paper", "lstm", 1021),
+        ("paper", "simple_rnn", 1024),
+        ("tensorflow-2016", "clockwork_rnn", 802),
+        ("tensorflow-2016", "lstm", 794),
+    ],
+)
+def test_recipes_have_the_published_sizes(recipe, model, parameters):
+    task_class, settings = command_line.read(["--recipe", recipe, "--model", model], main.TASKS)
+    assert task_class(settings).network().count_params() + len(settings.periods) == parameters
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(tmp_path):
+    flags = [*TINY[2:], "--epochs", "200000", "--name", "long"]
+    process = start(tmp_path, *flags)
+    while "compiled" not in process.stdout.readline():
+        assert process.poll() is None
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip() == "main.py: interrupted; go on with the same flags and --name long --resume"
+    results = tmp_path / "results" / "generation" / "long"
+    assert {path.name for path in results.iterdir()} == {"config.json", "checkpoint.npz", "training.png"}
+    other = run(tmp_path, *flags, "--resume", "--seed", "1")
+    assert other[0] == 2 and "--seed must be that of the run to resume, 0. Received: 1" in other[2]
+
+
+def test_divergence_is_said_and_exits_with_1(tmp_path):
+    flags = ["--optimizer", "sgd", "--learning-rate", "1e30", "--clip-norm", "0", "--name", "far"]
+    status, _, errors = run(tmp_path, *TINY, *flags)
+    assert status == 1 and errors.startswith("main.py: diverged at update ") and len(errors.splitlines()) == 1
+    assert list((tmp_path / "log" / "generation" / "far").iterdir())
+
+
+def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
+    status, output, errors = run(tmp_path, "--target", "nowhere.wav")
+    assert (status, output, list(tmp_path.iterdir())) == (2, "", [])
+    assert errors == "main.py: --target must be a file that exists. Received: nowhere.wav\n"
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["speling"], "the task must be one of generation. Received: speling"),
+        (["--unit", "3"], "Unrecognized options: --unit"),
+        (["stray", "--units", "9"], "the task must be one of generation. Received: stray"),
+        (["--units", "x"], "Error parsing --units: invalid literal for int() with base 10: 'x' (expected --units INT)"),
+        (["--units"], "Missing value for argument '--units'"),
+        (["--model", "gru"], "invalid choice 'gru' for argument '--model'. Expected one of"),
+        (["--recipe", "old"], "invalid choice 'old' for argument '--recipe'. Expected one of"),
+        (["--recipe", "tensorflow-2016", "--model", "simple_rnn"], "--model must be one of clockwork_rnn, lstm for"),
+        (["--units", "8"], "--units must be at least the number of modules, 9. Received: 8"),
+        (["--periods", "1", "0"], "--periods must be whole numbers from 1. Received: (1, 0)"),
+        (["--periods", "1", "x"], "Error parsing --periods"),
+        (["--model", "lstm", "--periods", "1", "2"], "--periods is for the model clockwork_rnn. Received: (1, 2)"),
+        (["--model", "lstm", "--units", "0"], "--units must be at least 1. Received: 0"),
+        (["--learning-rate", "-1"], "--learning-rate must be above 0. Received: -1.0"),
+        (["--learned-initial-state"], "--learned-initial-state is for the models lstm and simple_rnn"),
+        (["--dropout", "1"], "--dropout must be at least 0 and below 1. Received: 1.0"),
+        (["--start", "392400", "--target", str(ROOT / "data" / "music.flac")], "--start + --length must be at most"),
+        (["--results-dir", str(ROOT / "main.py")], "--results-dir must be a folder that can be written. Received:"),
+        (["--log-dir", str(ROOT / "main.py")], "--log-dir must be a folder that can be written. Received:"),
+        (["--name", "../up"], "--name must be made of letters, digits and"),
+        (["--resume", "--overwrite", "--name", "a"], "--resume must not come with --overwrite"),
+        (["--resume", "--name", "new"], "--resume needs a run that was interrupted"),
+    ],
+)
+def test_refuses(flags, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main.main(flags) == 2
+    output, errors = capsys.readouterr()
+    assert output == "" and errors.startswith(f"main.py: {message}") and len(errors.splitlines()) == 1
+    assert list(tmp_path.rglob("*")) == []

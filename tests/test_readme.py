@@ -1,0 +1,74 @@
+"""The README: every command and example in it runs, and its numbers are those of the committed results."""
+
+import csv
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments import main_job
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line for block in re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL) for line in block.splitlines() if line
+]
+SMALL = "--epochs 2 --results-dir {folder}/results --log-dir {folder}/log"
+ADDED = {  # how a command is made small, by what it runs; a command of another kind fails the test
+    "python main.py --help": "",
+    "python main.py": SMALL,
+    "python -m pytest": "--version",
+    "tensorboard": "--inspect",
+}
+
+
+def test_the_first_two_commands_set_everything_up():
+    assert [command.split(" && ")[0] for command in COMMANDS[:2]] == ["python3 -m venv .venv"] * 2
+    assert [command.split(" && ")[-1] for command in COMMANDS[:2]] == [
+        ".venv/bin/python main.py",
+        ".venv/bin/python -m pytest",
+    ]
+    assert COMMANDS[1] in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_runs(command, tmp_path):
+    if "--logdir" in command:
+        (tmp_path / "log").mkdir()
+    *_, last = command.split(" && ")  # without the installation, which is running this test
+    program = last.removeprefix(".venv/bin/")
+    added = next(flags for start, flags in ADDED.items() if program.startswith(start))
+    words = shlex.split(program + " " + added.format(folder=tmp_path))
+    words[0] = str(Path(sys.executable).with_name(words[0]))
+    words = [str(ROOT / word) if word in ("main.py",) or word.startswith("data/") else word for word in words]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS[:2])
+def test_command_runs_in_a_fresh_clone(command, tmp_path):
+    subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "clone"], check=True)
+    subprocess.run(["bash", "-c", command], cwd=tmp_path / "clone", check=True, timeout=1800)
+
+
+def test_the_layer_example_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    names = {}
+    exec(code, names)
+    assert names["model"].output.shape == (None, None, 25)
+
+
+def test_files_that_it_names_exist():
+    for name in re.findall(r"\]\((?!http)(.*?)\)", README) + re.findall(r"`([\w/]+\.(?:py|csv|flac))`", README):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_table_is_that_of_the_committed_results():
+    with open(main_job.CSV, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 30  # 2 targets × 3 models × 5 seeds
+    assert main_job.table(rows) in README
