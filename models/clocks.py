@@ -9,6 +9,7 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,23 +21,38 @@ JOINT_WORK = 128
 Connections = str | Sequence[Sequence[bool]] | np.ndarray
 
 
+class Clock(NamedTuple):
+    """Ticks at the steps phase, phase + period, phase + 2·period, …"""
+
+    period: int
+    phase: int = 0
+
+    def ticks(self, steps):
+        """Return how often the clock ticks in the first `steps` steps, a number or a tensor."""
+        return (steps - self.phase + self.period - 1) // self.period
+
+    def common(self, *others: "Clock") -> "Clock":
+        """Return the slowest clock that ticks whenever this one or another one does."""
+        apart = (n for other in others for n in (other.period, other.phase - self.phase))
+        period = math.gcd(self.period, *apart)
+        return Clock(period, self.phase % period)
+
+
 @dataclass(frozen=True)
 class Group:
-    """Modules that are carried through time together, with the clock of that scan.
+    """Modules that are carried through time together.
 
-    A module that nobody answers is a group by itself. Modules that hear each other, directly or through others, cannot
-    be separated: they share a group, whose clock ticks whenever one of them might fire.
+    A module that hears nobody who hears it, directly or through others, is a group by itself. Others cannot be
+    separated: they share a group, whose clock ticks whenever one of them fires.
 
     Args:
         members: indices of the modules, in increasing order.
-        period: steps between two ticks of the group.
-        phase: the step of its first tick, below `period`.
+        clock: when the group is updated.
         gated: whether some tick leaves a member asleep, so that the scan has to choose unit by unit.
     """
 
     members: tuple[int, ...]
-    period: int
-    phase: int
+    clock: Clock
     gated: bool
 
 
@@ -65,13 +81,13 @@ class Modules:
         ends = np.cumsum(self.sizes).tolist()
         return tuple(slice(end - size, end) for size, end in zip(self.sizes, ends, strict=True))
 
-    def rows(self, listener: int) -> dict[int, slice]:
-        """Return for each module that `listener` hears where it lies in the rows of the listener's recurrent kernel."""
-        found, end = {}, 0
-        for source in np.flatnonzero(self.hears[listener]).tolist():
-            found[source] = slice(end, end + self.sizes[source])
-            end = found[source].stop
-        return found
+    def heard_by(self, listener: int) -> tuple[int, ...]:
+        """Return the modules that `listener` hears, in the order of the rows of its recurrent kernel."""
+        return tuple(np.flatnonzero(self.hears[listener]).tolist())
+
+    def width(self, group: Group) -> int:
+        """Return the number of units of a group."""
+        return sum(self.sizes[m] for m in group.members)
 
     def fires(self, steps: np.ndarray) -> np.ndarray:
         """Return, for each of the `steps` [T], which modules fire: boolean [T, g]."""
@@ -79,15 +95,14 @@ class Modules:
 
     def joint_group(self, members: tuple[int, ...]) -> Group:
         """Return the given members as one group, with the slowest clock that has all their ticks."""
-        first = self.phases[members[0]]
-        period = math.gcd(*(self.periods[m] for m in members), *(self.phases[m] - first for m in members))
-        gated = any(self.periods[m] != period for m in members)
-        return Group(members, period, first % period, gated)
+        clocks = [Clock(self.periods[m], self.phases[m]) for m in members]
+        clock = clocks[0].common(*clocks)
+        return Group(members, clock, gated=any(own != clock for own in clocks))
 
     @property
     def every_step(self) -> Group:
         """All modules as one group that looks at every step who fires, which serves a clock that starts anywhere."""
-        return Group(tuple(range(len(self.sizes))), period=1, phase=0, gated=True)
+        return Group(tuple(range(len(self.sizes))), Clock(1), gated=True)
 
     @cached_property
     def components(self) -> tuple[Group, ...]:
@@ -111,8 +126,10 @@ class Modules:
         groups = [self.components[0]]
         for component in self.components[1:]:
             joint = self.joint_group(tuple(sorted(groups[-1].members + component.members)))
-            work = sum(self.sizes[m] for m in joint.members) ** 2 / joint.period
-            if work <= JOINT_WORK and 1 / joint.period <= 1 / groups[-1].period + 1 / component.period:
+            work = self.width(joint) ** 2 / joint.clock.period
+            if work <= JOINT_WORK and 1 / joint.clock.period <= sum(
+                1 / g.clock.period for g in (groups[-1], component)
+            ):
                 groups[-1] = joint
             else:
                 groups.append(component)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models import recurrence
+from models import cascade, recurrence
 from models.clocks import Connections, make_modules
 
 State = list[tf.Tensor]
@@ -186,7 +186,7 @@ class ClockworkRNN(keras.layers.Layer):
         if training and self.dropout:
             sequences *= self._drop(tf.ones_like(sequences[:, :1]), self.dropout)  # one mask for all steps
         keep = self._drop(tf.ones_like(h), self.recurrent_dropout) if training and self.recurrent_dropout else None
-        weights = recurrence.Weights(
+        weights = cascade.Weights(
             kernels=[_tensor(kernel) for kernel in self.kernels],
             recurrent=[_tensor(kernel) for kernel in self.recurrent_kernels],
             bias=_tensor(self.bias),
@@ -226,12 +226,12 @@ class ClockworkRNN(keras.layers.Layer):
         """Return the hidden states [T, B, n] if they are asked for, otherwise the last [B, n]."""
 
         def run(groups, clock=None):
-            traces = recurrence.clockwork_scan(
+            traces = cascade.clockwork_scan(
                 sequences, weights, h, self.modules, groups, self.activation, clock=clock, keep=keep
             )
             if every_step or self.return_sequences:
-                return recurrence.all_steps(traces, self.modules, groups, recurrence.size(sequences, 0))
-            return recurrence.last_step(traces, self.modules, groups)
+                return cascade.all_steps(traces, self.modules, groups, recurrence.size(sequences, 0))
+            return cascade.last_step(traces, self.modules, groups)
 
         if sequences.shape[0] is None and any(self.modules.phases):
             # A loop that may have no step at all, for a first tick behind the end, does not compile.
@@ -282,8 +282,8 @@ class ClockworkRNN(keras.layers.Layer):
         for i, columns in enumerate(modules.slices):
             if self.kernels[i] is not None:
                 kernel[:, columns] = self.kernels[i].numpy()
-            for j, rows in modules.rows(i).items():
-                recurrent[modules.slices[j], columns] = self.recurrent_kernels[i].numpy()[rows]
+            if self.recurrent_kernels[i] is not None:
+                recurrent[np.repeat(modules.hears[i], modules.sizes), columns] = self.recurrent_kernels[i].numpy()
         if self.bias is not None:
             bias[:] = self.bias.numpy()
         return kernel, recurrent, bias

@@ -7,31 +7,13 @@ stacked states and stacked errors after the loop.
 """
 
 import functools
-import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
-from models.clocks import Group, Modules
-
 Activation = Callable[[tf.Tensor], tf.Tensor]
 Size = int | tf.Tensor  # known when the graph is built, or only when it runs
-
-
-class Weights(NamedTuple):
-    """The weights of a Clockwork RNN, one array a block row; module i has k_i units.
-
-    Args:
-        kernels: for each module [..., inputs, k_i], or None where it sees no input.
-        recurrent: for each module [..., units it hears, k_i], fastest heard module first; or None where it hears none.
-        bias: [..., n], or None.
-    """
-
-    kernels: Sequence[tf.Tensor | None]
-    recurrent: Sequence[tf.Tensor | None]
-    bias: tf.Tensor | None
 
 
 def compiled(function: Callable) -> Callable:
@@ -49,97 +31,6 @@ def compiled(function: Callable) -> Callable:
         return function(*arguments) if inside else with_xla(*arguments)
 
     return run
-
-
-def clockwork_scan(
-    sequences: tf.Tensor,
-    weights: Weights,
-    initial: tf.Tensor,
-    modules: Modules,
-    groups: Sequence[Group],
-    activation: Activation,
-    *,
-    clock: tf.Tensor | None = None,
-    keep: tf.Tensor | None = None,
-) -> list[tf.Tensor]:
-    """Run a Clockwork RNN over whole sequences, group after group, each at its own clock.
-
-    h_i(t) = f(Σ_j W_ij h_j(t−1) + W_i x(t) + b_i) where module i fires, h_i(t−1) elsewhere (Koutník et al. 2014,
-    eqs. 1 to 3). A group is scanned only over its own ticks. All that earlier groups say to it is known by then and is
-    one product outside the loop, taken at the ticks of the slower of the two: a slow module's word stays the same until
-    it fires again, so it is multiplied once and held.
-
-    Args:
-        sequences: inputs [T, ..., B, features]; no features are allowed.
-        weights: see `Weights`.
-        initial: the state before the first step [..., B, n].
-        modules: who fires when and who hears whom.
-        groups: all modules, once each, such that each group hears only itself and earlier ones.
-        activation: an elementwise function.
-        clock: the step number of the first input, int32 [B]; None is step 0. Needs a single group of period 1.
-        keep: what each listener's view of the states is multiplied by [..., B, n] (recurrent dropout); None is 1.
-
-    Returns:
-        For each group its states [1 + ticks, ..., B, its units], the initial state first.
-    """
-    steps = size(sequences, 0)
-    traces: list[tf.Tensor] = []
-    for index, group in enumerate(groups):
-        ticks = (steps - group.phase + group.period - 1) // group.period
-        inputs = _input_drive(sequences, weights, modules, group, ticks, initial)
-        for source, trace in zip(groups[:index], traces, strict=True):
-            block = _block(weights, modules, group, source)
-            if block is None:
-                continue
-            said = trace if keep is None else trace * _units(keep, modules, source)
-            if source.period >= group.period:
-                inputs += heard(product(said, block), source, group.period, group.phase, ticks)
-            else:
-                inputs += product(heard(said, source, group.period, group.phase, ticks), block)
-        start = _units(initial, modules, group)
-        states = scan(
-            inputs,
-            _block(weights, modules, group, group),
-            start,
-            activation,
-            fires=_fires(modules, group, ticks, clock, start),
-            keep=None if keep is None else _units(keep, modules, group),
-        )
-        traces.append(tf.concat([start[None], states], 0))  # [1 + ticks, ..., B, k]
-    return traces
-
-
-def all_steps(traces: Sequence[tf.Tensor], modules: Modules, groups: Sequence[Group], steps: Size) -> tf.Tensor:
-    """Return the hidden state after each of the steps [T, ..., B, n], from the states at each group's own ticks."""
-    held = [heard(trace, group, 1, 1, steps) for trace, group in zip(traces, groups, strict=True)]
-    return _in_unit_order(held, modules, groups)
-
-
-def last_step(traces: Sequence[tf.Tensor], modules: Modules, groups: Sequence[Group]) -> tf.Tensor:
-    """Return the hidden state after the last step [..., B, n]."""
-    return _in_unit_order([trace[-1] for trace in traces], modules, groups)
-
-
-def heard(trace: tf.Tensor, source: Group, period: int, phase: int, ticks: Size) -> tf.Tensor:
-    """Return what a listener hears of a group: its value one step before each tick of the listener.
-
-    At step t that is the source's update number floor((t − 1 − phase) / period), or the initial value before its first.
-    Each value is repeated so often that the result ticks at the greatest clock that has both sides' ticks, and the
-    listener's are taken out of it.
-
-    Args:
-        trace: the source's values [1 + its ticks, ...], the initial one first.
-        source: the group that speaks.
-        period, phase: the clock of the listener.
-        ticks: how often the listener ticks.
-    """
-    common = math.gcd(source.period, period, source.phase - phase)
-    repeats, stride = source.period // common, period // common
-    if repeats > 1:
-        rest = [size(trace, axis) for axis in range(1, trace.shape.rank)]
-        trace = tf.broadcast_to(trace[:, None], [size(trace, 0), repeats, *rest])  # [ticks, repeats, ...]
-        trace = tf.reshape(trace, [-1, *rest])  # [ticks · repeats, ...]
-    return trace[repeats - 1 + (phase - source.phase) // common :: stride][:ticks]
 
 
 def product(values: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -336,65 +227,3 @@ def size(tensor: tf.Tensor, axis: int) -> Size:
     """Return the length of an axis as a number if it is known, so that XLA and slices see constants."""
     known = tensor.shape[axis]
     return tf.shape(tensor)[axis] if known is None else known
-
-
-def _units(tensor: tf.Tensor, modules: Modules, group: Group) -> tf.Tensor:
-    """Take a group's units out of the last axis."""
-    return tf.concat([tensor[..., modules.slices[m]] for m in group.members], -1)
-
-
-def _in_unit_order(values: Sequence[tf.Tensor], modules: Modules, groups: Sequence[Group]) -> tf.Tensor:
-    parts = {}
-    for value, group in zip(values, groups, strict=True):
-        sizes = [modules.sizes[m] for m in group.members]
-        parts.update(zip(group.members, tf.split(value, sizes, axis=-1), strict=True))
-    return tf.concat([parts[m] for m in range(len(modules.sizes))], -1)  # [..., n]
-
-
-def _input_drive(
-    sequences: tf.Tensor, weights: Weights, modules: Modules, group: Group, ticks: Size, initial: tf.Tensor
-) -> tf.Tensor:
-    """Return W x(t) + b of a group at its ticks [ticks, ..., B, k]."""
-    width = sum(modules.sizes[m] for m in group.members)
-    batch = [size(initial, axis) for axis in range(initial.shape.rank - 1)]
-    drive = tf.zeros([ticks, *batch, width], initial.dtype)
-    features = sequences.shape[-1]
-    # A matrix product over zero features aborts the process on a CPU (oneDNN, TensorFlow 2.21).
-    if features and any(weights.kernels[m] is not None for m in group.members):
-        parts = [
-            tf.zeros([features, modules.sizes[m]], initial.dtype) if weights.kernels[m] is None else weights.kernels[m]
-            for m in group.members
-        ]
-        drive += product(sequences[group.phase :: group.period], tf.concat(parts, -1))
-    if weights.bias is not None:
-        drive += _units(weights.bias, modules, group)[..., None, :]
-    return drive
-
-
-def _block(weights: Weights, modules: Modules, group: Group, source: Group) -> tf.Tensor | None:
-    """Return the recurrent weights from `source` to `group` [..., source's units, group's units]; None if no weight."""
-    if not any(modules.hears[i][j] for i in group.members for j in source.members):
-        return None
-    like = next(kernel for kernel in weights.recurrent if kernel is not None)
-    columns = []
-    for i in group.members:
-        rows, parts = modules.rows(i), []
-        for j in source.members:
-            absent = tf.zeros([*like.shape[:-2], modules.sizes[j], modules.sizes[i]], like.dtype)
-            parts.append(weights.recurrent[i][..., rows[j], :] if j in rows else absent)
-        columns.append(tf.concat(parts, -2))  # [..., source's units, k_i]
-    return tf.concat(columns, -1)
-
-
-def _fires(modules: Modules, group: Group, ticks: Size, clock: tf.Tensor | None, like: tf.Tensor) -> tf.Tensor | None:
-    """Return which units fire at a group's ticks, boolean [ticks, 1 …, B or 1, k]; None if all do."""
-    if not group.gated:
-        return None
-    steps = tf.range(ticks)[:, None, None] * group.period + group.phase  # [ticks, 1, 1]
-    if clock is not None:
-        steps += clock[:, None]  # [ticks, B, 1]
-    periods = tf.constant([modules.periods[m] for m in group.members])
-    phases = tf.constant([modules.phases[m] for m in group.members])
-    fires = tf.repeat((steps - phases) % periods == 0, [modules.sizes[m] for m in group.members], axis=-1)
-    replicas = [1] * (like.shape.rank - 2)
-    return tf.reshape(fires, [ticks, *replicas, size(fires, 1), fires.shape[-1]])

@@ -67,9 +67,9 @@ def test_modules_that_hear_each_other_share_a_component():
 
 def test_a_group_ticks_whenever_a_member_may_fire():
     together = make_modules(4, [4, 4], phases=[0, 2]).components[0]
-    assert (together.period, together.phase, together.gated) == (2, 0, True)
+    assert (together.clock, together.gated) == ((2, 0), True)
     same = make_modules(4, [4, 4], phases=[3, 3]).components[0]
-    assert (same.period, same.phase, same.gated) == (4, 3, False)
+    assert (same.clock, same.gated) == ((4, 3), False)
 
 
 def test_small_neighbours_share_a_scan_and_large_ones_do_not():

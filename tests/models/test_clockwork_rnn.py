@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras.src import testing
 from reference import clockwork_rnn
 
-from models import clocks, recurrence
+from models import cascade, clocks
 from models.clockwork_rnn import ClockworkRNN
 
 ROOT = Path(__file__).parents[2]
@@ -104,10 +104,8 @@ def test_eager_graph_and_xla_agree_also_with_unknown_length(length, model_jit, l
 
 def test_compiled_layer_traces_a_shape_once(monkeypatch):
     traces = []
-    scan = recurrence.clockwork_scan
-    monkeypatch.setattr(
-        recurrence, "clockwork_scan", lambda *args, **kwargs: (traces.append(1), scan(*args, **kwargs))[1]
-    )
+    scan = cascade.clockwork_scan
+    monkeypatch.setattr(cascade, "clockwork_scan", lambda *args, **kwargs: (traces.append(1), scan(*args, **kwargs))[1])
     layer = make_layer(6, (1, 2), jit_compile=True)
     for _ in range(3):
         layer(inputs((2, 9, 3), "float32"))
@@ -170,7 +168,7 @@ def test_compiled_gradients_equal_those_of_automatic_differentiation():
             before = list(h)
             for i in range(3):
                 if t % modules.periods[i] == 0:
-                    heard = tf.concat([before[j] for j in modules.rows(i)], -1)
+                    heard = tf.concat([before[j] for j in modules.heard_by(i)], -1)
                     total = x[:, t] @ layer.kernels[i] + heard @ layer.recurrent_kernels[i]
                     h[i] = tf.tanh(total + layer.bias[modules.slices[i]])
             loss += tf.reduce_sum(tf.concat(h, -1) ** 2)
