@@ -1,6 +1,6 @@
 """What the Clockwork RNN is compared with: a simple RNN and an LSTM, sized to a budget of parameters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -82,21 +82,32 @@ class LSTM(keras.layers.Layer):
             initial_state = [tf.zeros([tf.shape(sequences)[0], self.units], self.compute_dtype)] * 2
         for state in initial_state:
             state.set_shape([None, self.units])
-        weights = [self.kernel, self.recurrent_kernel, self.bias, self.peephole_kernel]
-        weights = [None if weight is None else tf.convert_to_tensor(weight) for weight in weights]
+        arrays = [self.kernel, self.recurrent_kernel, self.bias, self.peephole_kernel]
+        weights = [tf.convert_to_tensor(array) for array in arrays if array is not None]
         return self._run(sequences, weights, tuple(initial_state))
 
     def _recur(self, sequences, weights, initial_state):
-        kernel, recurrent_kernel, bias, peepholes = weights
-        sequences = tf.transpose(sequences, [1, 0, 2])  # [T, B, features]
-        shape = [recurrence.size(sequences, 0), recurrence.size(sequences, 1), 4 * self.units]
-        drive = (
-            tf.broadcast_to(bias, shape) if kernel is None else recurrence.product(sequences, kernel) + bias
-        )  # [T, B, 4n]
-        if peepholes is None:
-            peepholes = tf.zeros([3, self.units], self.compute_dtype)
-        outputs = recurrence.lstm_scan(drive, recurrent_kernel, peepholes, initial_state)  # [T, B, n]
+        outputs = self.through_time(tf.transpose(sequences, [1, 0, 2]), weights, initial_state)  # [T, B, n]
         return tf.transpose(outputs, [1, 0, 2]) if self.return_sequences else outputs[-1]
+
+    def through_time(
+        self, sequences: tf.Tensor, weights: Sequence[tf.Tensor], initial_state: Sequence[tf.Tensor]
+    ) -> tf.Tensor:
+        """Run as a pure function of time-major tensors; see `ClockworkRNN.through_time`. The state is [h, c]."""
+        given = iter(weights)
+        kernel = None if self.kernel is None else next(given)
+        recurrent_kernel, bias = next(given), next(given)
+        peepholes = next(given, None)
+        if peepholes is None:
+            peepholes = tf.zeros([3, self.units], recurrent_kernel.dtype)
+        drive = bias[..., None, :]  # [..., 1, 4n]
+        if kernel is None:
+            state = initial_state[0]
+            batch = [recurrence.size(state, axis) for axis in range(state.shape.rank - 1)]
+            drive = tf.broadcast_to(drive, [recurrence.size(sequences, 0), *batch, 4 * self.units])
+        else:
+            drive += recurrence.product(sequences, kernel)  # [T, ..., B, 4n]
+        return recurrence.lstm_scan(drive, recurrent_kernel, peepholes, initial_state)
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         batch, steps = sequences_shape[:2]

@@ -186,16 +186,40 @@ class ClockworkRNN(keras.layers.Layer):
         if training and self.dropout:
             sequences *= self._drop(tf.ones_like(sequences[:, :1]), self.dropout)  # one mask for all steps
         keep = self._drop(tf.ones_like(h), self.recurrent_dropout) if training and self.recurrent_dropout else None
-        weights = cascade.Weights(
-            kernels=[_tensor(kernel) for kernel in self.kernels],
-            recurrent=[_tensor(kernel) for kernel in self.recurrent_kernels],
-            bias=_tensor(self.bias),
-        )
+        arrays = [*self.kernels, *self.recurrent_kernels, self.bias]
+        weights = self._by_module([tf.convert_to_tensor(array) for array in arrays if array is not None])
         output, *state = self._run(sequences, weights, h, clock, mask, keep)
         if self.stateful:
             for variable, value in zip(self.states, state, strict=True):
                 variable.assign(value)
         return (output, *state) if self.return_state else output
+
+    def through_time(
+        self, sequences: tf.Tensor, weights: Sequence[tf.Tensor], initial_state: Sequence[tf.Tensor]
+    ) -> tf.Tensor:
+        """Run from step 0 as a pure function of time-major tensors, for any number of networks at once.
+
+        Args:
+            sequences: [T, ..., B, features], where the leading axes of all arguments are replicas of the network.
+            weights: in the order of `trainable_variables`, each with the replica axes in front.
+            initial_state: [h], with h [..., B, n].
+
+        Returns:
+            The hidden states after all steps [T, ..., B, n].
+        """
+        groups = self.modules.groups
+        traces = cascade.clockwork_scan(
+            sequences, self._by_module(weights), initial_state[0], self.modules, groups, self.activation
+        )
+        return cascade.all_steps(traces, self.modules, groups, recurrence.size(sequences, 0))
+
+    def _by_module(self, weights: Sequence[tf.Tensor]) -> cascade.Weights:
+        given = iter(weights)
+        kernels, recurrent = (
+            [None if array is None else next(given) for array in arrays]
+            for arrays in (self.kernels, self.recurrent_kernels)
+        )
+        return cascade.Weights(kernels, recurrent, next(given, None))
 
     def _recur(self, sequences, weights, h, clock, mask, keep):
         """Run the layer as a pure function of tensors; returns the output, the state and the clock after it."""
@@ -331,10 +355,6 @@ class ClockworkRNN(keras.layers.Layer):
             "jit_compile",
         ]
         return super().get_config() | own | {name: getattr(self, name) for name in plain}
-
-
-def _tensor(variable: keras.Variable | None) -> tf.Tensor | None:
-    return None if variable is None else tf.convert_to_tensor(variable)
 
 
 def _share(name: str, value: float) -> float:

@@ -9,11 +9,21 @@ stacked states and stacked errors after the loop.
 import functools
 from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
 Size = int | tf.Tensor  # known when the graph is built, or only when it runs
+
+
+# The slope of an activation as a function of its value, which spares the scan from keeping what it was applied to.
+SLOPES = {
+    keras.activations.tanh: lambda y: 1 - y**2,
+    keras.activations.sigmoid: lambda y: y * (1 - y),
+    keras.activations.relu: lambda y: tf.cast(y > 0, y.dtype),
+    keras.activations.linear: tf.ones_like,
+}
 
 
 def compiled(function: Callable) -> Callable:
@@ -45,7 +55,7 @@ def scan(
     inputs: tf.Tensor,
     kernel: tf.Tensor | None,
     initial: tf.Tensor,
-    activation: Activation = tf.tanh,
+    activation: Activation = keras.activations.tanh,
     *,
     fires: tf.Tensor | None = None,
     keep: tf.Tensor | None = None,
@@ -83,6 +93,7 @@ def _scan(
     keep: tf.Tensor | None,
 ) -> tf.Tensor:
     heeded = (lambda h: h) if keep is None else (lambda h: keep * h)
+    slope_of_state = SLOPES.get(activation)
 
     @tf.custom_gradient
     def run(inputs: tf.Tensor, kernel: tf.Tensor, initial: tf.Tensor):
@@ -90,28 +101,25 @@ def _scan(
         drive = _read_in_time(inputs)
         awake = None if fires is None else _read_in_time(fires)
 
-        def forward(t, h, drives, states):
-            a = drive.read(t) + heeded(h) @ kernel
-            new = activation(a)
-            if awake is not None:
-                new = tf.where(awake.read(t), new, h)
-                states = states.write(t, new)
-            return t + 1, new, drives.write(t, a), states
+        def forward(t, h, states, *totals):
+            total = drive.read(t) + heeded(h) @ kernel
+            new = activation(total) if awake is None else tf.where(awake.read(t), activation(total), h)
+            return t + 1, new, states.write(t, new), *(array.write(t, total) for array in totals)
 
-        drives, states = (_write_in_time(initial.shape, initial.dtype, steps) for _ in range(2))
-        _, _, drives, states = tf.while_loop(lambda t, *_: t < steps, forward, (0, initial, drives, states))
-        drives = drives.stack()
-        states = activation(drives) if awake is None else states.stack()
+        room = [_write_in_time(initial.shape, initial.dtype, steps) for _ in range(1 if slope_of_state else 2)]
+        _, _, states, *totals = tf.while_loop(lambda t, *_: t < steps, forward, (0, initial, *room))
+        states = states.stack()
+        slopes = None if slope_of_state else _slope(activation, totals[0].stack())
 
         def gradient(upstream: tf.Tensor):
-            slope = _read_in_time(_slope(activation, drives))
             errors = _read_in_time(upstream)
+            slope = _read_in_time(states if slope_of_state else slopes)
             woke = None if fires is None else _read_in_time(fires)  # lists cannot pass from one XLA program to another
             back = tf.linalg.matrix_transpose(kernel)
 
             def backward(t, error, deltas):
                 error += errors.read(t)
-                delta = error * slope.read(t)
+                delta = error * (slope_of_state(slope.read(t)) if slope_of_state else slope.read(t))
                 if woke is None:
                     return t - 1, heeded(delta @ back), deltas.write(t, delta)
                 fired, zero = woke.read(t), tf.zeros_like(delta)

@@ -1,0 +1,44 @@
+"""How things are timed: side by side, in turn, with medians and quartiles."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+
+def in_turn(functions: dict[str, Callable[[], None]], seconds: float, least: int = 5) -> dict[str, np.ndarray]:
+    """Time functions by calling one after the other, round after round.
+
+    Args:
+        functions: name → what to time; each was called before, so that it is compiled.
+        seconds: about how long to go on.
+        least: rounds at the least.
+
+    Returns:
+        name → seconds of each round.
+    """
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(next(iter(times.values()))) < least:
+        for name, function in functions.items():
+            times[name].append(once(function))
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def once(function: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def quartiles(times: np.ndarray) -> tuple[float, float, float]:
+    return tuple(float(value) for value in np.percentile(times, (25, 50, 75)))
+
+
+def product_rate(size: int = 1024) -> float:
+    """Return this machine's multiply-adds a second in a large float32 matrix product."""
+    import tensorflow as tf
+
+    one = tf.random.normal([size, size])
+    times = in_turn({"product": lambda: (one @ one).numpy()}, seconds=1.0)
+    return size**3 / float(np.median(times["product"]))

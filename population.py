@@ -1,0 +1,138 @@
+"""Many networks of one kind trained at once: R replicas with weights of their own, in one compiled program."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models.baselines import InitialState
+from models.recurrence import product, size
+
+PerNetwork = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class Population:
+    """R networks that differ in their weights, and perhaps in learning rates, inputs and targets.
+
+    Each follows the same trajectory as it would alone, to rounding: gradients, clipping and the state of the optimiser
+    are its own. A network that diverges does not touch the others.
+
+    Args:
+        network: the kind of network: input, the recurrent layer "hidden" (`ClockworkRNN` or `LSTM`) with or without
+            learned initial states, and the dense layer "output". Its own weights are not used.
+        weights: for each of the R networks its weights, as `network.get_weights()` would return them.
+        make_optimizer: takes the stacked variables and returns an optimiser that is built for them and does not clip.
+        loss: (targets, outputs [R, B, T, m]) → the loss of each network [R].
+        clip_norm: global norm to which each network's longer gradients are shortened; 0 leaves them.
+        rate_factors: what each network's learning rate is multiplied by [R]; None is 1.
+
+    Raises:
+        ValueError: the network has a layer of another kind.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        weights: Sequence[Sequence[np.ndarray]],
+        make_optimizer: Callable[[list], keras.optimizers.Optimizer],
+        loss: PerNetwork,
+        *,
+        clip_norm: float = 0.0,
+        rate_factors: Sequence[float] | None = None,
+    ):
+        others = [
+            layer.name
+            for layer in network.layers
+            if layer.name not in ("hidden", "output") and not isinstance(layer, InitialState | keras.layers.InputLayer)
+        ]
+        if others:
+            raise ValueError(f"`network` must have only the layers hidden and output. Received: also {others}")
+        self.hidden, self.output = network.get_layer("hidden"), network.get_layer("output")
+        self.initial_states = [layer for layer in network.layers if isinstance(layer, InitialState)]
+        self.places = {variable.path: place for place, variable in enumerate(network.trainable_variables)}
+        self.variables = [
+            keras.Variable(np.stack(arrays), name=variable.name)
+            for arrays, variable in zip(zip(*weights, strict=True), network.trainable_variables, strict=True)
+        ]
+        self.replicas = len(weights)
+        self.loss = loss
+        self.clip_norm = clip_norm
+        self.rate_factors = rate_factors
+        self.optimizer = make_optimizer(self.variables)
+        self._train = tf.function(self._train_eagerly, jit_compile=True)
+        self._run = tf.function(self._outputs, jit_compile=True)
+
+    def train(self, inputs: tf.Tensor, targets: tf.Tensor, updates: int) -> np.ndarray:
+        """Make so many updates on one batch.
+
+        Args:
+            inputs: [B, T, features], the same for all, or [R, B, T, features]; no features are allowed.
+            targets: whatever the loss takes.
+            updates: how many; each number of updates is compiled once.
+
+        Returns:
+            The losses before each update [updates, R].
+        """
+        return self._train(tf.convert_to_tensor(inputs), tf.convert_to_tensor(targets), updates).numpy()
+
+    def outputs(self, inputs: tf.Tensor) -> np.ndarray:
+        """Return what the networks make of inputs as in `train` [R, B, T, m]."""
+        return self._run(tf.convert_to_tensor(inputs)).numpy()
+
+    def weights(self) -> list[list[np.ndarray]]:
+        """Return each network's weights, as its `set_weights` takes them."""
+        arrays = [variable.numpy() for variable in self.variables]
+        return [[array[replica] for array in arrays] for replica in range(self.replicas)]
+
+    def _train_eagerly(self, inputs: tf.Tensor, targets: tf.Tensor, updates: int) -> tf.Tensor:
+        def update(step, losses):
+            variables = [variable.value for variable in self.variables]
+            with tf.GradientTape() as tape:
+                loss = self.loss(targets, self._outputs(inputs))  # [R]
+                total = tf.reduce_sum(loss)  # whose gradient, for a network's weights, is that of its own loss
+            gradients = [
+                self._clip(gradient, norm) for gradient, norm in self._with_norms(tape.gradient(total, variables))
+            ]
+            before = [tf.convert_to_tensor(variable) for variable in variables]
+            self.optimizer.apply(gradients, self.variables)
+            if self.rate_factors is not None:
+                for variable, old in zip(self.variables, before, strict=True):
+                    variable.assign(old + _per_network(self.rate_factors, old) * (variable - old))
+            return step + 1, losses.write(step, loss)
+
+        losses = tf.TensorArray(tf.float32, updates, element_shape=[self.replicas])
+        _, losses = tf.while_loop(lambda step, _: step < updates, update, (0, losses))
+        return losses.stack()
+
+    def _with_norms(self, gradients: list[tf.Tensor]) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        squares = [tf.reduce_sum(gradient**2, range(1, gradient.shape.rank)) for gradient in gradients]
+        norms = tf.sqrt(tf.add_n(squares))  # [R]
+        return [(gradient, norms) for gradient in gradients]
+
+    def _clip(self, gradient: tf.Tensor, norms: tf.Tensor) -> tf.Tensor:
+        if not self.clip_norm:
+            return gradient
+        return gradient * _per_network(self.clip_norm / tf.maximum(norms, self.clip_norm), gradient)
+
+    def _outputs(self, inputs: tf.Tensor) -> tf.Tensor:
+        rank = inputs.shape.rank
+        sequences = tf.transpose(inputs, [rank - 2, *range(rank - 2), rank - 1])  # [T, ..., B, features]
+        shape = [self.replicas, size(inputs, rank - 3), self.hidden.units]
+        if self.initial_states:
+            state = [tf.broadcast_to(self._of(layer)[0][:, None], shape) for layer in self.initial_states]
+        else:
+            state = [tf.zeros(shape)] * 2  # h, and c for the LSTM
+        states = self.hidden.through_time(sequences, self._of(self.hidden), state)  # [T, R, B, n]
+        kernel, bias = self._of(self.output)
+        outputs = self.output.activation(product(states, kernel) + bias[:, None])  # [T, R, B, m]
+        return tf.transpose(outputs, [1, 2, 0, 3])  # [R, B, T, m]
+
+    def _of(self, layer: keras.layers.Layer) -> list[tf.Tensor]:
+        """Return the stacked weights of a layer of the network."""
+        return [tf.convert_to_tensor(self.variables[self.places[v.path]]) for v in layer.trainable_variables]
+
+
+def _per_network(values, like: tf.Tensor) -> tf.Tensor:
+    """Give one value a network [R] the rank of a stacked array."""
+    return tf.reshape(tf.convert_to_tensor(values, like.dtype), [-1] + [1] * (like.shape.rank - 1))
