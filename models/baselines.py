@@ -84,16 +84,22 @@ class LSTM(keras.layers.Layer):
             state.set_shape([None, self.units])
         arrays = [self.kernel, self.recurrent_kernel, self.bias, self.peephole_kernel]
         weights = [tf.convert_to_tensor(array) for array in arrays if array is not None]
-        return self._run(sequences, weights, tuple(initial_state))
+        return self._run([sequences, *initial_state, *weights])[0]
 
-    def _recur(self, sequences, weights, initial_state):
-        outputs = self.through_time(tf.transpose(sequences, [1, 0, 2]), weights, initial_state)  # [T, B, n]
-        return tf.transpose(outputs, [1, 0, 2]) if self.return_sequences else outputs[-1]
+    def _recur(self, tensors, _, known):
+        """Run the layer as a pure function; see `recurrence.compiled`."""
+        sequences, h, c, *weights = tensors
+        sequences = tf.transpose(sequences, [1, 0, 2])  # [T, B, features]
+        outputs, known = self._scan(sequences, weights, (h, c), known)
+        return [tf.transpose(outputs, [1, 0, 2]) if self.return_sequences else outputs[-1]], known
 
     def through_time(
         self, sequences: tf.Tensor, weights: Sequence[tf.Tensor], initial_state: Sequence[tf.Tensor]
     ) -> tf.Tensor:
         """Run as a pure function of time-major tensors; see `ClockworkRNN.through_time`. The state is [h, c]."""
+        return self._scan(sequences, weights, initial_state)[0]
+
+    def _scan(self, sequences, weights, initial_state, known=None):
         given = iter(weights)
         kernel = None if self.kernel is None else next(given)
         recurrent_kernel, bias = next(given), next(given)
@@ -107,7 +113,7 @@ class LSTM(keras.layers.Layer):
             drive = tf.broadcast_to(drive, [recurrence.size(sequences, 0), *batch, 4 * self.units])
         else:
             drive += recurrence.product(sequences, kernel)  # [T, ..., B, 4n]
-        return recurrence.lstm_scan(drive, recurrent_kernel, peepholes, initial_state)
+        return recurrence.lstm_scan(drive, recurrent_kernel, peepholes, initial_state, known)
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         batch, steps = sequences_shape[:2]

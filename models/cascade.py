@@ -51,6 +51,7 @@ def clockwork_scan(
     *,
     clock: tf.Tensor | None = None,
     keep: tf.Tensor | None = None,
+    known: Sequence[tf.Tensor] | None = None,
 ) -> list[Trace]:
     """Run a Clockwork RNN over whole sequences.
 
@@ -66,6 +67,7 @@ def clockwork_scan(
         activation: an elementwise function.
         clock: the number of the first step, int32 [B]; None is 0. Needs a single group that looks at every step.
         keep: what each listener's view of the states is multiplied by [..., B, n] (recurrent dropout); None is 1.
+        known: each group's states after its ticks [ticks, ..., B, k], if only their gradient is wanted.
 
     Returns:
         The states of each group.
@@ -100,6 +102,7 @@ def clockwork_scan(
             activation,
             fires=_fires(modules, group, ticks, clock, start),
             keep=keeps[index],
+            known=None if known is None else known[index],
         )
         traces.append(Trace(tf.concat([start[None], states], 0), group.clock))  # [1 + ticks, ..., B, k]
         listening = layout.listening(index)
@@ -168,6 +171,13 @@ def all_steps(traces: Sequence[Trace], modules: Modules, groups: Sequence[Group]
     """Return the hidden state after each of the steps [T, ..., B, n]."""
     after = Clock(1, 1)  # the state after a step is what is heard at the next one
     return Layout(modules, groups).restore([heard(trace, after, steps) for trace in traces])
+
+
+def at_ticks(states: tf.Tensor, modules: Modules, groups: Sequence[Group]) -> list[tf.Tensor]:
+    """Return each group's states after its ticks [ticks, ..., B, k], from the hidden states after all steps."""
+    layout = Layout(modules, groups)
+    parts = layout.split(layout.arrange(states))
+    return [part[group.clock.phase :: group.clock.period] for part, group in zip(parts, groups, strict=True)]
 
 
 def last_step(traces: Sequence[Trace], modules: Modules, groups: Sequence[Group]) -> tf.Tensor:

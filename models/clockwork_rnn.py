@@ -123,7 +123,7 @@ class ClockworkRNN(keras.layers.Layer):
         self.states = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        self._run = recurrence.compiled(self._recur) if jit_compile else self._recur
+        self._run = recurrence.compiled(self._recur) if jit_compile else lambda *arguments: self._recur(*arguments)[0]
 
     def build(self, sequences_shape, initial_state_shape=None):
         features = sequences_shape[-1]
@@ -187,12 +187,14 @@ class ClockworkRNN(keras.layers.Layer):
             sequences *= self._drop(tf.ones_like(sequences[:, :1]), self.dropout)  # one mask for all steps
         keep = self._drop(tf.ones_like(h), self.recurrent_dropout) if training and self.recurrent_dropout else None
         arrays = [*self.kernels, *self.recurrent_kernels, self.bias]
-        weights = self._by_module([tf.convert_to_tensor(array) for array in arrays if array is not None])
-        output, *state = self._run(sequences, weights, h, clock, mask, keep)
+        weights = [tf.convert_to_tensor(array) for array in arrays if array is not None]
+        output, h = self._run([sequences, h, *weights], [clock, mask, keep])
+        counts = tf.reduce_sum(tf.cast(mask, tf.int32), 1) if mask is not None else tf.shape(sequences)[1]  # of steps
+        clock = (0 if clock is None else clock) + tf.broadcast_to(counts, tf.shape(h)[:1])  # [B]
         if self.stateful:
-            for variable, value in zip(self.states, state, strict=True):
+            for variable, value in zip(self.states, (h, clock), strict=True):
                 variable.assign(value)
-        return (output, *state) if self.return_state else output
+        return (output, h, clock) if self.return_state else output
 
     def through_time(
         self, sequences: tf.Tensor, weights: Sequence[tf.Tensor], initial_state: Sequence[tf.Tensor]
@@ -221,9 +223,10 @@ class ClockworkRNN(keras.layers.Layer):
         )
         return cascade.Weights(kernels, recurrent, next(given, None))
 
-    def _recur(self, sequences, weights, h, clock, mask, keep):
-        """Run the layer as a pure function of tensors; returns the output, the state and the clock after it."""
-        steps = recurrence.size(sequences, 1)
+    def _recur(self, tensors, others, known=None):
+        """Run the layer as a pure function; see `recurrence.compiled`. The outputs are those of the layer and h."""
+        sequences, h, *weights = tensors
+        clock, mask, keep = others
         if self.go_backwards:
             sequences = tf.reverse(sequences, [1])
             mask = None if mask is None else tf.reverse(mask, [1])
@@ -231,45 +234,52 @@ class ClockworkRNN(keras.layers.Layer):
             order = tf.argsort(tf.cast(~mask, tf.int32), axis=1, stable=True)  # [B, T]
             sequences = tf.where(mask[..., None], sequences, tf.zeros_like(sequences))
             sequences = tf.gather(sequences, order, batch_dims=1)  # [B, T, features]
-        states = self._states(tf.transpose(sequences, [1, 0, 2]), weights, h, clock, keep, mask is not None)
+        every_step = self.return_sequences or mask is not None
+        sequences = tf.transpose(sequences, [1, 0, 2])  # [T, B, features]
+        states, known = self._states(sequences, self._by_module(weights), h, clock, keep, every_step, known)
+        if not every_step:
+            return [states, states], known
         if mask is None:
-            last = states[-1] if self.return_sequences else states
-            output = tf.transpose(states, [1, 0, 2]) if self.return_sequences else states
-            counts = tf.fill(tf.shape(h)[:1], steps)  # [B]
-        else:
-            states = tf.transpose(tf.concat([h[None], states], 0), [1, 0, 2])  # [B, 1 + T, n]
-            done = tf.cumsum(tf.cast(mask, tf.int32), axis=1)  # [B, T]
-            counts = done[:, -1]
-            last = tf.gather(states, counts, batch_dims=1)  # [B, n]
-            output = tf.gather(states, done, batch_dims=1) if self.return_sequences else last
-            if self.return_sequences and self.zero_output_for_mask:
-                output = tf.where(mask[..., None], output, tf.zeros_like(output))
-        return output, last, counts if clock is None else clock + counts
+            return [tf.transpose(states, [1, 0, 2]), states[-1]], known
+        states = tf.transpose(tf.concat([h[None], states], 0), [1, 0, 2])  # [B, 1 + T, n]
+        done = tf.cumsum(tf.cast(mask, tf.int32), axis=1)  # [B, T]
+        last = tf.gather(states, done[:, -1], batch_dims=1)  # [B, n]
+        if not self.return_sequences:
+            return [last, last], known
+        output = tf.gather(states, done, batch_dims=1)  # [B, T, n]
+        if self.zero_output_for_mask:
+            output = tf.where(mask[..., None], output, tf.zeros_like(output))
+        return [output, last], known
 
-    def _states(self, sequences, weights, h, clock, keep, every_step):
-        """Return the hidden states [T, B, n] if they are asked for, otherwise the last [B, n]."""
+    def _states(self, sequences, weights, h, clock, keep, every_step, known):
+        """Return the hidden states [T, B, n], or if they are not asked for the last [B, n]; and what they follow from."""
+        modules, steps = self.modules, recurrence.size(sequences, 0)
 
-        def run(groups, clock=None):
-            traces = cascade.clockwork_scan(
-                sequences, weights, h, self.modules, groups, self.activation, clock=clock, keep=keep
+        def run(groups, clock=None, known=None):
+            return cascade.clockwork_scan(
+                sequences, weights, h, modules, groups, self.activation, clock=clock, keep=keep, known=known
             )
-            if every_step or self.return_sequences:
-                return cascade.all_steps(traces, self.modules, groups, recurrence.size(sequences, 0))
-            return cascade.last_step(traces, self.modules, groups)
 
-        if sequences.shape[0] is None and any(self.modules.phases):
-            # A loop that may have no step at all, for a first tick behind the end, does not compile.
-            clock = tf.zeros(tf.shape(h)[:1], tf.int32) if clock is None else clock
-            return run((self.modules.every_step,), clock)
-        if clock is None:
-            return run(self.modules.groups)
-        # From a multiple of all periods on, the pattern of firing is the one from step 0 on.
-        whole = min(self.modules.hyperperiod, tf.int32.max)
-        return tf.cond(
-            tf.reduce_all(clock % whole == 0),
-            lambda: run(self.modules.groups),
-            lambda: run((self.modules.every_step,), clock),
-        )
+        # A loop that may have no step at all, for a first tick behind the end, does not compile.
+        may_be_short = sequences.shape[0] is None and any(modules.phases)
+        if clock is None and not may_be_short:
+            traces = run(modules.groups, known=known)
+            known = [trace.values[1:] for trace in traces]
+            if every_step:
+                return cascade.all_steps(traces, modules, modules.groups, steps), known
+            return cascade.last_step(traces, modules, modules.groups), known
+
+        def all_steps(groups, clock=None):
+            at_ticks = cascade.at_ticks(known[0], modules, groups) if known else None
+            return cascade.all_steps(run(groups, clock, at_ticks), modules, groups, steps)
+
+        every = (modules.every_step,)
+        if may_be_short:
+            states = all_steps(every, clock)
+        else:  # from a multiple of all periods on, the pattern of firing is the one from step 0 on
+            from_0 = tf.reduce_all(clock % min(modules.hyperperiod, tf.int32.max) == 0)
+            states = tf.cond(from_0, lambda: all_steps(modules.groups), lambda: all_steps(every, clock))
+        return states if every_step else states[-1], [states]
 
     def _starting_state(self, sequences, initial_state) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Return h and the clock, which is None where it is known to be 0."""

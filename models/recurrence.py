@@ -6,12 +6,10 @@ gradient: the backward loop carries only the error of the state, and the gradien
 stacked states and stacked errors after the loop.
 """
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
 Size = int | tf.Tensor  # known when the graph is built, or only when it runs
@@ -27,18 +25,35 @@ SLOPES = {
 
 
 def compiled(function: Callable) -> Callable:
-    """Return the function compiled with XLA, wherever it is called from.
+    """Return a recurrence as two programs of XLA, itself and its gradient, wherever it is called from.
 
-    Inside a function that XLA already compiles it is called as it is: differentiated as a function within a function,
-    it would make XLA take every input for a compile-time constant and compile again at each call (TensorFlow 2.21,
-    which has no public way to ask whether it traces for XLA).
+    What passes from one to the other is only the states. TensorFlow left to itself would pass on all that it came
+    across, and where XLA already compiles the caller, shapes among it would become constants to compile for at each call.
+
+    Args:
+        function: (differentiable tensors, other tensors or None, known states or None) → (outputs, states), two lists. With
+            known states it must return the same outputs, without running through time.
+
+    Returns:
+        (differentiable, others) → outputs.
     """
-    with_xla = tf.function(function, jit_compile=True)
+    program = tf.function(lambda tensors, others: function(tensors, others, None), jit_compile=True)
 
-    @functools.wraps(function)
-    def run(*arguments):
-        inside = control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-        return function(*arguments) if inside else with_xla(*arguments)
+    @tf.function(jit_compile=True)
+    def gradient_program(tensors, others, states, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            outputs, _ = function(tensors, others, states)
+        return tape.gradient(outputs, tensors, upstream)
+
+    def run(tensors: Sequence[tf.Tensor], others: Sequence[tf.Tensor | None] = ()) -> list[tf.Tensor]:
+        @tf.custom_gradient
+        def with_gradient(*tensors):
+            # An eager tape also watches inside of custom gradients, unless it is told to stop.
+            outputs, states = program([tf.stop_gradient(tensor) for tensor in tensors], list(others))
+            return outputs, lambda *upstream: gradient_program(list(tensors), list(others), states, list(upstream))
+
+        return with_gradient(*tensors)
 
     return run
 
@@ -59,6 +74,7 @@ def scan(
     *,
     fires: tf.Tensor | None = None,
     keep: tf.Tensor | None = None,
+    known: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Run h_t = f(z_t + h_{t−1} W) through time; where `fires` is false h_t = h_{t−1}.
 
@@ -69,6 +85,7 @@ def scan(
         activation: f, an elementwise function.
         fires: boolean, of a shape that broadcasts to the inputs' (the same rank, T first), or None for all true.
         keep: h_{t−1} W becomes (keep ⊙ h_{t−1}) W [..., B, n]; None is 1.
+        known: the states, if only their gradient is wanted.
 
     Returns:
         The states h_0 … h_{T−1} [T, ..., B, n]. Their gradient is exact; `fires` and `keep` get none.
@@ -79,7 +96,7 @@ def scan(
         return inputs
     if kernel is None:
         kernel = tf.zeros([initial.shape[-1], initial.shape[-1]], initial.dtype)
-    states = _scan(inputs, kernel, initial, activation, fires, keep)
+    states = _scan(inputs, kernel, initial, activation, fires, keep, known)
     states.set_shape(inputs.shape)
     return states
 
@@ -91,6 +108,7 @@ def _scan(
     activation: Activation,
     fires: tf.Tensor | None,
     keep: tf.Tensor | None,
+    known: tf.Tensor | None,
 ) -> tf.Tensor:
     heeded = (lambda h: h) if keep is None else (lambda h: keep * h)
     slope_of_state = SLOPES.get(activation)
@@ -98,38 +116,40 @@ def _scan(
     @tf.custom_gradient
     def run(inputs: tf.Tensor, kernel: tf.Tensor, initial: tf.Tensor):
         steps = size(inputs, 0)
-        drive = _read_in_time(inputs)
-        awake = None if fires is None else _read_in_time(fires)
 
-        def forward(t, h, states, *totals):
-            total = drive.read(t) + heeded(h) @ kernel
-            new = activation(total) if awake is None else tf.where(awake.read(t), activation(total), h)
-            return t + 1, new, states.write(t, new), *(array.write(t, total) for array in totals)
+        def through_time() -> tf.Tensor:
+            drive = _read_in_time(inputs)
+            awake = None if fires is None else _read_in_time(fires)
 
-        room = [_write_in_time(initial.shape, initial.dtype, steps) for _ in range(1 if slope_of_state else 2)]
-        _, _, states, *totals = tf.while_loop(lambda t, *_: t < steps, forward, (0, initial, *room))
-        states = states.stack()
-        slopes = None if slope_of_state else _slope(activation, totals[0].stack())
+            def forward(t, h, states):
+                new = activation(drive.read(t) + heeded(h) @ kernel)
+                new = new if awake is None else tf.where(awake.read(t), new, h)
+                return t + 1, new, states.write(t, new)
+
+            start = (0, initial, _write_in_time(initial.shape, initial.dtype, steps))
+            return tf.while_loop(lambda t, *_: t < steps, forward, start)[2].stack()
+
+        states = through_time() if known is None else known
+        before = heeded(tf.concat([initial[None], states[:-1]], 0))  # [T, ..., B, n]
 
         def gradient(upstream: tf.Tensor):
             errors = _read_in_time(upstream)
-            slope = _read_in_time(states if slope_of_state else slopes)
-            woke = None if fires is None else _read_in_time(fires)  # lists cannot pass from one XLA program to another
+            slope = _read_in_time(states if slope_of_state else _slope(activation, inputs + product(before, kernel)))
+            awake = None if fires is None else _read_in_time(fires)
             back = tf.linalg.matrix_transpose(kernel)
 
             def backward(t, error, deltas):
                 error += errors.read(t)
                 delta = error * (slope_of_state(slope.read(t)) if slope_of_state else slope.read(t))
-                if woke is None:
+                if awake is None:
                     return t - 1, heeded(delta @ back), deltas.write(t, delta)
-                fired, zero = woke.read(t), tf.zeros_like(delta)
+                fired, zero = awake.read(t), tf.zeros_like(delta)
                 delta, held = tf.where(fired, delta, zero), tf.where(fired, zero, error)
                 return t - 1, held + heeded(delta @ back), deltas.write(t, delta)
 
             start = (steps - 1, tf.zeros_like(initial), _write_in_time(initial.shape, initial.dtype, steps))
             _, d_initial, deltas = tf.while_loop(lambda t, *_: t >= 0, backward, start)
             deltas = deltas.stack()  # [T, ..., B, n]
-            before = heeded(tf.concat([initial[None], states[:-1]], 0))  # [T, ..., B, n]
             d_kernel = tf.einsum("t...bi,t...bj->...ij", before, deltas)  # [..., n, n]
             return deltas, d_kernel, d_initial
 
@@ -139,8 +159,12 @@ def _scan(
 
 
 def lstm_scan(
-    inputs: tf.Tensor, kernel: tf.Tensor, peepholes: tf.Tensor, initial: tuple[tf.Tensor, tf.Tensor]
-) -> tf.Tensor:
+    inputs: tf.Tensor,
+    kernel: tf.Tensor,
+    peepholes: tf.Tensor,
+    initial: Sequence[tf.Tensor],
+    known: Sequence[tf.Tensor] | None = None,
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """Run a long short-term memory through time (Hochreiter and Schmidhuber 1997; Gers et al. 2002 for peepholes).
 
     i, f, g, o = z_t + h_{t−1} U;  i = σ(i + p_i c_{t−1}),  f = σ(f + p_f c_{t−1}),  c_t = f c_{t−1} + i tanh(g),
@@ -151,38 +175,38 @@ def lstm_scan(
         kernel: U [..., n, 4n].
         peepholes: p_i, p_f, p_o [..., 3, n]; zeros make an LSTM without.
         initial: h_{−1} and c_{−1} [..., B, n].
+        known: the gates and cells, if only the gradient is wanted.
 
     Returns:
-        The outputs h_0 … h_{T−1} [T, ..., B, n]. Their gradient is exact.
+        The outputs h_0 … h_{T−1} [T, ..., B, n], whose gradient is exact; and [gates [T, ..., B, 4n], cells [T, ..., B, n]],
+        which have none.
     """
 
     @tf.custom_gradient
     def run(inputs, kernel, peepholes, h, c):
         steps = size(inputs, 0)
-        drive = _read_in_time(inputs)
         p_i, p_f, p_o = (peepholes[..., k : k + 1, :] for k in range(3))  # [..., 1, n]
 
-        def forward(t, h, c, gates, cells):
-            i, f, g, o = tf.split(drive.read(t) + h @ kernel, 4, axis=-1)
-            i, f, g = tf.sigmoid(i + p_i * c), tf.sigmoid(f + p_f * c), tf.tanh(g)
-            c = f * c + i * g
-            o = tf.sigmoid(o + p_o * c)
-            gates, cells = gates.write(t, tf.concat([i, f, g, o], -1)), cells.write(t, c)
-            return t + 1, o * tf.tanh(c), c, gates, cells
+        def through_time() -> tuple[tf.Tensor, tf.Tensor]:
+            drive = _read_in_time(inputs)
 
-        start = (
-            0,
-            h,
-            c,
-            _write_in_time(inputs.shape[1:], inputs.dtype, steps),
-            _write_in_time(c.shape, c.dtype, steps),
-        )
-        *_, gates, cells = tf.while_loop(lambda t, *_: t < steps, forward, start)
-        gates, cells = gates.stack(), cells.stack()
+            def forward(t, h, c, gates, cells):
+                i, f, g, o = tf.split(drive.read(t) + h @ kernel, 4, axis=-1)
+                i, f, g = tf.sigmoid(i + p_i * c), tf.sigmoid(f + p_f * c), tf.tanh(g)
+                c = f * c + i * g
+                o = tf.sigmoid(o + p_o * c)
+                gates, cells = gates.write(t, tf.concat([i, f, g, o], -1)), cells.write(t, c)
+                return t + 1, o * tf.tanh(c), c, gates, cells
+
+            room = [_write_in_time(like, c.dtype, steps) for like in (inputs.shape[1:], c.shape)]
+            *_, gates, cells = tf.while_loop(lambda t, *_: t < steps, forward, (0, h, c, *room))
+            return gates.stack(), cells.stack()
+
+        gates, cells = through_time() if known is None else known
         outputs = gates[..., -c.shape[-1] :] * tf.tanh(cells)  # [T, ..., B, n]
         cells_before = tf.concat([c[None], cells[:-1]], 0)
 
-        def gradient(upstream):
+        def gradient(upstream: tf.Tensor):
             errors, gate, cell, cell_before = map(_read_in_time, (upstream, gates, cells, cells_before))
             back = tf.linalg.matrix_transpose(kernel)
 
@@ -209,11 +233,13 @@ def lstm_scan(
             d_peepholes = tf.reduce_sum(seen, [0, -3])  # [..., 3, n]
             return deltas, d_kernel, d_peepholes, dh, dc
 
+        kept.extend((gates, cells))
         return outputs, gradient
 
+    kept: list[tf.Tensor] = []
     outputs = run(inputs, kernel, peepholes, *initial)
     outputs.set_shape([*inputs.shape[:-1], kernel.shape[-2]])
-    return outputs
+    return outputs, kept
 
 
 def _slope(activation: Activation, drives: tf.Tensor) -> tf.Tensor:
