@@ -7,7 +7,7 @@ import numpy as np
 
 
 def in_turn(functions: dict[str, Callable[[], None]], seconds: float, least: int = 5) -> dict[str, np.ndarray]:
-    """Time functions by calling one after the other, round after round.
+    """Time functions in turn, round after round; in its turn each is called until 20 ms are over, at least once.
 
     Args:
         functions: name → what to time; each was called before, so that it is compiled.
@@ -15,14 +15,23 @@ def in_turn(functions: dict[str, Callable[[], None]], seconds: float, least: int
         least: rounds at the least.
 
     Returns:
-        name → seconds of each round.
+        name → seconds a call, of each round.
     """
     times: dict[str, list[float]] = {name: [] for name in functions}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(next(iter(times.values()))) < least:
         for name, function in functions.items():
-            times[name].append(once(function))
+            times[name].append(block(function))
     return {name: np.array(values) for name, values in times.items()}
+
+
+def block(function: Callable[[], None], seconds: float = 0.02) -> float:
+    """Return the seconds a call, over as many calls as fit into the given time."""
+    began, calls = time.perf_counter(), 0
+    while not calls or time.perf_counter() - began < seconds:
+        function()
+        calls += 1
+    return (time.perf_counter() - began) / calls
 
 
 def once(function: Callable[[], None]) -> float:

@@ -15,8 +15,11 @@ import numpy as np
 
 # Recurrent multiply-adds a step up to which modules share a scan. Measured on two cores, nine modules, one update by
 # XLA: with 36 units and batch 1 0.46 ms apart, 0.36 ms in scans of modules 3–8, 1–2 and 0; with 144 units and batch 16
-# 4.2 and 3.3 ms (5–8, 3–4, the rest apart); with 1152 units all apart is best. Fewer loops also compile in half the time.
+# 4.2 and 3.3 ms (5–8, 3–4, the rest apart). Fewer loops also compile in half the time.
 JOINT_WORK = 128
+# The same as a share of all recurrent multiply-adds, for large networks: with 1152 units and batch 16 joining modules 6–8
+# leaves an update at 46 ms and saves half a second of compilation.
+JOINT_SHARE = 0.01
 
 Connections = str | Sequence[Sequence[bool]] | np.ndarray
 
@@ -100,6 +103,12 @@ class Modules:
         return Group(members, clock, gated=any(own != clock for own in clocks))
 
     @property
+    def work(self) -> float:
+        """Multiply-adds a step of the recurrent products (O_H in Koutník et al. 2014, section 3)."""
+        heard = np.array(self.hears) @ np.array(self.sizes)
+        return float(np.sum(heard * np.array(self.sizes) / np.array(self.periods)))
+
+    @property
     def every_step(self) -> Group:
         """All modules as one group that looks at every step who fires, which serves a clock that starts anywhere."""
         return Group(tuple(range(len(self.sizes))), Clock(1), gated=True)
@@ -121,15 +130,14 @@ class Modules:
         """The components, neighbours joined where one loop over more units is cheaper than two loops.
 
         A step of a loop costs about a microsecond however few its units, so small modules share a scan as long as that
-        adds no ticks and few multiply-adds (see `JOINT_WORK`).
+        adds no ticks and few multiply-adds (see `JOINT_WORK` and `JOINT_SHARE`).
         """
+        limit = max(JOINT_WORK, JOINT_SHARE * self.work)
         groups = [self.components[0]]
         for component in self.components[1:]:
             joint = self.joint_group(tuple(sorted(groups[-1].members + component.members)))
             work = self.width(joint) ** 2 / joint.clock.period
-            if work <= JOINT_WORK and 1 / joint.clock.period <= sum(
-                1 / g.clock.period for g in (groups[-1], component)
-            ):
+            if work <= limit and 1 / joint.clock.period <= sum(1 / g.clock.period for g in (groups[-1], component)):
                 groups[-1] = joint
             else:
                 groups.append(component)

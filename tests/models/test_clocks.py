@@ -72,9 +72,15 @@ def test_a_group_ticks_whenever_a_member_may_fire():
     assert (same.clock, same.gated) == ((4, 3), False)
 
 
-def test_small_neighbours_share_a_scan_and_large_ones_do_not():
-    assert len(make_modules(36, NINE).groups) < 9
-    assert len(make_modules(1152, NINE).groups) == 9
+def test_neighbours_share_a_scan_where_that_costs_little():
+    assert [group.members for group in make_modules(36, NINE).groups] == [(3, 4, 5, 6, 7, 8), (1, 2), (0,)]
+    assert [group.members for group in make_modules(1152, NINE).groups][0] == (6, 7, 8)
+    assert len(make_modules(1152, NINE).groups) == 7
+
+
+def test_work_is_the_papers_count():
+    """O_H = k² Σ_i (g − i) / T_i with i from 0 (Koutník et al. 2014, section 3)."""
+    assert make_modules(36, NINE).work == sum(4 * 4 * (9 - i) / 2**i for i in range(9))
 
 
 @pytest.mark.parametrize(

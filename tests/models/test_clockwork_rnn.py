@@ -47,6 +47,7 @@ ACTIVATIONS = {
 def scans(request, monkeypatch):
     """Run a test with all components scanned apart, and with small ones joined wherever that is possible."""
     monkeypatch.setattr(clocks, "JOINT_WORK", {"apart": 0, "joint": 1e9}[request.param])
+    monkeypatch.setattr(clocks, "JOINT_SHARE", 0)
 
 
 def make_layer(units, periods, seed=0, **kwargs):

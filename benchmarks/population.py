@@ -1,0 +1,73 @@
+"""Networks by the hundred, and `model.fit`: what an update costs where many are made."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import main as experiments
+from benchmarks import contestants, timing
+from population import Population
+from tasks.sequence_generation import SequenceGeneration
+from training import learning_rate, make_optimizer
+
+REPLICAS = (1, 10, 100)
+KINDS = {
+    "clockwork_rnn": experiments.MODERN,
+    "simple_rnn": experiments.MODERN_SIMPLE_RNN,
+    "lstm": experiments.MODERN_LSTM,
+}
+
+
+def measure(seconds: float) -> Iterator[tuple[str, int, int, int, np.ndarray]]:
+    """Yield (network, units, replicas, parameters, seconds an update of all); 0 replicas is a network alone.
+
+    Alone, each update is a call of its own, as a training loop of one's own would make them.
+    """
+    for name, settings in KINDS.items():
+        task = SequenceGeneration(settings)
+        network = task.network()
+        parameters = network.count_params()
+        if name == "clockwork_rnn":
+            alone = contestants.with_keras(contestants.clockwork(settings.units), 320, 1, xla=True).update
+            alone()
+            yield name, settings.units, 0, parameters, timing.in_turn({"alone": alone}, seconds)["alone"]
+        for replicas in REPLICAS:
+            updates = max(10, 400 // replicas)
+            train = _population(task, network, replicas, updates)
+            train()
+            times = timing.in_turn({"population": train}, seconds)["population"] / updates
+            yield name, settings.units, replicas, parameters, times
+
+
+def _population(task: SequenceGeneration, network: keras.Model, replicas: int, updates: int):
+    settings = replace(task.settings, clip_norm=0.0)
+    population = Population(
+        network,
+        [network.get_weights()] * replicas,
+        lambda variables: make_optimizer(settings, learning_rate(settings, 10**6), variables),
+        lambda targets, outputs: tf.reduce_mean((outputs - targets) ** 2, axis=[1, 2, 3]),
+        clip_norm=task.settings.clip_norm,
+    )
+    targets = task.target.values[None, :, None]
+    return lambda: population.train(task.inputs, targets, updates)
+
+
+def fit_times(units: int, steps: int, batch: int, rounds: int) -> dict[str, np.ndarray]:
+    """Return the seconds an update of `model.fit`, by how the model was compiled, measured in turn."""
+    count = 8 if units > 100 else 40
+    data = np.random.default_rng(0).normal(size=(batch * count, steps, 1)).astype("float32")
+
+    def fitting(jit_compile):
+        layers = [keras.Input((steps, 1)), contestants.clockwork(units), keras.layers.Dense(1)]
+        model = keras.Sequential(layers)
+        model.compile("adam", "mse", jit_compile=jit_compile)
+        return lambda: model.fit(data, data, batch_size=batch, verbose=0)
+
+    functions = {"default compile": fitting("auto"), "compile(jit_compile=True)": fitting(True)}
+    for function in functions.values():
+        function()
+    times = timing.in_turn(functions, 0.0, least=rounds)
+    return {name: values / count for name, values in times.items()}
