@@ -60,7 +60,7 @@ class Population:
         self.clip_norm = clip_norm
         self.rate_factors = rate_factors
         self.optimizer = make_optimizer(self.variables)
-        self._train = tf.function(self._train_eagerly, jit_compile=True)
+        self._train = tf.function(self._updates, jit_compile=True)
         self._run = tf.function(self._outputs, jit_compile=True)
 
     def train(self, inputs: tf.Tensor, targets: tf.Tensor, updates: int) -> np.ndarray:
@@ -85,15 +85,13 @@ class Population:
         arrays = [variable.numpy() for variable in self.variables]
         return [[array[replica] for array in arrays] for replica in range(self.replicas)]
 
-    def _train_eagerly(self, inputs: tf.Tensor, targets: tf.Tensor, updates: int) -> tf.Tensor:
+    def _updates(self, inputs: tf.Tensor, targets: tf.Tensor, updates: int) -> tf.Tensor:
         def update(step, losses):
             variables = [variable.value for variable in self.variables]
             with tf.GradientTape() as tape:
                 loss = self.loss(targets, self._outputs(inputs))  # [R]
                 total = tf.reduce_sum(loss)  # whose gradient, for a network's weights, is that of its own loss
-            gradients = [
-                self._clip(gradient, norm) for gradient, norm in self._with_norms(tape.gradient(total, variables))
-            ]
+            gradients = self._clipped(tape.gradient(total, variables))
             before = [tf.convert_to_tensor(variable) for variable in variables]
             self.optimizer.apply(gradients, self.variables)
             if self.rate_factors is not None:
@@ -105,15 +103,12 @@ class Population:
         _, losses = tf.while_loop(lambda step, _: step < updates, update, (0, losses))
         return losses.stack()
 
-    def _with_norms(self, gradients: list[tf.Tensor]) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        squares = [tf.reduce_sum(gradient**2, range(1, gradient.shape.rank)) for gradient in gradients]
-        norms = tf.sqrt(tf.add_n(squares))  # [R]
-        return [(gradient, norms) for gradient in gradients]
-
-    def _clip(self, gradient: tf.Tensor, norms: tf.Tensor) -> tf.Tensor:
+    def _clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         if not self.clip_norm:
-            return gradient
-        return gradient * _per_network(self.clip_norm / tf.maximum(norms, self.clip_norm), gradient)
+            return gradients
+        squares = [tf.reduce_sum(gradient**2, range(1, gradient.shape.rank)) for gradient in gradients]
+        shares = self.clip_norm / tf.maximum(tf.sqrt(tf.add_n(squares)), self.clip_norm)  # [R]
+        return [gradient * _per_network(shares, gradient) for gradient in gradients]
 
     def _outputs(self, inputs: tf.Tensor) -> tf.Tensor:
         rank = inputs.shape.rank

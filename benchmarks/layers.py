@@ -1,19 +1,18 @@
 """How fast the Clockwork RNN is, beside Keras's and PyTorch's recurrent layers and a masked Clockwork RNN.
 
 `python -m benchmarks.layers` takes about ten minutes; it writes `results/benchmark.csv` and `results/benchmark.png`, and
-prints the README's table. PyTorch is timed too where it is installed. All that is compared is timed in one run, in turn;
+prints the README's tables. PyTorch is timed too where it is installed. All that is compared is timed in one run, in turn;
 a Keras layer counts with the faster of XLA on and off.
 """
 
 import csv
+import logging
 import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import quiet  # noqa: F401, I001 (before whatever imports TensorFlow)
-import tensorflow as tf
-
+import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from benchmarks import contestants, population, timing
 from benchmarks.contestants import Contestant
 from benchmarks.figure import scaling_figure
@@ -160,18 +159,72 @@ def fits() -> list[Row]:
     return rows
 
 
-def ratio(rows: list[dict], case: str, quantity: str, network: str, units: int) -> float:
-    """Return how many times faster than a network the Clockwork RNN of the same case is."""
+def median(rows: list[dict], experiment: str, network: str, quantity: str, **where: int) -> float:
+    """Return the median of the one row that is asked for."""
+    wanted = {"experiment": experiment, "network": network, "quantity": quantity} | {
+        k: str(v) for k, v in where.items()
+    }
+    (row,) = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    return float(row["median"])
 
-    def median(name: str, size: int) -> float:
-        chosen = (case, quantity, name, str(size))
-        return next(
-            float(row["median"])
-            for row in rows
-            if (row["experiment"], row["quantity"], row["network"], str(row["units"])) == chosen
+
+def summary(rows: list[dict]) -> str:
+    """Return in Markdown what the measurements come to."""
+
+    def faster_than(case: str, quantity: str, network: str, units: int) -> str:
+        ours = median(rows, case, "clockwork_rnn", quantity)
+        return f"{median(rows, case, network, quantity, units=units) / ours:.1f} times faster"
+
+    def fit(case: str) -> str:
+        units = CASES[case][0]
+        default, compiled = (
+            median(rows, "fit", name, "update", units=units)
+            for name in ("default compile", "compile(jit_compile=True)")
         )
+        return f"{default / compiled:.2f}"
 
-    return median(network, units) / median("clockwork_rnn", CASES[case][0])
+    alone, together = (median(rows, "population", "clockwork_rnn", "update", replicas=count) for count in (0, 100))
+    large = median(rows, "large", "clockwork_rnn", "update") / median(rows, "large", "floor", "update")
+    memory = [median(rows, "memory", "clockwork_rnn", "peak memory", steps=steps) for *_, steps, _ in MEMORY]
+    a_value = memory[-1] * 2**20 / (256 * 8192 * 16)
+    lines = [
+        (
+            "update, 1152 units, T=512, batch 16, against Keras SimpleRNN",
+            faster_than("large", "update", "keras simple_rnn", 1152),
+        ),
+        ("the same against Keras LSTM", faster_than("large", "update", "keras lstm", 1152)),
+        (
+            "forward only, the same network, against SimpleRNN",
+            faster_than("large", "forward", "keras simple_rnn", 1152),
+        ),
+        (
+            "update, 72 units, T=320, batch 64, against SimpleRNN",
+            faster_than("medium", "update", "keras simple_rnn", 72),
+        ),
+        (
+            "update, 36 units, T=320, batch 1, against Keras LSTM of 13",
+            faster_than("small", "update", "keras lstm", 13),
+        ),
+        (
+            "update of 36 units, T=320: a network among 100, against one alone",
+            f"1/{alone / together * 100:.1f} of the time",
+        ),
+        ("networks updated a second in a population of 100", f"{1e5 / together:,.0f}"),
+        (
+            "tracing and compiling an update, 36 / 72 / 1152 units",
+            " / ".join(f"{median(rows, case, 'clockwork_rnn', 'compile update'):.1f}" for case in CASES) + " s",
+        ),
+        (
+            "`fit` after a default `compile()` against `compile(jit_compile=True)`, 36 / 72 / 1152 units",
+            " / ".join(fit(case) for case in CASES) + " times as long",
+        ),
+        (
+            "peak memory of an update, 256 units, T=8192, batch 16",
+            f"{memory[-1]:.0f} MiB, {a_value:.0f} bytes a hidden value",
+        ),
+        ("update, 1152 units, against the floor of the multiply-adds alone", f"{large:.1f} times as long"),
+    ]
+    return "\n".join(["| measure | result |", "|---|---|", *(f"| {name} | {value} |" for name, value in lines)])
 
 
 def table(rows: list[dict]) -> str:
@@ -189,8 +242,8 @@ def table(rows: list[dict]) -> str:
             times = [
                 f"{float(r['median']):.3g} ms ({float(r['low']):.3g}–{float(r['high']):.3g})" for r in (row, forward)
             ]
-            times_faster = f"{ratio(rows, case, 'update', network, int(units)):.1f}× faster"
-            ours = "" if network == "clockwork_rnn" else times_faster
+            ratio = float(row["median"]) / median(rows, case, "clockwork_rnn", "update")
+            ours = "" if network == "clockwork_rnn" else f"{ratio:.1f}× faster"
             lines.append(
                 f"| T={steps}, batch {batch} | {network} | {units} | {row['parameters']} | {times[0]} | {times[1]} | {ours} |"
             )
@@ -198,7 +251,10 @@ def table(rows: list[dict]) -> str:
 
 
 def main() -> None:
-    tf.get_logger().setLevel("ERROR")  # each network is traced once, which TensorFlow takes for tracing again
+    logging.getLogger("tensorflow").setLevel(
+        logging.ERROR
+    )  # each network is traced once, which TensorFlow takes for tracing again
+    contestants.with_keras(contestants.simple_rnn(2), 2, 1, xla=True).update()  # starts XLA, which takes seconds
     jobs = [lambda case=case: compare(case) for case in CASES]
     jobs += [populations, fits, memory, *(lambda axis=axis: scale(axis) for axis in SCALING)]
     rows: list[Row] = []
@@ -217,6 +273,7 @@ def main() -> None:
         written = list(csv.DictReader(file))
     (RESULTS / "benchmark.png").write_bytes(png(scaling_figure(written, list(SCALING))))
     print(table(written))
+    print(summary(written))
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def clockwork_scan(
     steps = size(sequences, 0)
     layout = Layout(modules, groups)
     kernels = layout.split(_input_kernel(sequences, weights, layout))
-    strips = layout.split(_recurrent_kernel(weights, layout), axis=-2)
+    strips = layout.split(_recurrent_kernel(weights, layout, initial), axis=-2)
     biases, starts, keeps = (layout.split(layout.arrange(tensor)) for tensor in (weights.bias, initial, keep))
     traces: list[Trace] = []
     stream = None  # what the groups so far say to each of the later ones that are as fast or faster, summed
@@ -230,14 +230,12 @@ def _input_kernel(sequences: tf.Tensor, weights: Weights, layout: Layout) -> tf.
     return tf.concat(parts, -1)
 
 
-def _recurrent_kernel(weights: Weights, layout: Layout) -> tf.Tensor:
+def _recurrent_kernel(weights: Weights, layout: Layout, like: tf.Tensor) -> tf.Tensor:
     """Return the recurrent weights of all units for `h @ W` [..., n, n], zero where nothing connects."""
-    like = next(tensor for tensor in (*weights.recurrent, weights.bias) if tensor is not None)
-    replicas = like.shape[: -1 if like is weights.bias else -2]
     sizes = layout.modules.sizes
 
     def zeros(i: int, sources: Sequence[int]) -> tf.Tensor:
-        return tf.zeros([*replicas, sum(sizes[j] for j in sources), sizes[i]], like.dtype)
+        return tf.zeros([*like.shape[:-2], sum(sizes[j] for j in sources), sizes[i]], like.dtype)
 
     columns = []
     for i in layout.order:

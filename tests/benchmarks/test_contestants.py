@@ -71,8 +71,10 @@ def committed():
         return list(csv.DictReader(file))
 
 
-def test_the_readme_has_the_committed_table():
-    assert layers.table(committed()) in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_readme_has_the_tables_of_the_committed_results():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert layers.table(committed()) in readme
+    assert layers.summary(committed()) in readme
 
 
 def test_the_picture_has_all_axes():
