@@ -162,7 +162,8 @@ def main(arguments: list[str]) -> int:
         print(f"main.py: {error}; what was logged is in {run.log} and {run.results}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"\nmain.py: interrupted; go on with the same flags and --name {run.name} --resume", file=sys.stderr)
+        goes_on = f"; go on with the same flags and --name {run.name} --resume" if run.checkpoint.exists() else ""
+        print(f"\nmain.py: interrupted{goes_on}", file=sys.stderr)
         return 130
     print(", ".join(f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, int | float)))
     print(f"Results are in {run.results}")

@@ -215,21 +215,26 @@ class Monitor(keras.callbacks.Callback):
         self.bar = keras.utils.Progbar(self.updates, stateful_metrics=[self.shown], unit_name="update")
 
     def on_train_batch_end(self, batch, logs=None):
-        count = int(self.model.optimizer.iterations) - self.done
-        rows = (self.done + np.arange(count)) % self.model.updates_per_call
-        self.history = np.concatenate([self.history, self.model.notes.numpy()[rows]])
-        before = self.seconds[-1] if self.done else 0.0
-        now = time.perf_counter() - self.began
-        self.seconds = np.append(self.seconds, np.linspace(before, now, count + 1)[1:])
-        finite = np.isfinite(self.history[self.done :]).all(axis=1)
-        self.done += count
-        self._log(self.done - count)
+        start = self.done
+        self._take_notes()
+        self._log(start)
+        finite = np.isfinite(self.history[start:]).all(axis=1)
         if not finite.all():
-            update = self.done - count + int(np.argmin(finite))
+            update = start + int(np.argmin(finite))
             raise DivergenceError(f"diverged at update {update}: the loss or its gradient is no finite number any more")
         self.bar.update(self.done, [(self.shown, self.column(self.shown)[-1])], finalize=self.done >= self.updates)
         if time.monotonic() - self.saved > SECONDS_PER_CHECKPOINT:
             self.checkpoint()
+
+    def _take_notes(self) -> None:
+        """Move what the trainer noted since the last time into the history."""
+        count = int(self.model.optimizer.iterations) - self.done
+        rows = (self.done + np.arange(count)) % self.model.updates_per_call
+        before = self.seconds[-1] if self.done else 0.0
+        seconds = np.linspace(before, time.perf_counter() - self.began, count + 1)[1:]
+        self.history = np.concatenate([self.history, self.model.notes.numpy()[rows]])
+        self.seconds = np.append(self.seconds, seconds)
+        self.done += count
 
     def column(self, name: str) -> np.ndarray:
         """Return one column of the history [done]."""
@@ -237,6 +242,7 @@ class Monitor(keras.callbacks.Callback):
 
     def checkpoint(self) -> None:
         """Save all that is needed to go on from here."""
+        self._take_notes()  # an interruption may come between updates and their notes
         values = {f"variable_{index}": variable.numpy() for index, variable in enumerate(_everything(self.model))}
         with write_whole(self.run.checkpoint) as path, open(path, "wb") as file:
             np.savez(file, history=self.history, seconds=self.seconds, **values)

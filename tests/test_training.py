@@ -10,7 +10,7 @@ import pytest
 import main
 from runs import Run
 from tasks.sequence_generation import SequenceGeneration
-from training import DivergenceError, learning_rate, make_optimizer, train
+from training import DivergenceError, Monitor, learning_rate, make_optimizer, train
 
 TINY = replace(main.MODERN, units=3, periods=(1, 2), length=12, epochs=7)
 
@@ -74,19 +74,30 @@ def test_history_holds_every_update_and_ends_near_the_metric(tmp_path):
     )
 
 
-def test_interrupted_and_resumed_is_the_same_as_never_interrupted(tmp_path, monkeypatch):
+@pytest.mark.parametrize("moment", [(keras.utils.Progbar, "update"), (Monitor, "_log")])
+def test_interrupted_and_resumed_is_the_same_as_never_interrupted(tmp_path, monkeypatch, moment):
     settings = replace(TINY, epochs=130, dropout=0.3)  # with dropout, the random state must go on too
     whole = train(SequenceGeneration(settings), *make_run(tmp_path, settings, "whole"))
     begun, run = make_run(tmp_path, settings, "begun")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        bar = keras.utils.Progbar
-        patch.setattr(bar, "update", lambda self, current, *args, **kwargs: interrupt() if current > 60 else None)
+        patch.setattr(*moment, lambda self, done, *args, **kwargs: interrupt() if done >= 50 else None)
         train(SequenceGeneration(settings), begun, run)
     assert run.checkpoint.exists() and not (run.results / "metrics.json").exists()
     resumed = replace(begun, resume=True)
     metrics = train(SequenceGeneration(settings), resumed, Run("generation", resumed))
     assert metrics["mse"] == whole["mse"] and metrics["updates"] == 130
     assert not run.checkpoint.exists()
+
+
+def test_an_interruption_before_the_notes_were_taken_loses_nothing(tmp_path, monkeypatch):
+    settings = replace(TINY, epochs=130)
+    whole = train(SequenceGeneration(settings), *make_run(tmp_path, settings, "whole"))
+    begun, run = make_run(tmp_path, settings, "begun")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Monitor, "on_train_batch_end", lambda *args, **kwargs: interrupt())
+        train(SequenceGeneration(settings), begun, run)
+    resumed = replace(begun, resume=True)
+    assert train(SequenceGeneration(settings), resumed, Run("generation", resumed))["mse"] == whole["mse"]
 
 
 def interrupt():

@@ -225,6 +225,44 @@ def test_chunks_with_carried_state_equal_the_whole(chunk, jit_compile):
     assert state[1].numpy().tolist() == [5 * chunk] * 2 and state[1].dtype == tf.int32
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("chunk", [8, 5])
+def test_gradients_through_chunks_equal_those_of_the_whole(chunk, jit_compile):
+    layer = make_layer(9, (1, 2, 8), return_state=True, jit_compile=jit_compile, dtype="float64")
+    x = tf.constant(inputs((2, 3 * chunk, 3)))
+    layer(x)
+    sources = [x, *(variable.value for variable in layer.trainable_variables)]
+    gradients = []
+    for pieces in (1, 3):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            state, loss = None, 0.0
+            for part in tf.split(x, pieces, axis=1):
+                output, *state = layer(part, initial_state=state)
+                loss += tf.reduce_sum(output**2)
+        gradients.append(tape.gradient(loss, sources))
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-10)
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_gradients_under_a_mask_equal_those_without_what_is_masked(return_sequences):
+    layer = make_layer(9, (1, 2, 8), jit_compile=True, dtype="float64", return_sequences=return_sequences)
+    x = inputs((1, 12, 3))
+    mask = np.array([[True, False, True, True] * 3])
+    gradients = []
+    for given, masked in ((x, mask), (x[:, mask[0]], None)):
+        layer(given, mask=masked)
+        with tf.GradientTape() as tape:
+            output = layer(given, mask=masked)
+            if return_sequences and masked is not None:
+                output = tf.boolean_mask(output, masked, axis=0)[None]
+            loss = tf.reduce_sum(output**2)
+        gradients.append(tape.gradient(loss, [variable.value for variable in layer.trainable_variables]))
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-10)
+
+
 def test_stateful_carries_state_and_clock_until_reset():
     layer = make_layer(9, (1, 3, 5), stateful=True)
     x = inputs((2, 12, 3), "float32")
@@ -312,7 +350,7 @@ def test_mixed_precision_stays_near(policy):
 @pytest.mark.parametrize(
     "kwargs, shape",
     [
-        ({}, (2, 9)),
+        ({"jit_compile": True}, (2, 9)),
         ({"return_sequences": True, "phases": [0, 1, 3], "input_modules": "fastest"}, (2, 7, 9)),
         ({"connections": [[1, 0, 1], [1, 1, 0], [0, 1, 1]], "dropout": 0.1, "recurrent_dropout": 0.1}, (2, 9)),
         ({"kernel_regularizer": "l2", "recurrent_constraint": "max_norm", "bias_regularizer": "l1"}, (2, 9)),
