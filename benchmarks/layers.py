@@ -224,6 +224,12 @@ def summary(rows: list[dict]) -> str:
         ),
         ("update, 1152 units, against the floor of the multiply-adds alone", f"{large:.1f} times as long"),
     ]
+    if any(row["network"].startswith("torch") for row in rows):
+        for name in ("torch rnn", "torch lstm"):
+            values = [faster_than(case, "update", name, CASES[case][0]).split()[0] for case in CASES]
+            lines.append(
+                (f"update, 36 / 72 / 1152 units, against {name} of as many units", " / ".join(values) + " times faster")
+            )
     return "\n".join(["| measure | result |", "|---|---|", *(f"| {name} | {value} |" for name, value in lines)])
 
 

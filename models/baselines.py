@@ -71,7 +71,8 @@ class LSTM(keras.layers.Layer):
         self.bias = self.add_weight((4 * n,), self._initial_bias, name="bias")
         self.peephole_kernel = None
         if self.peepholes:
-            self.peephole_kernel = self.add_weight((3, n), self.recurrent_initializer, name="peephole_kernel")
+            initializer = self.recurrent_initializer.clone()  # which draws anew, unless its seed is fixed
+            self.peephole_kernel = self.add_weight((3, n), initializer, name="peephole_kernel")
 
     def _initial_bias(self, shape, dtype):
         i, _, g, o = tf.split(tf.convert_to_tensor(self.bias_initializer(shape, dtype)), 4)

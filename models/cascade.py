@@ -82,11 +82,7 @@ def clockwork_scan(
     for index, group in enumerate(groups):
         ticks = group.clock.ticks(steps)
         start, strip = starts[index], strips[index]
-        drive = tf.zeros([ticks, *(size(start, axis) for axis in range(start.shape.rank))], start.dtype)
-        if kernels[index] is not None:
-            drive += product(sequences[group.clock.phase :: group.clock.period], kernels[index])
-        if biases[index] is not None:
-            drive += biases[index][..., None, :]
+        drive = _input_drive(sequences, kernels[index], biases[index], start, group.clock, ticks)
         if stream is not None:
             rest, now = tf.split(stream.values, [-1, layout.widths[index]], axis=-1)
             drive += heard(Trace(now, stream.clock), group.clock, ticks)
@@ -228,6 +224,16 @@ def _input_kernel(sequences: tf.Tensor, weights: Weights, layout: Layout) -> tf.
         for m, kernel in ((m, weights.kernels[m]) for m in layout.order)
     ]
     return tf.concat(parts, -1)
+
+
+def _input_drive(
+    sequences: tf.Tensor, kernel: tf.Tensor | None, bias: tf.Tensor | None, start: tf.Tensor, clock: Clock, ticks: Size
+) -> tf.Tensor:
+    """Return W x(t) + b of a group at its ticks [ticks, ..., B, k]."""
+    drive = tf.zeros([ticks, *(size(start, axis) for axis in range(start.shape.rank))], start.dtype)
+    if kernel is not None:
+        drive += product(sequences[clock.phase :: clock.period], kernel)
+    return drive if bias is None else drive + bias[..., None, :]
 
 
 def _recurrent_kernel(weights: Weights, layout: Layout, like: tf.Tensor) -> tf.Tensor:

@@ -34,6 +34,15 @@ def test_an_update_moves_the_weights_and_a_forward_pass_does_not(xla):
     assert contestant.parameters == sum(array.size for array in before)
 
 
+@pytest.mark.parametrize("kind, gates", [("RNN", 1), ("LSTM", 4)])
+def test_torch_runs_where_it_is_installed(kind, gates):
+    pytest.importorskip("torch")
+    contestant = contestants.with_torch(kind, 3, 6, 2)
+    contestant.update()
+    contestant.forward()
+    assert contestant.parameters == gates * (3 + 9 + 3 + 3)  # PyTorch has two biases
+
+
 def test_equal_parameters_are_nearly_equal():
     ours = contestants.with_keras(contestants.clockwork(72), 2, 1, xla=False).parameters
     units = contestants.units_for(contestants.lstm, ours)
