@@ -32,5 +32,8 @@ def scaling_figure(rows: Sequence[Mapping[str, str]], axes: Sequence[str]) -> Fi
                 low, median, high = (np.array([float(row[key]) for row in chosen]) for key in ("low", "median", "high"))
                 axis.errorbar(x, median, (median - low, high - median), label=network, linewidth=1, **style)
             axis.set(xscale="log", yscale="log", xlabel=LABELS[name], ylabel="ms an update")
+            axis.set_xticks(x[:: -(-len(x) // 6)], minor=False)
+            axis.set_xticks([], minor=True)
+            axis.xaxis.set_major_formatter("{x:g}")
         figure.axes[0].legend()
     return figure
