@@ -16,15 +16,15 @@ from models.recurrence import Activation, Size, product, scan, size
 
 
 class Weights(NamedTuple):
-    """The weights of a Clockwork RNN, one array a block row; module i has k_i units.
+    """The weights of a Clockwork RNN, the recurrent ones one array a block row; module i has k_i units.
 
     Args:
-        kernels: for each module [..., inputs, k_i], or None where it sees no input.
+        kernel: from the input to the units of the modules that see it [..., inputs, their units], or None.
         recurrent: for each module [..., units it hears, k_i], fastest heard module first, or None where it hears none.
         bias: [..., n], or None.
     """
 
-    kernels: Sequence[tf.Tensor | None]
+    kernel: tf.Tensor | None
     recurrent: Sequence[tf.Tensor | None]
     bias: tf.Tensor | None
 
@@ -74,7 +74,7 @@ def clockwork_scan(
     """
     steps = size(sequences, 0)
     layout = Layout(modules, groups)
-    kernels = layout.split(_input_kernel(sequences, weights, layout))
+    kernels = layout.split(_input_kernel(weights, layout))
     strips = layout.split(_recurrent_kernel(weights, layout, initial), axis=-2)
     biases, starts, keeps = (layout.split(layout.arrange(tensor)) for tensor in (weights.bias, initial, keep))
     traces: list[Trace] = []
@@ -211,19 +211,15 @@ def _heeded(trace: Trace, keep: tf.Tensor | None) -> Trace:
     return trace if keep is None else trace._replace(values=trace.values * keep)
 
 
-def _input_kernel(sequences: tf.Tensor, weights: Weights, layout: Layout) -> tf.Tensor | None:
-    """Return the input weights of all units [..., features, n], or None where there is no input.
-
-    A matrix product over zero features would abort the process on a CPU (oneDNN, TensorFlow 2.21).
-    """
-    like = next((kernel for kernel in weights.kernels if kernel is not None), None)
-    if like is None or not sequences.shape[-1]:
-        return None
-    parts = [
-        tf.zeros([*like.shape[:-1], layout.modules.sizes[m]], like.dtype) if kernel is None else kernel
-        for m, kernel in ((m, weights.kernels[m]) for m in layout.order)
-    ]
-    return tf.concat(parts, -1)
+def _input_kernel(weights: Weights, layout: Layout) -> tf.Tensor | None:
+    """Return the input weights of all units [..., features, n], or None where there are none."""
+    kernel, modules = weights.kernel, layout.modules
+    if kernel is None or all(modules.sees_input):
+        return layout.arrange(kernel)
+    seeing = list(zip(modules.sizes, modules.sees_input, strict=True))
+    seen = iter(tf.split(kernel, [size for size, sees in seeing if sees], axis=-1))
+    parts = [next(seen) if sees else tf.zeros([*kernel.shape[:-1], size], kernel.dtype) for size, sees in seeing]
+    return layout.arrange(tf.concat(parts, -1))
 
 
 def _input_drive(

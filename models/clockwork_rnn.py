@@ -131,10 +131,13 @@ class ClockworkRNN(keras.layers.Layer):
             raise ValueError(f"The number of input features must be known. Received: input shape {sequences_shape}")
         self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: features})
         modules = self.modules
-        seeing = [range(features) if sees else () for sees in modules.sees_input]
-        hearing = [np.flatnonzero(np.repeat(row, modules.sizes)) for row in modules.hears]
-        self.kernels = self._block_rows("kernel", "kernel", features, seeing)
-        self.recurrent_kernels = self._block_rows("recurrent", "recurrent_kernel", self.units, hearing)
+        seeing = np.flatnonzero(np.repeat(modules.sees_input, modules.sizes))
+        self.kernel = self._weights("kernel", "kernel", features)(range(features), seeing)
+        recurrent = self._weights("recurrent", "recurrent_kernel", self.units)
+        self.recurrent_kernels = [
+            recurrent(np.flatnonzero(np.repeat(hears, modules.sizes)), np.arange(self.units)[columns], f"_{module}")
+            for module, (hears, columns) in enumerate(zip(modules.hears, modules.slices, strict=True))
+        ]
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
@@ -154,8 +157,10 @@ class ClockworkRNN(keras.layers.Layer):
                 for name, value in zip(("state", "clock"), self.get_initial_state(sequences_shape[0]), strict=True)
             ]
 
-    def _block_rows(self, kind: str, name: str, inputs: int, chosen: list) -> list[keras.Variable | None]:
-        """Create for each module the weights from its `chosen` inputs; where there are none, no array exists.
+    def _weights(self, kind: str, name: str, inputs: int) -> Callable[..., keras.Variable | None]:
+        """Return what creates the weights from some of the inputs to some of the units; where there are none, no array.
+
+        (A matrix product over zero features would abort the process on a CPU: oneDNN, TensorFlow 2.21.)
 
         All are cut from one dense matrix [inputs, n], so that an initializer sees the shape it would see in a simple
         RNN, and one with a fixed seed does not give the same numbers to every module.
@@ -166,19 +171,18 @@ class ClockworkRNN(keras.layers.Layer):
             with tf.init_scope():
                 return keras.ops.convert_to_numpy(getattr(self, f"{kind}_initializer")((inputs, self.units), dtype))
 
-        def add(module: int) -> keras.Variable | None:
-            rows, columns = np.array(chosen[module], int), self.modules.slices[module]
-            if not len(rows):
+        def create(rows: Sequence[int], columns: Sequence[int], suffix: str = "") -> keras.Variable | None:
+            if not len(rows) or not len(columns):
                 return None
             return self.add_weight(
-                shape=(len(rows), self.modules.sizes[module]),
-                name=f"{name}_{module}",
-                initializer=lambda shape, dtype: dense(dtype)[rows, columns],
+                shape=(len(rows), len(columns)),
+                name=name + suffix,
+                initializer=lambda shape, dtype: dense(dtype)[np.ix_(rows, columns)],
                 regularizer=getattr(self, f"{kind}_regularizer"),
                 constraint=getattr(self, f"{kind}_constraint"),
             )
 
-        return [add(module) for module in range(len(chosen))]
+        return create
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         sequences = tf.convert_to_tensor(sequences)
@@ -186,7 +190,7 @@ class ClockworkRNN(keras.layers.Layer):
         if training and self.dropout:
             sequences *= self._drop(tf.ones_like(sequences[:, :1]), self.dropout)  # one mask for all steps
         keep = self._drop(tf.ones_like(h), self.recurrent_dropout) if training and self.recurrent_dropout else None
-        arrays = [*self.kernels, *self.recurrent_kernels, self.bias]
+        arrays = [self.kernel, *self.recurrent_kernels, self.bias]
         weights = [tf.convert_to_tensor(array) for array in arrays if array is not None]
         output, h = self._run([sequences, h, *weights], [clock, mask, keep])
         counts = tf.reduce_sum(tf.cast(mask, tf.int32), 1) if mask is not None else tf.shape(sequences)[1]  # of steps
@@ -217,11 +221,9 @@ class ClockworkRNN(keras.layers.Layer):
 
     def _by_module(self, weights: Sequence[tf.Tensor]) -> cascade.Weights:
         given = iter(weights)
-        kernels, recurrent = (
-            [None if array is None else next(given) for array in arrays]
-            for arrays in (self.kernels, self.recurrent_kernels)
-        )
-        return cascade.Weights(kernels, recurrent, next(given, None))
+        arrays = [self.kernel, *self.recurrent_kernels, self.bias]
+        kernel, *recurrent, bias = (None if array is None else next(given) for array in arrays)
+        return cascade.Weights(kernel, recurrent, bias)
 
     def _recur(self, tensors, others, known=None):
         """Run the layer as a pure function; see `recurrence.compiled`. The outputs are those of the layer and h."""
@@ -313,9 +315,9 @@ class ClockworkRNN(keras.layers.Layer):
         """
         features, n, modules = self.input_spec.axes[-1], self.units, self.modules
         kernel, recurrent, bias = (np.zeros(shape, self.variable_dtype) for shape in [(features, n), (n, n), (n,)])
+        if self.kernel is not None:
+            kernel[:, np.repeat(modules.sees_input, modules.sizes)] = self.kernel.numpy()
         for i, columns in enumerate(modules.slices):
-            if self.kernels[i] is not None:
-                kernel[:, columns] = self.kernels[i].numpy()
             if self.recurrent_kernels[i] is not None:
                 recurrent[np.repeat(modules.hears[i], modules.sizes), columns] = self.recurrent_kernels[i].numpy()
         if self.bias is not None:

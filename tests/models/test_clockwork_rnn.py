@@ -141,7 +141,7 @@ def test_compiled_gradients_equal_those_of_automatic_differentiation():
             for i in range(3):
                 if t % modules.periods[i] == 0:
                     heard = tf.concat([before[j] for j in modules.heard_by(i)], -1)
-                    total = x[:, t] @ layer.kernels[i] + heard @ layer.recurrent_kernels[i]
+                    total = x[:, t] @ layer.kernel.value[:, modules.slices[i]] + heard @ layer.recurrent_kernels[i]
                     h[i] = tf.tanh(total + layer.bias[modules.slices[i]])
             loss += tf.reduce_sum(tf.concat(h, -1) ** 2)
     automatic = tape.gradient(loss, [variable.value for variable in layer.trainable_variables])
