@@ -33,14 +33,26 @@ def read(arguments: Sequence[str], tasks: Mapping[str, tuple[type, Sequence[Any]
     if task not in tasks:
         raise ValueError(f"the task must be one of {', '.join(tasks)}. Received: {task}")
     task_class, recipes = tasks[task]
-    settings = _parse(arguments, _recipe(arguments, recipes))
+    settings = parse(arguments, _recipe(arguments, recipes))
     return task_class, settings
 
 
-def refuse(error: ValueError) -> int:
+def parse(arguments: Sequence[str], default: Any, program: str = "main.py") -> Any:
+    """Read flags into a dataclass that starts from the given values; raises as `read` does."""
+    output = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(output), _wide_terminal():
+            return tyro.cli(type(default), args=arguments, default=default, prog=program)
+    except SystemExit as leaving:
+        if leaving.code in (0, None):
+            raise
+        raise ValueError(_message(output.getvalue())) from None
+
+
+def refuse(error: ValueError, program: str = "main.py") -> int:
     """Print an error as one line on stderr, with arguments spelt as flags; returns the exit status."""
     message = re.sub(r"`(\w+)`", lambda found: "--" + found[1].replace("_", "-"), str(error))
-    print("main.py:", " ".join(message.split()), file=sys.stderr)
+    print(f"{program}:", " ".join(message.split()), file=sys.stderr)
     return 2
 
 
@@ -63,17 +75,6 @@ def _recipe(arguments: Sequence[str], recipes: Sequence[Any]) -> Any:
             f"`model` must be one of {', '.join(models)} for {wanted['recipe']}. Received: {wanted['model']}"
         )
     return recipes[0]
-
-
-def _parse(arguments: Sequence[str], default: Any) -> Any:
-    output = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(output), _wide_terminal():
-            return tyro.cli(type(default), args=arguments, default=default, prog="main.py")
-    except SystemExit as leaving:
-        if leaving.code in (0, None):
-            raise
-        raise ValueError(_message(output.getvalue())) from None
 
 
 def _message(box: str) -> str:

@@ -101,6 +101,7 @@ PAPER = replace(
     momentum=0.95,
     clip_norm=0.0,
 )
+PAPER_CLIP_NORM = 100.0  # keeps simple RNNs from diverging; the paper does not mention clipping
 PAPER_LSTM = replace(PAPER, model="lstm", units=15, periods=(), forget_bias=5.0, peepholes=True, learning_rate=3e-5)
 PAPER_SIMPLE_RNN = replace(PAPER, model="simple_rnn", units=31, periods=())
 

@@ -1,5 +1,6 @@
 """Many networks of one kind trained at once: R replicas with weights of their own, in one compiled program."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import keras
@@ -8,6 +9,10 @@ import tensorflow as tf
 
 from models.baselines import InitialState
 from models.recurrence import product, size
+from tasks.task import Task
+from training import TrainingSettings, learning_rate, make_optimizer
+
+KNOWN = (keras.layers.InputLayer, keras.layers.Dropout, InitialState)
 
 PerNetwork = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -20,7 +25,7 @@ class Population:
 
     Args:
         network: the kind of network: input, the recurrent layer "hidden" (`ClockworkRNN` or `LSTM`) with or without
-            learned initial states, and the dense layer "output". Its own weights are not used.
+            learned initial states, dropout or not, and the dense layer "output". Its own weights are not used.
         weights: for each of the R networks its weights, as `network.get_weights()` would return them.
         make_optimizer: takes the stacked variables and returns an optimiser that is built for them and does not clip.
         loss: (targets, outputs [R, B, T, m]) → the loss of each network [R].
@@ -41,15 +46,12 @@ class Population:
         clip_norm: float = 0.0,
         rate_factors: Sequence[float] | None = None,
     ):
-        others = [
-            layer.name
-            for layer in network.layers
-            if layer.name not in ("hidden", "output") and not isinstance(layer, InitialState | keras.layers.InputLayer)
-        ]
-        if others:
-            raise ValueError(f"`network` must have only the layers hidden and output. Received: also {others}")
+        others = [layer for layer in network.layers if layer.name not in ("hidden", "output")]
+        if unknown := [layer.name for layer in others if not isinstance(layer, KNOWN)]:
+            raise ValueError(f"`network` must have only the layers hidden and output. Received: also {unknown}")
         self.hidden, self.output = network.get_layer("hidden"), network.get_layer("output")
-        self.initial_states = [layer for layer in network.layers if isinstance(layer, InitialState)]
+        self.initial_states = [layer for layer in others if isinstance(layer, InitialState)]
+        self.dropout = sum(layer.rate for layer in others if isinstance(layer, keras.layers.Dropout))
         self.places = {variable.path: place for place, variable in enumerate(network.trainable_variables)}
         self.variables = [
             keras.Variable(np.stack(arrays), name=variable.name)
@@ -60,8 +62,18 @@ class Population:
         self.clip_norm = clip_norm
         self.rate_factors = rate_factors
         self.optimizer = make_optimizer(self.variables)
+        self.seed = tf.Variable(0)
+        self.optimizer_start = [variable.numpy() for variable in self.optimizer.variables]
         self._train = tf.function(self._updates, jit_compile=True)
         self._run = tf.function(self._outputs, jit_compile=True)
+
+    def restart(self, weights: Sequence[Sequence[np.ndarray]], seed: int = 0) -> None:
+        """Take other weights, of as many networks, and a seed for dropout; forget all updates, not what is compiled."""
+        self.seed.assign(seed)
+        for variable, arrays in zip(self.variables, zip(*weights, strict=True), strict=True):
+            variable.assign(np.stack(arrays))
+        for variable, value in zip(self.optimizer.variables, self.optimizer_start, strict=True):
+            variable.assign(value)
 
     def train(self, inputs: tf.Tensor, targets: tf.Tensor, updates: int) -> np.ndarray:
         """Make so many updates on one batch.
@@ -89,7 +101,7 @@ class Population:
         def update(step, losses):
             variables = [variable.value for variable in self.variables]
             with tf.GradientTape() as tape:
-                loss = self.loss(targets, self._outputs(inputs))  # [R]
+                loss = self.loss(targets, self._outputs(inputs, training=True))  # [R]
                 total = tf.reduce_sum(loss)  # whose gradient, for a network's weights, is that of its own loss
             gradients = self._clipped(tape.gradient(total, variables))
             before = [tf.convert_to_tensor(variable) for variable in variables]
@@ -110,7 +122,7 @@ class Population:
         shares = self.clip_norm / tf.maximum(tf.sqrt(tf.add_n(squares)), self.clip_norm)  # [R]
         return [gradient * _per_network(shares, gradient) for gradient in gradients]
 
-    def _outputs(self, inputs: tf.Tensor) -> tf.Tensor:
+    def _outputs(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         rank = inputs.shape.rank
         sequences = tf.transpose(inputs, [rank - 2, *range(rank - 2), rank - 1])  # [T, ..., B, features]
         shape = [self.replicas, size(inputs, rank - 3), self.hidden.units]
@@ -119,6 +131,9 @@ class Population:
         else:
             state = [tf.zeros(shape)] * 2  # h, and c for the LSTM
         states = self.hidden.through_time(sequences, self._of(self.hidden), state)  # [T, R, B, n]
+        if training and self.dropout:
+            seed = [self.seed, tf.cast(self.optimizer.iterations, tf.int32)]
+            states = tf.nn.experimental.stateless_dropout(states, self.dropout, seed)
         kernel, bias = self._of(self.output)
         outputs = self.output.activation(product(states, kernel) + bias[:, None])  # [T, R, B, m]
         return tf.transpose(outputs, [1, 2, 0, 3])  # [R, B, T, m]
@@ -126,6 +141,32 @@ class Population:
     def _of(self, layer: keras.layers.Layer) -> list[tf.Tensor]:
         """Return the stacked weights of a layer of the network."""
         return [tf.convert_to_tensor(self.variables[self.places[v.path]]) for v in layer.trainable_variables]
+
+
+def initial_weights(task: Task, seed: int) -> list[np.ndarray]:
+    """Return the weights that a training of the task starts from with this seed."""
+    keras.utils.set_random_seed(seed)
+    return task.network().get_weights()
+
+
+def make_population(
+    task: Task,
+    settings: TrainingSettings,
+    weights: Sequence[Sequence[np.ndarray]],
+    updates: int,
+    rate_factors: Sequence[float] | None = None,
+) -> Population:
+    """Return a population of a task's networks, trained as the settings say over so many updates; see `Population`."""
+    rate = learning_rate(settings, updates)
+    unclipped = dataclasses.replace(settings, clip_norm=0.0)  # the population clips each network by itself
+    return Population(
+        task.network(),
+        weights,
+        lambda variables: make_optimizer(unclipped, rate, variables),
+        task.loss,
+        clip_norm=settings.clip_norm,
+        rate_factors=rate_factors,
+    )
 
 
 def _per_network(values, like: tf.Tensor) -> tf.Tensor:

@@ -1,13 +1,14 @@
 """Where a run writes: its folders, its configuration, and files that are there whole or not at all."""
 
 import contextlib
+import csv
 import dataclasses
 import json
 import os
 import platform
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -120,6 +121,14 @@ def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows as a CSV file, whole or not at all."""
+    with write_whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _free_name(task: str, settings: RunSettings) -> str:

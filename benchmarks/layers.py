@@ -9,7 +9,7 @@ import csv
 import logging
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
@@ -17,7 +17,7 @@ from benchmarks import contestants, population, timing
 from benchmarks.contestants import Contestant
 from benchmarks.figure import scaling_figure
 from figures import png
-from runs import write_whole
+from runs import write_csv
 
 RESULTS = Path(__file__).parents[1] / "results"
 CSV = RESULTS / "benchmark.csv"
@@ -269,12 +269,10 @@ def main() -> None:
             rows.append(row)
             where = f"{row.experiment}: {row.network}, {row.units} units, T={row.steps}, batch {row.batch}"
             print(f"{where}, {row.replicas} replicas, {row.quantity}: {row.median:.4g} {row.unit}", flush=True)
-    with write_whole(CSV) as path, open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        for row in rows:
-            values = {name: getattr(row, name) for name in COLUMNS}
-            writer.writerow(values | {name: f"{values[name]:.4g}" for name in ("low", "median", "high")})
+    shortened = [
+        asdict(row) | {name: f"{getattr(row, name):.4g}" for name in ("low", "median", "high")} for row in rows
+    ]
+    write_csv(CSV, COLUMNS, shortened)
     with open(CSV, newline="", encoding="utf-8") as file:
         written = list(csv.DictReader(file))
     (RESULTS / "benchmark.png").write_bytes(png(scaling_figure(written, list(SCALING))))

@@ -1,17 +1,14 @@
 """Networks by the hundred, and `model.fit`: what an update costs where many are made."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import main as experiments
 from benchmarks import contestants, timing
-from population import Population
+from population import make_population
 from tasks.sequence_generation import SequenceGeneration
-from training import learning_rate, make_optimizer
 
 REPLICAS = (1, 10, 100)
 KINDS = {
@@ -43,14 +40,7 @@ def measure(seconds: float) -> Iterator[tuple[str, int, int, int, np.ndarray]]:
 
 
 def _population(task: SequenceGeneration, network: keras.Model, replicas: int, updates: int):
-    settings = replace(task.settings, clip_norm=0.0)
-    population = Population(
-        network,
-        [network.get_weights()] * replicas,
-        lambda variables: make_optimizer(settings, learning_rate(settings, 10**6), variables),
-        lambda targets, outputs: tf.reduce_mean((outputs - targets) ** 2, axis=[1, 2, 3]),
-        clip_norm=task.settings.clip_norm,
-    )
+    population = make_population(task, task.settings, [network.get_weights()] * replicas, 10**6)
     targets = task.target.values[None, :, None]
     return lambda: population.train(task.inputs, targets, updates)
 

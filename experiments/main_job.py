@@ -4,7 +4,6 @@
 RNN's first run on music, and prints the README's table.
 """
 
-import csv
 import json
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
-from runs import write_whole
+from runs import write_csv
 
 ROOT = Path(__file__).parents[1]
 CSV = ROOT / "results" / "main_job.csv"
@@ -66,10 +65,7 @@ def table(rows: list[dict]) -> str:
 
 def main() -> None:
     rows = run_all()
-    with write_whole(CSV) as path, open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(CSV, COLUMNS, rows)
     print(table(rows))
 
 

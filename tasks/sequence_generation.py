@@ -58,7 +58,7 @@ class SequenceGeneration(Task):
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         if self.settings.loss == "half_sum":
-            return 0.5 * tf.reduce_sum((outputs - targets) ** 2)
+            return 0.5 * tf.reduce_sum((outputs - targets) ** 2, axis=[-3, -2, -1])
         return mean_squared_error(targets, outputs)
 
     def evaluate(self, network: keras.Model) -> dict[str, float]:
@@ -90,7 +90,8 @@ class SequenceGeneration(Task):
 
 
 def mean_squared_error(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean((outputs - targets) ** 2)
+    """Return the mean over all but leading replica axes."""
+    return tf.reduce_mean((outputs - targets) ** 2, axis=[-3, -2, -1])
 
 
 def _modules(layer: keras.layers.Layer) -> list[tuple[str, slice]]:

@@ -74,7 +74,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """Return what training makes small, a scalar."""
+        """Return what training makes small, a scalar; or [R] for a population's outputs [R, B, T, m]."""
 
     @abc.abstractmethod
     def evaluate(self, network: keras.Model) -> dict[str, float]:

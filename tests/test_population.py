@@ -5,13 +5,12 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import main
-from population import Population
+from population import Population, initial_weights, make_population
 from runs import Run
 from tasks.sequence_generation import SequenceGeneration
-from training import learning_rate, make_optimizer, train
+from training import train
 
 UPDATES = 50
 KINDS = {
@@ -24,34 +23,16 @@ KINDS = {
 }
 
 
-def loss_of(settings):
-    reduce, factor = (tf.reduce_mean, 1.0) if settings.loss == "mse" else (tf.reduce_sum, 0.5)
-    return lambda targets, outputs: factor * reduce((outputs - targets) ** 2, axis=[1, 2, 3])
-
-
-def started(settings, seeds):
-    """Return the task, a network of its kind, and the weights that training with each of the seeds starts from."""
-    task, weights = SequenceGeneration(settings), []
-    for seed in seeds:
-        keras.utils.set_random_seed(seed)
-        weights.append((network := task.network()).get_weights())
-    return task, network, weights
-
-
-def make_population(settings, seeds, **kwargs):
-    task, network, weights = started(settings, seeds)
-    rate = learning_rate(settings, settings.epochs)
-
-    def optimizer(variables):
-        return make_optimizer(replace(settings, clip_norm=0.0), rate, variables)
-
-    return task, Population(network, weights, optimizer, loss_of(settings), clip_norm=settings.clip_norm, **kwargs)
+def population_of(settings, seeds, **kwargs):
+    task = SequenceGeneration(settings)
+    weights = [initial_weights(task, seed) for seed in seeds]
+    return task, make_population(task, settings, weights, settings.epochs, **kwargs)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_network_in_a_population_follows_the_trajectory_it_follows_alone(kind, tmp_path):
     settings = replace(KINDS[kind], length=40, epochs=UPDATES, log_dir=tmp_path / "log", results_dir=tmp_path, name="a")
-    task, population = make_population(settings, seeds=(0, 1, 2))
+    task, population = population_of(settings, seeds=(0, 1, 2))
     targets = task.target.values[None, :, None]
     losses = population.train(task.inputs, targets, UPDATES)
     metrics = train(task, replace(settings, seed=1), Run("generation", replace(settings, seed=1)))
@@ -65,7 +46,7 @@ def test_a_network_in_a_population_follows_the_trajectory_it_follows_alone(kind,
 
 def test_networks_may_have_targets_of_their_own():
     settings = replace(KINDS["clockwork_rnn"], length=40, epochs=UPDATES)
-    task, population = make_population(settings, seeds=(0, 0))
+    task, population = population_of(settings, seeds=(0, 0))
     targets = np.stack([task.target.values, -task.target.values])[:, None, :, None]  # [R, B, T, 1]
     losses = population.train(task.inputs, targets, UPDATES)
     assert (losses[-1] < losses[0]).all()
@@ -77,11 +58,11 @@ def test_networks_may_have_targets_of_their_own():
 
 def test_rate_factors_are_learning_rates():
     settings = replace(KINDS["clockwork_rnn paper"], length=40, epochs=10)
-    task, population = make_population(settings, seeds=(0, 0), rate_factors=[1.0, 0.5])
+    task, population = population_of(settings, seeds=(0, 0), rate_factors=[1.0, 0.5])
     targets = task.target.values[None, :, None]
     population.train(task.inputs, targets, 10)
     halved = replace(settings, learning_rate=settings.learning_rate / 2)
-    _, alone = make_population(halved, seeds=(0,))
+    _, alone = population_of(halved, seeds=(0,))
     alone.train(task.inputs, targets, 10)
     for one, other in zip(population.weights()[1], alone.weights()[0], strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
@@ -89,15 +70,48 @@ def test_rate_factors_are_learning_rates():
 
 def test_a_network_that_diverges_does_not_touch_the_others():
     settings = replace(KINDS["clockwork_rnn paper"], length=40, epochs=20, clip_norm=0.0)
-    task, both = make_population(settings, seeds=(0, 1), rate_factors=[1.0, 1e30])
-    _, alone = make_population(settings, seeds=(0,))
+    task, both = population_of(settings, seeds=(0, 1), rate_factors=[1.0, 1e30])
+    _, alone = population_of(settings, seeds=(0,))
     targets = task.target.values[None, :, None]
     losses = both.train(task.inputs, targets, 20)
     assert not np.isfinite(losses[-1, 1])
     np.testing.assert_allclose(losses[:, 0], alone.train(task.inputs, targets, 20)[:, 0], rtol=1e-4)
 
 
+def test_starting_again_repeats_everything():
+    settings = replace(KINDS["lstm"], length=40, epochs=10, dropout=0.3)
+    task, population = population_of(settings, seeds=(0, 1))
+    targets = task.target.values[None, :, None]
+    weights = population.weights()
+    population.restart(weights, seed=1)
+    first = population.train(task.inputs, targets, 10)
+    population.restart(weights, seed=1)
+    np.testing.assert_array_equal(population.train(task.inputs, targets, 10), first)
+    population.restart(weights, seed=2)
+    assert (population.train(task.inputs, targets, 10) != first).any()  # other units are dropped
+
+
+def test_dropout_is_for_training_alone():
+    """Without updates the loss in training is noisy around that of the outputs, which are not."""
+    settings = replace(KINDS["clockwork_rnn paper"], length=40, epochs=1000, dropout=0.3)
+    task, population = population_of(settings, seeds=(0,), rate_factors=[0.0])
+    targets = task.target.values[None, :, None]
+    losses = population.train(task.inputs, targets, 1000)[:, 0]
+    clean = population.outputs(task.inputs)[0, 0, :, 0]  # [T]
+    assert losses.std() > 0
+    # E[(o + noise − y)²] = (o − y)² + Var(o); dropping unit j with p adds (p/(1−p)) (h_j w_j)² to the variance.
+    network = task.network()
+    network.set_weights(population.weights()[0])
+    hidden = keras.Model(network.input, network.get_layer("hidden").output)(task.inputs).numpy()[0]  # [T, n]
+    kernel = network.get_layer("output").kernel.numpy()[:, 0]
+    variance = 0.3 / 0.7 * ((hidden * kernel) ** 2).sum(axis=1)
+    expected = 0.5 * ((clean - task.target.values) ** 2 + variance).sum()
+    assert losses.mean() == pytest.approx(expected, abs=4 * float(losses.std()) / 1000**0.5)
+
+
 def test_refuses_other_layers():
-    settings = replace(KINDS["lstm"], length=40, dropout=0.5)
-    with pytest.raises(ValueError, match="`network` must have only the layers hidden and output. Received: also"):
-        make_population(settings, seeds=(0,))
+    task = SequenceGeneration(replace(KINDS["lstm"], length=40))
+    network = task.network()
+    extra = keras.layers.Activation("tanh", name="more")(network.output)
+    with pytest.raises(ValueError, match="`network` must have only the layers hidden and output. .* also .*more"):
+        Population(keras.Model(network.input, extra), [], None, None)

@@ -1,0 +1,40 @@
+"""What others published: the numbers that this project's are shown beside."""
+
+# Koutník et al. 2014, Table 1: hidden units for about so many parameters, clock periods among them.
+GENERATION_UNITS = {
+    "simple_rnn": {100: 9, 250: 15, 500: 22, 1000: 31},
+    "lstm": {100: 4, 250: 7, 500: 10, 1000: 15},
+    "clockwork_rnn": {100: 11, 250: 19, 500: 27, 1000: 40},
+}
+
+# First quartile, median and third quartile of the NMSE (half of MSE over variance), read from the vector graphics of
+# Koutník et al. 2014, Figure 3.
+GENERATION_NMSE = {
+    "simple_rnn": {
+        100: (0.407, 0.474, 0.500),
+        250: (0.390, 0.472, 0.492),
+        500: (0.386, 0.472, 0.497),
+        1000: (0.423, 0.472, 0.497),
+    },
+    "lstm": {
+        100: (0.0497, 0.0686, 0.0876),
+        250: (0.0361, 0.0495, 0.0661),
+        500: (0.0321, 0.0432, 0.0577),
+        1000: (0.0289, 0.0344, 0.0459),
+    },
+    "clockwork_rnn": {
+        100: (0.0308, 0.0388, 0.0520),
+        250: (0.0121, 0.0166, 0.0194),
+        500: (0.0076, 0.0103, 0.0142),
+        1000: (0.0041, 0.0064, 0.0105),
+    },
+}
+
+# The same paper's Table 3, 1000 parameters: mean and standard deviation.
+GENERATION_TABLE_3 = {"simple_rnn": (0.46, 0.08), "lstm": (0.04, 0.01), "clockwork_rnn": (0.007, 0.004)}
+
+# The TensorFlow 0.12 project that this one succeeds: MSE of one run each on 320 samples of music, by hidden units.
+TENSORFLOW_2016_MSE = {
+    "clockwork_rnn": {9: 5.0e-2, 27: 2.8e-3, 36: 1.7e-3},
+    "lstm": {3: 1.4e-1, 10: 8.2e-2, 13: 8.8e-2},
+}

@@ -1,0 +1,200 @@
+"""Koutník et al. 2014, Figures 3 and 5 and Table 3: thousands of networks that each generate one sequence.
+
+`python -m experiments.sequence_generation` trains the simple RNN, the LSTM and the Clockwork RNN in four sizes with 100
+seeds on each of the paper's five targets, in three settings: `paper` with gradients clipped, which is ours,
+`paper_unclipped`, and `modern`, the best setting known of each method. It writes `figure3.csv` (one row a network),
+`figure3_curves.csv`, `figure3.md` and the pictures. Stopped at any moment and started again, it goes on.
+"""
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+import command_line
+import quiet  # noqa: F401 (before whatever imports TensorFlow)
+from data.sequences import Target, load_target
+from experiments import generation_figures, generation_table
+from experiments.cells import ROOT, Arrays, Cell, Workers, compute
+from experiments.generation_block import UPDATES_PER_POINT, train_block
+from experiments.published import GENERATION_UNITS
+from figures import png
+from main import (
+    MODERN,
+    MODERN_LSTM,
+    MODERN_SIMPLE_RNN,
+    PAPER,
+    PAPER_CLIP_NORM,
+    PAPER_LSTM,
+    PAPER_SIMPLE_RNN,
+)
+from runs import write_csv, write_whole
+
+NETWORKS_PER_CELL = 100
+PAPER_TARGETS = ROOT / "data" / "koutnik2014_figure5_targets.csv"
+SETTINGS = {
+    "paper": [replace(settings, clip_norm=PAPER_CLIP_NORM) for settings in (PAPER_SIMPLE_RNN, PAPER_LSTM, PAPER)],
+    "paper_unclipped": [PAPER_SIMPLE_RNN, PAPER_LSTM, PAPER],
+    "modern": [MODERN_SIMPLE_RNN, MODERN_LSTM, MODERN],
+}
+MAIN_PARAMETERS = 800  # about those of `main.py`'s networks, tried in the modern setting too
+ROW = ("setting", "method", "parameters", "units", "seed", "target", "mse", "nmse", "nmse_paper", "diverged", "seconds")
+CURVE = ("setting", "method", "parameters", "update", "seconds", "low", "median", "high")
+
+Method = Literal["simple_rnn", "lstm", "clockwork_rnn"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Workers):
+    settings: tuple[Literal["paper", "paper_unclipped", "modern"], ...] = tuple(SETTINGS)
+    """Settings to train in."""
+    methods: tuple[Method, ...] = tuple(GENERATION_UNITS)
+    """Networks to train."""
+    parameters: tuple[Literal[100, 250, 500, 800, 1000], ...] = (100, 250, 500, 800, 1000)
+    """Sizes to train; 800 is of the modern setting alone."""
+    targets: tuple[str, ...] = (str(PAPER_TARGETS),)
+    """Sound files (their first 320 samples), CSV files (every column), or "sines" for the mixture of sines."""
+    seeds: int = 100
+    """Networks of each kind for each target, with the seeds from 0 on."""
+    epochs: int = PAPER.epochs
+    """Updates of each network."""
+    output_dir: Path = ROOT / "results"
+    """Where tables and pictures go, and `figure3/` with what is done."""
+    workers: int = 0
+    ray: str | None = None
+
+    def check(self) -> None:
+        super().check()
+        for name in ("seeds", "epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
+
+
+def load_targets(names: Sequence[str]) -> dict[str, Target]:
+    """Return name → target of the files named; raises a ValueError as `load_target` does."""
+    targets = {}
+    for name in names:
+        if name == "sines":
+            targets[name] = load_target(None, MODERN.start, MODERN.length, None)
+            continue
+        load = {Path(name).stem: None}
+        if Path(name).suffix.lower() == ".csv" and Path(name).is_file():
+            with open(name, newline="", encoding="utf-8") as file:
+                load = {column: column for column in next(csv.reader(file), [])}
+        for label, column in load.items():
+            if label in targets:
+                raise ValueError(f"`targets` must have names of their own. Received: {label} twice")
+            targets[label] = load_target(name, MODERN.start, MODERN.length, column)
+    return targets
+
+
+def make_cells(options: Options, targets: Sequence[Target]) -> Iterator[tuple[dict, Cell]]:
+    """Yield (setting, method, parameters, units and seeds, the cell that trains these networks)."""
+    values = tuple(tuple(target.values.tolist()) for target in targets)
+    for setting in options.settings:
+        for settings in SETTINGS[setting]:
+            sizes = dict(GENERATION_UNITS[settings.model])
+            if setting == "modern":
+                sizes[MAIN_PARAMETERS] = settings.units
+            if settings.model not in options.methods:
+                continue
+            for parameters in sorted(set(sizes) & set(options.parameters)):
+                network = replace(settings, units=sizes[parameters], epochs=options.epochs)
+                for seeds in _blocks(options.seeds, max(1, NETWORKS_PER_CELL // len(targets))):
+                    key = {"setting": setting, "method": settings.model, "parameters": parameters}
+                    name = "-".join(str(value) for value in (*key.values(), seeds[0]))
+                    arguments = {"settings": network, "targets": values, "seeds": seeds}
+                    key |= {"units": network.units, "seeds": seeds}
+                    yield key, Cell(name, arguments, len(targets) * len(seeds))
+
+
+def _blocks(count: int, most: int) -> list[tuple[int, ...]]:
+    return [tuple(range(first, min(first + most, count))) for first in range(0, count, most)]
+
+
+def rows(key: dict, result: Arrays, targets: dict[str, Target]) -> Iterator[dict]:
+    """Yield the rows of `figure3.csv` that one cell gives."""
+    for place, (name, target) in enumerate(targets.items()):
+        for seed, mse, diverged in zip(key["seeds"], result["mse"][place], result["diverged"][place], strict=True):
+            nmse = mse / np.var(target.values, dtype=float)
+            values = {"mse": mse, "nmse": nmse, "nmse_paper": nmse / 2}
+            yield (
+                {name: key[name] for name in ROW[:4]}
+                | {"seed": seed, "target": name}
+                | {column: "inf" if diverged else f"{value:.6g}" for column, value in values.items()}
+                | {"diverged": int(diverged), "seconds": f"{result['seconds']:.4g}"}
+            )
+
+
+def curves(keys: Sequence[dict], results: Sequence[Arrays], options: Options, steps: int) -> Iterator[dict]:
+    """Yield the rows of `figure3_curves.csv`: quartiles of the MSE over networks, every so many updates."""
+    places: dict[tuple, list[int]] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(tuple(key[name] for name in CURVE[:3]), []).append(place)
+    for key, chosen in places.items():
+        losses = np.concatenate([results[p]["curve"].reshape(len(results[p]["curve"]), -1) for p in chosen], axis=1)
+        mse = losses if key[0] == "modern" else losses * 2 / steps  # the paper's loss is half the sum of squares
+        seconds = np.median([results[p]["seconds"] for p in chosen]) / options.epochs  # an update of one network
+        mse = np.where(np.isfinite(mse), mse, np.inf)
+        quartiles = np.percentile(mse, (25, 50, 75), axis=1, method="nearest").T
+        for place, values in enumerate(quartiles):
+            update = place * UPDATES_PER_POINT
+            texts = [f"{value:.4g}" for value in (seconds * update, *values)]
+            yield dict(zip(CURVE, (*key, update, *texts), strict=True))
+
+
+def run(options: Options) -> None:
+    """Train what is missing and write all tables and pictures."""
+    options.check()
+    targets = load_targets(options.targets)
+    keys, cells = zip(*make_cells(options, list(targets.values())), strict=True)
+    results = compute(train_block, cells, options.output_dir / "figure3", options)
+    table = [row for key, result in zip(keys, results, strict=True) for row in rows(key, result, targets)]
+    curve = list(curves(keys, results, options, MODERN.length))
+    write_csv(options.output_dir / "figure3.csv", ROW, table)
+    write_csv(options.output_dir / "figure3_curves.csv", CURVE, curve)
+    text = generation_table.table(table)
+    with write_whole(options.output_dir / "figure3.md") as path:
+        path.write_text(text + "\n", encoding="utf-8")
+    pictures = {"figure3": generation_figures.boxes(table), "figure3_curves": generation_figures.curves(curve)}
+    if "paper" in options.settings:
+        pictures["figure5"] = generation_figures.outputs(_best(keys, results, "paper"), targets)
+    for name, figure in pictures.items():
+        with write_whole(options.output_dir / f"{name}.png") as path:
+            path.write_bytes(png(figure))
+    print(text)
+    print(f"\nComputed in {sum(float(result['elapsed']) for result in results) / 60:.1f} minutes")
+
+
+def _best(keys: Sequence[dict], results: Sequence[Arrays], setting: str) -> dict[str, np.ndarray]:
+    """Return method → the outputs of the best of its networks for each target [targets, T]."""
+    best: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for key, result in zip(keys, results, strict=True):
+        if key["setting"] != setting:
+            continue
+        mse = np.where(result["diverged"], np.inf, result["mse"]).min(axis=1)  # [targets]
+        before, outputs = best.get(key["method"], (np.full_like(mse, np.inf), result["best"]))
+        better = mse < before
+        best[key["method"]] = np.minimum(mse, before), np.where(better[:, None], result["best"], outputs)
+    return {method: outputs for method, (_, outputs) in best.items()}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the experiment; returns the exit status."""
+    program = "python -m experiments.sequence_generation"
+    try:
+        run(command_line.parse(arguments, Options(), program))
+    except ValueError as error:
+        return command_line.refuse(error, program)
+    except KeyboardInterrupt:
+        print(f"\n{program}: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
