@@ -5,7 +5,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tyro
@@ -47,6 +47,18 @@ def parse(arguments: Sequence[str], default: Any, program: str = "main.py") -> A
         if leaving.code in (0, None):
             raise
         raise ValueError(_message(output.getvalue())) from None
+
+
+def run(experiment: Callable[[Any], None], arguments: Sequence[str], default: Any, program: str) -> int:
+    """Run an experiment that can be stopped and started again, with flags read as in `parse`; returns the exit status."""
+    try:
+        experiment(parse(arguments, default, program))
+    except ValueError as error:
+        return refuse(error, program)
+    except KeyboardInterrupt:
+        print(f"\n{program}: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
 
 
 def refuse(error: ValueError, program: str = "main.py") -> int:

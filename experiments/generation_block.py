@@ -18,7 +18,10 @@ UPDATES_PER_POINT = 10  # of the training curves
 
 
 def train_block(
-    settings: Generation, targets: Sequence[Sequence[float]], seeds: Sequence[int]
+    settings: Generation,
+    targets: Sequence[Sequence[float]],
+    seeds: Sequence[int],
+    rate_factors: Sequence[float] | None = None,
 ) -> dict[str, np.ndarray]:
     """Train one network for each target and seed; each is the one that `main.py` trains with that target and seed.
 
@@ -26,6 +29,7 @@ def train_block(
         settings: all but the target and the seed.
         targets: sequences of one length, scaled to [−1, 1].
         seeds: of the initial weights.
+        rate_factors: for each seed, what its networks' learning rate is multiplied by; None is 1.
 
     Returns:
         mse [targets, seeds]: after training.
@@ -41,7 +45,7 @@ def train_block(
     task = SequenceGeneration(settings)
     drawn = [initial_weights(task, seed) for seed in seeds]
     weights, wanted = drawn * len(targets), np.repeat(targets, len(seeds), axis=0)[:, None, :, None]  # [R, 1, T, 1]
-    population = _compiled(settings, len(weights))
+    population = _compiled(settings, len(weights), None if rate_factors is None else tuple(rate_factors) * len(targets))
     population.restart(weights, seed=seeds[0])
     began, calls = time.perf_counter(), settings.epochs // _updates_per_call(settings)
     losses = [population.train(task.inputs, wanted, _updates_per_call(settings)) for _ in range(calls)]
@@ -62,10 +66,11 @@ def train_block(
 
 
 @functools.lru_cache(maxsize=1)
-def _compiled(settings: Generation, replicas: int) -> Population:
+def _compiled(settings: Generation, replicas: int, rate_factors: tuple[float, ...] | None) -> Population:
     """Return a population that has made its first updates; blocks of the same settings share it."""
     task = SequenceGeneration(settings)
-    population = make_population(task, settings, [initial_weights(task, 0)] * replicas, settings.epochs)
+    weights = [initial_weights(task, 0)] * replicas
+    population = make_population(task, settings, weights, settings.epochs, rate_factors)
     population.train(task.inputs, np.zeros((replicas, 1, settings.length, 1), np.float32), _updates_per_call(settings))
     return population
 

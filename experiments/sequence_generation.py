@@ -104,7 +104,7 @@ def make_cells(options: Options, targets: Sequence[Target]) -> Iterator[tuple[di
                 continue
             for parameters in sorted(set(sizes) & set(options.parameters)):
                 network = replace(settings, units=sizes[parameters], epochs=options.epochs)
-                for seeds in _blocks(options.seeds, max(1, NETWORKS_PER_CELL // len(targets))):
+                for seeds in blocks(options.seeds, max(1, NETWORKS_PER_CELL // len(targets))):
                     key = {"setting": setting, "method": settings.model, "parameters": parameters}
                     name = "-".join(str(value) for value in (*key.values(), seeds[0]))
                     arguments = {"settings": network, "targets": values, "seeds": seeds}
@@ -112,7 +112,8 @@ def make_cells(options: Options, targets: Sequence[Target]) -> Iterator[tuple[di
                     yield key, Cell(name, arguments, len(targets) * len(seeds))
 
 
-def _blocks(count: int, most: int) -> list[tuple[int, ...]]:
+def blocks(count: int, most: int) -> list[tuple[int, ...]]:
+    """Split the seeds from 0 on into blocks."""
     return [tuple(range(first, min(first + most, count))) for first in range(0, count, most)]
 
 
@@ -151,7 +152,12 @@ def run(options: Options) -> None:
     """Train what is missing and write all tables and pictures."""
     options.check()
     targets = load_targets(options.targets)
-    keys, cells = zip(*make_cells(options, list(targets.values())), strict=True)
+    made = list(make_cells(options, list(targets.values())))
+    if not made:
+        raise ValueError(
+            f"`parameters` must leave networks to train in {', '.join(options.settings)}. Received: {options.parameters}"
+        )
+    keys, cells = zip(*made, strict=True)
     results = compute(train_block, cells, options.output_dir / "figure3", options)
     table = [row for key, result in zip(keys, results, strict=True) for row in rows(key, result, targets)]
     curve = list(curves(keys, results, options, MODERN.length))
@@ -185,15 +191,7 @@ def _best(keys: Sequence[dict], results: Sequence[Arrays], setting: str) -> dict
 
 def main(arguments: list[str]) -> int:
     """Run the experiment; returns the exit status."""
-    program = "python -m experiments.sequence_generation"
-    try:
-        run(command_line.parse(arguments, Options(), program))
-    except ValueError as error:
-        return command_line.refuse(error, program)
-    except KeyboardInterrupt:
-        print(f"\n{program}: interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+    return command_line.run(run, arguments, Options(), "python -m experiments.sequence_generation")
 
 
 if __name__ == "__main__":

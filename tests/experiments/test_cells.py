@@ -1,0 +1,107 @@
+"""Cells: computed once each, kept whole, resumed after any interruption, here or on a Ray cluster."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.cells import Cell, Workers, compute
+
+ROOT = Path(__file__).parents[2]
+HERE = Workers(workers=1, ray=None)
+
+
+def square(number, folder):
+    """Note that it was called, in a file, and return the square."""
+    Path(folder, f"called-{number}-{os.getpid()}-{time.monotonic_ns()}").touch()
+    return {"square": np.array(number**2)}
+
+
+def fail(number, folder):
+    if number == 3:
+        raise ArithmeticError("three")
+    return square(number, folder)
+
+
+def cells(folder, numbers=range(5)):
+    return [Cell(f"cell-{n}", {"number": n, "folder": str(folder)}, networks=1) for n in numbers]
+
+
+def calls(folder, number):
+    return len(list(folder.glob(f"called-{number}-*")))
+
+
+def test_results_come_in_order_and_are_computed_once(tmp_path):
+    kept = tmp_path / "kept"
+    first = compute(square, cells(tmp_path), kept, HERE)
+    again = compute(square, cells(tmp_path, range(6)), kept, HERE)
+    assert [int(result["square"]) for result in again] == [0, 1, 4, 9, 16, 25]
+    assert all(calls(tmp_path, number) == 1 for number in range(6))
+    assert [float(result["elapsed"]) for result in first] == [float(result["elapsed"]) for result in again[:5]]
+
+
+def test_other_arguments_are_another_cell(tmp_path):
+    one, other = (Cell("cell", {"rate": rate}, networks=1) for rate in (0.1, 0.2))
+    assert one.file != other.file
+    assert one.file == Cell("cell", {"rate": 0.1}, networks=5).file
+
+
+def test_a_failure_is_raised_and_what_is_done_is_kept(tmp_path):
+    with pytest.raises(ArithmeticError, match="three"):
+        compute(fail, cells(tmp_path), tmp_path / "kept", HERE)
+    compute(square, cells(tmp_path), tmp_path / "kept", HERE)
+    assert [calls(tmp_path, number) for number in range(3)] == [1, 1, 1]
+
+
+def test_refuses_fewer_than_no_workers():
+    with pytest.raises(ValueError, match="`workers` must be at least 0. Received: -1"):
+        Workers(workers=-1, ray=None).check()
+
+
+def test_ray_computes_the_same(tmp_path):
+    pytest.importorskip("ray")
+    results = compute(square, cells(tmp_path), tmp_path / "kept", Workers(workers=0, ray="local"))
+    assert [int(result["square"]) for result in results] == [0, 1, 4, 9, 16]
+
+
+def test_ray_is_not_imported_without_being_asked_for():
+    code = "import sys, experiments.sequence_generation; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def processes_of(group):
+    listing = subprocess.run(["ps", "-o", "pgid=", "-A"], capture_output=True, text=True, check=True).stdout
+    return listing.split().count(str(group))
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_at_any_moment_it_goes_on(how, tmp_path):
+    command = [sys.executable, "-m", "experiments.sequence_generation", "--settings", "paper"]
+    command += ["--methods", "clockwork_rnn", "--parameters", "100", "250", "--epochs", "10", "--seeds", "21"]
+    command += ["--workers", "1", "--output-dir", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    kept = tmp_path / "figure3"
+    deadline = time.monotonic() + 120
+    while not list(kept.glob("*.npz")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(how)  # to the parent alone
+    message = process.communicate(timeout=30)[1]
+    if how == signal.SIGINT:
+        assert process.returncode == 130 and "Traceback" not in message
+        assert "interrupted; the same command goes on from here" in message
+    while processes_of(process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    files = {path: path.stat().st_mtime_ns for path in kept.glob("*.npz")}
+    assert 1 <= len(files) < 4 and not (tmp_path / "figure3.csv").exists()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(list(kept.glob("*.npz"))) == 4
+    assert all(path.stat().st_mtime_ns == when for path, when in files.items())
+    assert len((tmp_path / "figure3.csv").read_text().splitlines()) == 1 + 2 * 5 * 21
