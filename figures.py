@@ -1,7 +1,7 @@
 """The pictures: signals, training curves and hidden states, legible in print and in greyscale."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -16,6 +16,7 @@ STYLE = {
     "legend.frameon": False,
     "savefig.dpi": 200,
 }
+MOST_LABELS = 40  # on an axis
 TARGET = {"color": "0.6", "linewidth": 3.0}
 OUTPUT = {"color": "black", "linewidth": 0.9}
 
@@ -78,6 +79,36 @@ def states_figure(states: np.ndarray, modules: Sequence[tuple[str, slice]], rate
             strip.set_ylabel(name, rotation=0, ha="right", va="center")
         strips[-1].set_xlabel(label)
         figure.colorbar(image, ax=strips, label="hidden state", ticks=[-1, 0, 1])
+    return figure
+
+
+def epochs_figure(epochs: Sequence[Mapping[str, float]]) -> Figure:
+    """Draw errors in percent over epochs, from what was noted after each."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 3), layout="constrained")
+        axis = figure.subplots()
+        for name, style in zip(epochs[0], ("-", "--", ":"), strict=False):
+            values = [epoch[name] for epoch in epochs]
+            axis.plot(np.arange(1, len(epochs) + 1), values, style, color="black", label=name.replace("_", " "))
+        axis.set(xlabel="epochs", ylabel="error (%)", ylim=(0, None))
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.legend()
+    return figure
+
+
+def confusion_figure(counts: np.ndarray, labels: Sequence[str]) -> Figure:
+    """Draw how often each word (rows) is taken for each word (columns), as shares of the row."""
+    side = max(4.0, 1.5 + 0.2 * min(len(labels), MOST_LABELS))
+    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+        axis = figure.subplots()
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        image = axis.imshow(shares, cmap="Greys", vmin=0, vmax=1)
+        every = -(-len(labels) // MOST_LABELS)
+        axis.set_xticks(range(0, len(labels), every), labels[::every], rotation=90)
+        axis.set_yticks(range(0, len(labels), every), labels[::every])
+        axis.set(xlabel="heard", ylabel="said")
+        figure.colorbar(image, label="share of the word's test clips", shrink=0.7)
     return figure
 
 

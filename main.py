@@ -7,8 +7,8 @@ from typing import Literal
 
 import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
-from runs import Run, RunSettings
-from tasks import sequence_generation
+from runs import Run, RunSettings, trained
+from tasks import sequence_generation, spoken_words
 from training import DivergenceError, TrainingSettings, train
 
 HERE = Path(__file__).parent
@@ -20,16 +20,23 @@ class Generation(sequence_generation.Settings, TrainingSettings, RunSettings):
     """A published set of values for all that follows; other flags change them one by one."""
 
 
-# The best setting known (Adam, cosine decay): 802 parameters, periods included.
+@dataclass(frozen=True, kw_only=True)
+class Words(spoken_words.Settings, TrainingSettings, RunSettings):
+    recipe: Literal["modern", "paper"]
+    """A set of values for all that follows; other flags change them one by one."""
+
+
+# The best setting known of each method (Adam, cosine decay), found by `python -m experiments.search`: about 800 parameters,
+# periods included.
 MODERN = Generation(
     recipe="modern",
     # The network.
     model="clockwork_rnn",
     units=36,
     periods=(1, 2, 4, 8, 16, 32, 64, 128, 256),
-    recurrent_init="normal",
-    recurrent_scale=0.1,
-    weight_std=0.1,
+    recurrent_init="orthogonal",
+    recurrent_scale=1.0,
+    weight_std=0.3,
     bias_std=0.0,
     learned_initial_state=False,
     forget_bias=0.0,
@@ -53,7 +60,7 @@ MODERN = Generation(
     momentum=0.9,
     second_moment=0.99,
     epsilon=1e-7,
-    clip_norm=0.1,
+    clip_norm=0.03,
     seed=0,
     # Where it goes.
     name=None,
@@ -61,16 +68,16 @@ MODERN = Generation(
     results_dir=Path("results"),
     overwrite=False,
     resume=False,
+    run=None,
 )
 MODERN_LSTM = replace(
     MODERN,
     model="lstm",
     units=13,
     periods=(),
-    recurrent_init="fan_in",
-    recurrent_scale=2.0,
     learned_initial_state=True,
     forget_bias=3.0,
+    peepholes=True,
     learning_rate=1e-2,
 )
 MODERN_SIMPLE_RNN = replace(
@@ -78,11 +85,8 @@ MODERN_SIMPLE_RNN = replace(
     model="simple_rnn",
     units=27,
     periods=(),
-    recurrent_init="orthogonal",
-    recurrent_scale=1.1,
     learned_initial_state=True,
     learning_rate=1e-3,
-    clip_norm=0.03,
 )
 
 # Koutník et al. 2014, section 4.1, at about 1000 parameters, on the first of their targets. All initial weights are from
@@ -91,6 +95,9 @@ PAPER = replace(
     MODERN,
     recipe="paper",
     units=40,
+    recurrent_init="normal",
+    recurrent_scale=0.1,
+    weight_std=0.1,
     bias_std=0.1,
     target=str(HERE / "data" / "koutnik2014_figure5_targets.csv"),
     loss="half_sum",
@@ -109,6 +116,9 @@ PAPER_SIMPLE_RNN = replace(PAPER, model="simple_rnn", units=31, periods=())
 TENSORFLOW_2016 = replace(
     MODERN,
     recipe="tensorflow-2016",
+    recurrent_init="normal",
+    recurrent_scale=0.1,
+    weight_std=0.1,
     target=str(HERE / "data" / "music.flac"),
     output_activation="tanh",
     optimizer="rmsprop",
@@ -130,6 +140,75 @@ TENSORFLOW_2016_LSTM = replace(
     learning_rate=1e-3,
 )
 
+# Spoken words with about 10,000 parameters.
+MODERN_WORDS = Words(
+    recipe="modern",
+    # The network.
+    model="clockwork_rnn",
+    units=102,
+    periods=(1, 2, 4, 8, 16, 32, 64),
+    recurrent_init="orthogonal",
+    recurrent_scale=1.0,
+    weight_std=0.3,
+    bias_std=0.0,
+    learned_initial_state=False,
+    forget_bias=1.0,
+    peepholes=False,
+    dropout=0.0,
+    # The corpus.
+    corpus=None,
+    timit=None,
+    test_list=None,
+    test_speakers=(),
+    test_share=0.2,
+    longest=3.0,
+    cache_dir=HERE / "data" / "cache",
+    classify=(),
+    # Training.
+    input_noise=0.6,
+    batch_size=25,
+    patience=0,
+    epochs=100,
+    optimizer="adam",
+    learning_rate=1e-2,
+    decay="cosine",
+    decay_factor=0.9,
+    decay_updates=50,
+    momentum=0.9,
+    second_moment=0.99,
+    epsilon=1e-7,
+    clip_norm=1.0,
+    seed=0,
+    # Where it goes.
+    name=None,
+    log_dir=Path("log"),
+    results_dir=Path("results"),
+    overwrite=False,
+    resume=False,
+    run=None,
+)
+MODERN_WORDS_LSTM = replace(MODERN_WORDS, model="lstm", units=41, periods=())
+MODERN_WORDS_SIMPLE_RNN = replace(MODERN_WORDS, model="simple_rnn", units=84, periods=())
+
+# Koutník et al. 2014, section 4.2. The paper does not say how many words one update sees: here it is one.
+PAPER_WORDS = replace(
+    MODERN_WORDS,
+    recipe="paper",
+    recurrent_init="normal",
+    recurrent_scale=0.1,
+    weight_std=0.1,
+    bias_std=0.1,
+    batch_size=1,
+    patience=5,
+    epochs=500,
+    optimizer="sgd",
+    learning_rate=3e-4,
+    decay="constant",
+    clip_norm=0.0,
+)
+PAPER_WORDS_LSTM = replace(PAPER_WORDS, model="lstm", units=41, periods=(), forget_bias=5.0, peepholes=True)
+PAPER_WORDS_SIMPLE_RNN = replace(PAPER_WORDS, model="simple_rnn", units=84, periods=())
+
 TASKS = {
     "generation": (
         sequence_generation.SequenceGeneration,
@@ -144,6 +223,17 @@ TASKS = {
             TENSORFLOW_2016_LSTM,
         ],
     ),
+    "words": (
+        spoken_words.SpokenWords,
+        [
+            MODERN_WORDS,
+            MODERN_WORDS_LSTM,
+            MODERN_WORDS_SIMPLE_RNN,
+            PAPER_WORDS,
+            PAPER_WORDS_LSTM,
+            PAPER_WORDS_SIMPLE_RNN,
+        ],
+    ),
 }
 
 
@@ -152,6 +242,9 @@ def main(arguments: list[str]) -> int:
     try:
         task_class, settings = command_line.read(arguments, TASKS)
         settings.check()
+        if settings.run:
+            task_class.use(settings, trained(task_class.name, settings))
+            return 0
         task = task_class(settings)
         run = Run(task.name, settings)
     except ValueError as error:

@@ -32,6 +32,8 @@ class RunSettings:
     """Replace a run of that name."""
     resume: bool
     """Go on with a run of that name that was interrupted."""
+    run: str | None
+    """Name of a trained run to use, instead of training one."""
 
 
 class Run:
@@ -110,6 +112,14 @@ class Run:
         for name, value in _plain(self.settings).items():
             if name not in _where() and saved[name] != value:
                 raise ValueError(f"`{name}` must be that of the run to resume, {saved[name]}. Received: {value}")
+
+
+def trained(task: str, settings: RunSettings) -> Path:
+    """Return the folder of the trained run that the settings name; raises a ValueError if there is none."""
+    folder = settings.results_dir / task / settings.run
+    if not (folder / "model.keras").is_file():
+        raise ValueError(f"`run` must be the name of a run that was trained. Received: {settings.run}, not in {folder}")
+    return folder
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The one training loop of all tasks: Keras's `fit`, many updates a call, and what a run leaves behind."""
 
 import dataclasses
+import json
 import math
 import time
 from typing import Literal
@@ -91,12 +92,13 @@ def train(task: Task, settings: TrainingSettings, run: Run) -> dict:
     keras.utils.set_random_seed(settings.seed)
     network = task.network()
     batches = task.epoch()
-    updates = settings.epochs * int(batches.cardinality())
-    trainer = Trainer(task, network, min(UPDATES_PER_CALL, updates))
+    updates_per_epoch = int(batches.cardinality())
+    updates = settings.epochs * updates_per_epoch
+    trainer = Trainer(task, network, min(UPDATES_PER_CALL, updates_per_epoch if task.watches_epochs else updates))
     rate = learning_rate(settings, updates)
     optimizer = make_optimizer(settings, rate, network.trainable_variables)
     trainer.compile(optimizer, jit_compile=True, steps_per_execution=trainer.updates_per_call)
-    monitor = Monitor(task, run, updates, rate)
+    monitor = Monitor(task, run, updates, updates_per_epoch, rate)
     with run.board.as_default():
         compile_seconds = _compile(trainer, batches)
         monitor.resume(trainer)
@@ -188,12 +190,15 @@ def make_optimizer(settings: TrainingSettings, rate: Rate, variables: list) -> k
 class Monitor(keras.callbacks.Callback):
     """Follows a run while it trains: progress bar, TensorBoard, history, checkpoints, and an eye on divergence."""
 
-    def __init__(self, task: Task, run: Run, updates: int, rate: Rate):
+    def __init__(self, task: Task, run: Run, updates: int, updates_per_epoch: int, rate: Rate):
         super().__init__()
+        self.task = task
         self.shown = next(iter(task.metrics))
         self.run = run
         self.updates = updates
+        self.updates_per_epoch = updates_per_epoch
         self.rate = rate
+        self.epochs = []  # what the task noted after each
         self.done = 0
         self.seconds = np.zeros(0)  # since the start of training, after each update [done]
         self.history = None  # [done, columns]
@@ -206,6 +211,7 @@ class Monitor(keras.callbacks.Callback):
             return
         with np.load(self.run.checkpoint) as saved:
             self.history, self.seconds = saved["history"], saved["seconds"]
+            self.epochs = json.loads(str(saved["epochs"]))
             for index, variable in enumerate(_everything(trainer)):
                 variable.assign(saved[f"variable_{index}"])
         self.done = len(self.history)
@@ -222,9 +228,21 @@ class Monitor(keras.callbacks.Callback):
         if not finite.all():
             update = start + int(np.argmin(finite))
             raise DivergenceError(f"diverged at update {update}: the loss or its gradient is no finite number any more")
-        self.bar.update(self.done, [(self.shown, self.column(self.shown)[-1])], finalize=self.done >= self.updates)
+        self.bar.update(self.done, [(self.shown, self.column(self.shown)[-1])], finalize=False)
+        if self.done // self.updates_per_epoch > start // self.updates_per_epoch:
+            self._end_epoch()
         if time.monotonic() - self.saved > SECONDS_PER_CHECKPOINT:
             self.checkpoint()
+
+    def on_train_end(self, logs=None):
+        self.bar.update(self.done, [(self.shown, self.column(self.shown)[-1])], finalize=True)
+
+    def _end_epoch(self) -> None:
+        noted = self.task.after_epoch(self.model.network)
+        for name, value in noted.items():
+            tf.summary.scalar(name, value, step=self.done)
+        self.epochs.append(noted)
+        self.model.stop_training = self.task.finished(self.epochs)
 
     def _take_notes(self) -> None:
         """Move what the trainer noted since the last time into the history."""
@@ -245,7 +263,7 @@ class Monitor(keras.callbacks.Callback):
         self._take_notes()  # an interruption may come between updates and their notes
         values = {f"variable_{index}": variable.numpy() for index, variable in enumerate(_everything(self.model))}
         with write_whole(self.run.checkpoint) as path, open(path, "wb") as file:
-            np.savez(file, history=self.history, seconds=self.seconds, **values)
+            np.savez(file, history=self.history, seconds=self.seconds, epochs=json.dumps(self.epochs), **values)
         self.saved = time.monotonic()
 
     def close(self) -> None:
@@ -255,6 +273,8 @@ class Monitor(keras.callbacks.Callback):
             name = self.shown.upper()
             curve = figures.training_figure(np.arange(self.done), self.seconds, self.column(self.shown), name)
             (self.run.results / "training.png").write_bytes(figures.png(curve))
+        if any(self.epochs):
+            (self.run.results / "epochs.png").write_bytes(figures.png(figures.epochs_figure(self.epochs)))
 
     def _log(self, start: int) -> None:
         for update in range(-(-start // UPDATES_PER_POINT) * UPDATES_PER_POINT, self.done, UPDATES_PER_POINT):
@@ -278,7 +298,7 @@ def _metrics(task: Task, settings: TrainingSettings, network: keras.Model, monit
         "parameters": parameters,
         "parameters_with_periods": parameters + len(task.settings.periods),
         "seed": settings.seed,
-        "epochs": settings.epochs,
+        "epochs": monitor.done // monitor.updates_per_epoch,
         "updates": monitor.done,
         "seconds": round(float(monitor.seconds[-1]), 3),
         **task.evaluate(network),

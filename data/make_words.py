@@ -32,8 +32,25 @@ VOCABULARY = {
 }
 # The voices of espeak-ng 1.52 that are numbered, and those with a plain first name that are English.
 VOICES = [f"m{k}" for k in range(1, 9)] + [f"f{k}" for k in range(1, 6)]
-VOICES += "adam Alex Alicia Andrea Andy Annie belinda benjamin david ed edward Gene ian john Lee linda".split()
-VOICES += "Michael Mike paul quincy Reed rob robert shelby steph travis victor zac".split()
+VOICES += [
+    "adam",
+    "Alex",
+    "Alicia",
+    "Andrea",
+    "Andy",
+    "Annie",
+    "belinda",
+    "benjamin",
+    "david",
+    "ed",
+    "edward",
+    "Gene",
+    "ian",
+    "john",
+    "Lee",
+    "linda",
+]
+VOICES += ["Michael", "Mike", "paul", "quincy", "Reed", "rob", "robert", "shelby", "steph", "travis", "victor", "zac"]
 SHA256 = "668f9e7792a55fe7d79a1a5f70d0e454c6bc092b69584bbd5a3e5f6bbc57c9e1"
 ESPEAK = "1.52.0"
 

@@ -1,6 +1,7 @@
 """One block of the generation experiments: a few seeds on a few targets, trained at once as one population."""
 
 import functools
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -68,6 +69,7 @@ def train_block(
 @functools.lru_cache(maxsize=1)
 def _compiled(settings: Generation, replicas: int, rate_factors: tuple[float, ...] | None) -> Population:
     """Return a population that has made its first updates; blocks of the same settings share it."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each is traced once, which TensorFlow takes for retracing
     task = SequenceGeneration(settings)
     weights = [initial_weights(task, 0)] * replicas
     population = make_population(task, settings, weights, settings.epochs, rate_factors)

@@ -1,8 +1,9 @@
 """The search for the best modern setting of each method, with equal effort, on targets that no result is reported on.
 
-`python -m experiments.search` draws the same number of settings for each method at 1000 parameters, the one in `main.py`
-first, and trains each with the same learning rates, targets and seeds. It writes `results/search.csv`, one row a setting
-and learning rate, and prints the best ones. The choices drawn from are the constants of this file.
+`python -m experiments.search` tries the same number of settings for each method at 1000 parameters, one that was known
+beforehand and others drawn at random, each with the same learning rates, targets and seeds. It writes `search.csv`, one
+row a setting and learning rate, and prints the best by the geometric mean of the MSE. `main.py` has the best of the simple
+RNN and of the LSTM, and the second of the Clockwork RNN, whose first has a much larger worst MSE.
 """
 
 import sys
@@ -33,6 +34,17 @@ CHOICES = {
     "forget_bias": (0.0, 1.0, 3.0, 5.0),  # LSTM only
     "peepholes": (False, True),  # LSTM only
 }  # fmt: skip
+KNOWN = {  # draw 0
+    "simple_rnn": {"recurrent_scale": 1.1, "weight_std": 0.1},
+    "lstm": {
+        "recurrent_init": "fan_in",
+        "recurrent_scale": 2.0,
+        "weight_std": 0.1,
+        "peepholes": False,
+        "clip_norm": 0.1,
+    },
+    "clockwork_rnn": {"recurrent_init": "normal", "recurrent_scale": 0.1, "weight_std": 0.1, "clip_norm": 0.1},
+}
 MUSIC = str(ROOT / "data" / "music.flac")
 STARTS = (66150, 110250, 198450)  # of excerpts of the shipped music that are used nowhere else
 CHANGED = (
@@ -72,13 +84,13 @@ def draw(settings: Generation, rng: np.random.Generator) -> Generation:
 
 
 def drawn(options: Options) -> Iterator[tuple[int, Generation]]:
-    """Yield (number of the draw, setting) for each method; draw 0 is that of `main.py`."""
+    """Yield (number of the draw, setting) for each method."""
     for start in (MODERN_SIMPLE_RNN, MODERN_LSTM, MODERN):
         rng = np.random.default_rng(0)
         units = GENERATION_UNITS[start.model][PARAMETERS]
         start = replace(start, units=units, epochs=options.epochs, learning_rate=1.0)
         for number in range(options.draws):
-            yield number, draw(start, rng) if number else start
+            yield number, draw(start, rng) if number else replace(start, **KNOWN[start.model])
 
 
 def run(options: Options) -> None:

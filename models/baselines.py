@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from models import recurrence
+from models import masking, recurrence
 from models.clockwork_rnn import ClockworkRNN
 
 
@@ -32,6 +32,7 @@ class LSTM(keras.layers.Layer):
     Call arguments:
         sequences: [B, T, features], with any number of features, also none.
         initial_state: [h, c], each [B, n]; None is 0.
+        mask: boolean [B, T]; a step where it is false changes nothing.
 
     Returns:
         [B, T, n] with `return_sequences`, otherwise [B, n].
@@ -59,6 +60,7 @@ class LSTM(keras.layers.Layer):
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.return_sequences = return_sequences
+        self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self._run = recurrence.compiled(self._recur)
 
@@ -78,21 +80,24 @@ class LSTM(keras.layers.Layer):
         i, _, g, o = tf.split(tf.convert_to_tensor(self.bias_initializer(shape, dtype)), 4)
         return tf.concat([i, tf.fill(i.shape, tf.cast(self.forget_bias, dtype)), g, o], 0)
 
-    def call(self, sequences, initial_state=None):
+    def call(self, sequences, initial_state=None, mask=None):
         if initial_state is None:
             initial_state = [tf.zeros([tf.shape(sequences)[0], self.units], self.compute_dtype)] * 2
         for state in initial_state:
             state.set_shape([None, self.units])
         arrays = [self.kernel, self.recurrent_kernel, self.bias, self.peephole_kernel]
         weights = [tf.convert_to_tensor(array) for array in arrays if array is not None]
-        return self._run([sequences, *initial_state, *weights])[0]
+        return self._run([sequences, *initial_state, *weights], [mask])[0]
 
-    def _recur(self, tensors, _, known):
+    def _recur(self, tensors, others, known):
         """Run the layer as a pure function; see `recurrence.compiled`."""
-        sequences, h, c, *weights = tensors
+        (sequences, h, c, *weights), (mask,) = tensors, others
+        if mask is not None:
+            sequences = masking.unmasked_first(sequences, mask)
         sequences = tf.transpose(sequences, [1, 0, 2])  # [T, B, features]
         outputs, known = self._scan(sequences, weights, (h, c), known)
-        return [tf.transpose(outputs, [1, 0, 2]) if self.return_sequences else outputs[-1]], known
+        outputs = tf.transpose(outputs, [1, 0, 2]) if mask is None else masking.held(outputs, h, mask)  # [B, T, n]
+        return [outputs if self.return_sequences else outputs[:, -1]], known
 
     def through_time(
         self, sequences: tf.Tensor, weights: Sequence[tf.Tensor], initial_state: Sequence[tf.Tensor]
@@ -119,6 +124,9 @@ class LSTM(keras.layers.Layer):
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         batch, steps = sequences_shape[:2]
         return (batch, steps, self.units) if self.return_sequences else (batch, self.units)
+
+    def compute_mask(self, sequences, mask=None):
+        return mask if self.return_sequences else None
 
     def get_config(self):
         return super().get_config() | {

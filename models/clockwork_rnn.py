@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models import cascade, recurrence
+from models import cascade, masking, recurrence
 from models.clocks import Connections, make_modules
 
 State = list[tf.Tensor]
@@ -232,10 +232,8 @@ class ClockworkRNN(keras.layers.Layer):
         if self.go_backwards:
             sequences = tf.reverse(sequences, [1])
             mask = None if mask is None else tf.reverse(mask, [1])
-        if mask is not None:  # move what is masked behind the rest: it does not exist
-            order = tf.argsort(tf.cast(~mask, tf.int32), axis=1, stable=True)  # [B, T]
-            sequences = tf.where(mask[..., None], sequences, tf.zeros_like(sequences))
-            sequences = tf.gather(sequences, order, batch_dims=1)  # [B, T, features]
+        if mask is not None:
+            sequences = masking.unmasked_first(sequences, mask)
         every_step = self.return_sequences or mask is not None
         sequences = tf.transpose(sequences, [1, 0, 2])  # [T, B, features]
         states, known = self._states(sequences, self._by_module(weights), h, clock, keep, every_step, known)
@@ -243,12 +241,10 @@ class ClockworkRNN(keras.layers.Layer):
             return [states, states], known
         if mask is None:
             return [tf.transpose(states, [1, 0, 2]), states[-1]], known
-        states = tf.transpose(tf.concat([h[None], states], 0), [1, 0, 2])  # [B, 1 + T, n]
-        done = tf.cumsum(tf.cast(mask, tf.int32), axis=1)  # [B, T]
-        last = tf.gather(states, done[:, -1], batch_dims=1)  # [B, n]
+        output = masking.held(states, h, mask)
+        last = output[:, -1]
         if not self.return_sequences:
             return [last, last], known
-        output = tf.gather(states, done, batch_dims=1)  # [B, T, n]
         if self.zero_output_for_mask:
             output = tf.where(mask[..., None], output, tf.zeros_like(output))
         return [output, last], known

@@ -9,8 +9,7 @@ import tensorflow as tf
 
 import figures
 from data.sequences import load_target
-from models.clockwork_rnn import ClockworkRNN
-from tasks.task import NetworkSettings, Report, Task, output_layer, recurrent_layer
+from tasks.task import NetworkSettings, Report, Task, layer_modules, output_layer, recurrent_layer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,7 +72,7 @@ class SequenceGeneration(Task):
         target = self.target
         drawn = {
             "signal": figures.signal_figure(target.values, output, target.rate, target.source),
-            "states": figures.states_figure(states, _modules(network.get_layer("hidden")), target.rate),
+            "states": figures.states_figure(states, layer_modules(network.get_layer("hidden")), target.rate),
         }
         sounds = {"target": (target.values, target.rate), "output": (output.clip(-1, 1), target.rate)}
         return Report(drawn, sounds if target.rate else {})
@@ -92,9 +91,3 @@ class SequenceGeneration(Task):
 def mean_squared_error(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     """Return the mean over all but leading replica axes."""
     return tf.reduce_mean((outputs - targets) ** 2, axis=[-3, -2, -1])
-
-
-def _modules(layer: keras.layers.Layer) -> list[tuple[str, slice]]:
-    if not isinstance(layer, ClockworkRNN) or len(layer.periods) == 1:
-        return [("all units", slice(None))]
-    return [(f"period {p}", units) for p, units in zip(layer.periods, layer.modules.slices, strict=True)]

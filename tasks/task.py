@@ -4,6 +4,7 @@ import abc
 import dataclasses
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import keras
@@ -58,7 +59,10 @@ class Task(abc.ABC):
         name: the word on the command line and the name of its folder in `results/` and `log/`.
         settings: the task's own settings.
         metrics: name → function of (targets, outputs); the first one is what the progress bar shows.
+        watches_epochs: whether `after_epoch` has something to say, so that it must be called after every epoch.
     """
+
+    watches_epochs = False
 
     name: str
     settings: NetworkSettings
@@ -76,20 +80,35 @@ class Task(abc.ABC):
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return what training makes small, a scalar; or [R] for a population's outputs [R, B, T, m]."""
 
+    def after_epoch(self, network: keras.Model) -> dict[str, float]:
+        """Return what to note after every epoch, by plain names."""
+        return {}
+
+    def finished(self, epochs: list[dict[str, float]]) -> bool:
+        """Return whether training should stop, from what was noted after each epoch so far."""
+        return False
+
     @abc.abstractmethod
-    def evaluate(self, network: keras.Model) -> dict[str, float]:
+    def evaluate(self, network: keras.Model) -> dict:
         """Return the metrics of a trained network by plain names."""
 
     @abc.abstractmethod
     def report(self, network: keras.Model) -> Report:
         """Return pictures and sounds of a trained network."""
 
+    @classmethod
+    def use(cls, settings: NetworkSettings, folder: Path) -> None:
+        """Do what the settings ask of the trained run in a folder; raises a ValueError if they ask for nothing."""
+        raise ValueError(f"`run` is for tasks that can use a trained run. Received: {folder.name} for {cls.name}")
 
-def recurrent_layer(settings: NetworkSettings, sequences: keras.KerasTensor) -> keras.KerasTensor:
+
+def recurrent_layer(
+    settings: NetworkSettings, sequences: keras.KerasTensor, return_sequences: bool = True
+) -> keras.KerasTensor:
     """Apply the recurrent layer that the settings describe to symbolic sequences [B, T, features]; named "hidden".
 
     Returns:
-        The hidden states after all steps [B, T, units].
+        The hidden states after all steps [B, T, units], or after the last one that is not masked [B, units].
 
     Raises:
         ValueError: names the setting, what was expected and what came.
@@ -105,7 +124,7 @@ def recurrent_layer(settings: NetworkSettings, sequences: keras.KerasTensor) -> 
         "kernel_initializer": _normal(settings.weight_std),
         "recurrent_initializer": _recurrent_initializer(settings),
         "bias_initializer": _normal(settings.bias_std),
-        "return_sequences": True,
+        "return_sequences": return_sequences,
         "name": "hidden",
     }
     initial_state = None
@@ -120,6 +139,13 @@ def recurrent_layer(settings: NetworkSettings, sequences: keras.KerasTensor) -> 
         return simple_rnn(settings.units, **common)(sequences, initial_state=initial_state)
     layer = LSTM(settings.units, peepholes=settings.peepholes, forget_bias=settings.forget_bias, **common)
     return layer(sequences, initial_state=initial_state)
+
+
+def layer_modules(layer: keras.layers.Layer) -> list[tuple[str, slice]]:
+    """Return a label and the units of each module of a recurrent layer, for pictures of its states."""
+    if not isinstance(layer, ClockworkRNN) or len(layer.periods) == 1:
+        return [("all units", slice(None))]
+    return [(f"period {p}", units) for p, units in zip(layer.periods, layer.modules.slices, strict=True)]
 
 
 def output_layer(

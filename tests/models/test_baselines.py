@@ -122,6 +122,18 @@ def test_without_peepholes_it_is_keras_lstm(return_sequences):
     np.testing.assert_allclose(ours(x), theirs(x), atol=1e-6)
 
 
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_masked_steps_change_nothing_as_in_keras(return_sequences):
+    ours = LSTM(4, return_sequences=return_sequences)
+    theirs = keras.layers.LSTM(4, return_sequences=return_sequences)
+    rng = np.random.default_rng(0)
+    x, mask = rng.normal(size=(3, 9, 3)).astype("float32"), rng.random((3, 9)) < 0.6
+    mask[1, 5:] = False
+    ours(x), theirs(x)
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(x, mask=tf.constant(mask)), theirs(x, mask=tf.constant(mask)), atol=1e-6)
+
+
 def test_forget_bias_goes_to_the_forget_gate_only():
     layer = LSTM(2, forget_bias=5.0)
     layer.build((None, None, 1))
