@@ -12,7 +12,8 @@ from models.recurrence import product, size
 from tasks.task import Task
 from training import TrainingSettings, learning_rate, make_optimizer
 
-KNOWN = (keras.layers.InputLayer, keras.layers.Dropout, InitialState)
+BEFORE_HIDDEN = (keras.layers.Masking, keras.layers.Normalization, keras.layers.GaussianNoise)
+KNOWN = (keras.layers.InputLayer, *BEFORE_HIDDEN, InitialState, keras.layers.Dropout)
 
 PerNetwork = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -24,11 +25,13 @@ class Population:
     are its own. A network that diverges does not touch the others.
 
     Args:
-        network: the kind of network: input, the recurrent layer "hidden" (`ClockworkRNN` or `LSTM`) with or without
-            learned initial states, dropout or not, and the dense layer "output". Its own weights are not used.
+        network: the kind of network: input, perhaps masking (of steps at the end), normalization and Gaussian noise, the
+            recurrent layer "hidden" (`ClockworkRNN` or `LSTM`) with or without learned initial states, dropout or not,
+            and the dense layer "output". Its own weights are not used.
         weights: for each of the R networks its weights, as `network.get_weights()` would return them.
         make_optimizer: takes the stacked variables and returns an optimiser that is built for them and does not clip.
-        loss: (targets, outputs [R, B, T, m]) → the loss of each network [R].
+        loss: (targets, outputs) → the loss of each network [R]. Outputs are [R, B, T, m], or [R, B, m] where "hidden"
+            returns the last state only.
         clip_norm: global norm to which each network's longer gradients are shortened; 0 leaves them.
         rate_factors: what each network's learning rate is multiplied by [R]; None is 1.
 
@@ -52,6 +55,7 @@ class Population:
         self.hidden, self.output = network.get_layer("hidden"), network.get_layer("output")
         self.initial_states = [layer for layer in others if isinstance(layer, InitialState)]
         self.dropout = sum(layer.rate for layer in others if isinstance(layer, keras.layers.Dropout))
+        self.before_hidden = [layer for layer in others if isinstance(layer, BEFORE_HIDDEN)]
         self.places = {variable.path: place for place, variable in enumerate(network.trainable_variables)}
         self.variables = [
             keras.Variable(np.stack(arrays), name=variable.name)
@@ -75,18 +79,21 @@ class Population:
         for variable, value in zip(self.optimizer.variables, self.optimizer_start, strict=True):
             variable.assign(value)
 
-    def train(self, inputs: tf.Tensor, targets: tf.Tensor, updates: int) -> np.ndarray:
-        """Make so many updates on one batch.
+    def train(self, inputs: tf.Tensor, targets: tf.Tensor, updates: int, order: np.ndarray | None = None) -> np.ndarray:
+        """Make so many updates, on one batch or on batches of each network's own.
 
         Args:
             inputs: [B, T, features], the same for all, or [R, B, T, features]; no features are allowed.
             targets: whatever the loss takes.
             updates: how many; each number of updates is compiled once.
+            order: which of the inputs [N, T, features] and targets [N, ...] each network sees at each update
+                [updates, R, B]; None is all of them at every update.
 
         Returns:
             The losses before each update [updates, R].
         """
-        return self._train(tf.convert_to_tensor(inputs), tf.convert_to_tensor(targets), updates).numpy()
+        order = None if order is None else tf.convert_to_tensor(order, tf.int32)
+        return self._train(tf.convert_to_tensor(inputs), tf.convert_to_tensor(targets), updates, order).numpy()
 
     def outputs(self, inputs: tf.Tensor) -> np.ndarray:
         """Return what the networks make of inputs as in `train` [R, B, T, m]."""
@@ -97,11 +104,13 @@ class Population:
         arrays = [variable.numpy() for variable in self.variables]
         return [[array[replica] for array in arrays] for replica in range(self.replicas)]
 
-    def _updates(self, inputs: tf.Tensor, targets: tf.Tensor, updates: int) -> tf.Tensor:
+    def _updates(self, inputs: tf.Tensor, targets: tf.Tensor, updates: int, order: tf.Tensor | None) -> tf.Tensor:
         def update(step, losses):
+            seen = inputs if order is None else tf.gather(inputs, order[step])  # [R, B, T, features]
+            wanted = targets if order is None else tf.gather(targets, order[step])
             variables = [variable.value for variable in self.variables]
             with tf.GradientTape() as tape:
-                loss = self.loss(targets, self._outputs(inputs, training=True))  # [R]
+                loss = self.loss(wanted, self._outputs(seen, training=True))  # [R]
                 total = tf.reduce_sum(loss)  # whose gradient, for a network's weights, is that of its own loss
             gradients = self._clipped(tape.gradient(total, variables))
             before = [tf.convert_to_tensor(variable) for variable in variables]
@@ -123,6 +132,7 @@ class Population:
         return [gradient * _per_network(shares, gradient) for gradient in gradients]
 
     def _outputs(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        inputs, steps = self._prepared(inputs, training)
         rank = inputs.shape.rank
         sequences = tf.transpose(inputs, [rank - 2, *range(rank - 2), rank - 1])  # [T, ..., B, features]
         shape = [self.replicas, size(inputs, rank - 3), self.hidden.units]
@@ -131,12 +141,39 @@ class Population:
         else:
             state = [tf.zeros(shape)] * 2  # h, and c for the LSTM
         states = self.hidden.through_time(sequences, self._of(self.hidden), state)  # [T, R, B, n]
+        if not self.hidden.return_sequences:
+            states = self._last(states, steps)  # [1, R, B, n]
         if training and self.dropout:
-            seed = [self.seed, tf.cast(self.optimizer.iterations, tf.int32)]
-            states = tf.nn.experimental.stateless_dropout(states, self.dropout, seed)
+            states = tf.nn.experimental.stateless_dropout(states, self.dropout, self._noise_seed(0))
         kernel, bias = self._of(self.output)
         outputs = self.output.activation(product(states, kernel) + bias[:, None])  # [T, R, B, m]
-        return tf.transpose(outputs, [1, 2, 0, 3])  # [R, B, T, m]
+        outputs = tf.transpose(outputs, [1, 2, 0, 3])  # [R, B, T, m]
+        return outputs if self.hidden.return_sequences else outputs[:, :, 0]
+
+    def _last(self, states: tf.Tensor, steps: tf.Tensor | None) -> tf.Tensor:
+        """Return the states [T, R, B, n] after the last step that counts [1, R, B, n]."""
+        if steps is None:
+            return states[-1:]
+        return tf.gather(tf.transpose(states, [1, 2, 0, 3]), steps - 1, batch_dims=2)[None]
+
+    def _prepared(self, inputs: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Return what reaches the recurrent layer, and how many steps of it count [R, B] (None is all)."""
+        steps = None
+        for layer in self.before_hidden:
+            if isinstance(layer, keras.layers.Masking):
+                real = tf.reduce_any(inputs != layer.mask_value, -1)  # [..., B, T]
+                steps = tf.reduce_sum(tf.cast(real, tf.int32), -1)
+                steps = tf.broadcast_to(steps, [self.replicas, size(inputs, inputs.shape.rank - 3)])
+            elif isinstance(layer, keras.layers.Normalization):
+                inputs = layer(inputs)
+            elif training:
+                shape = [self.replicas, *inputs.shape[-3:]]
+                inputs += tf.random.stateless_normal(shape, self._noise_seed(1), 0.0, layer.stddev)
+        return inputs, steps
+
+    def _noise_seed(self, use: int) -> tf.Tensor:
+        """Return a seed of its own for each update and use."""
+        return tf.stack([self.seed, 2 * tf.cast(self.optimizer.iterations, tf.int32) + use])
 
     def _of(self, layer: keras.layers.Layer) -> list[tf.Tensor]:
         """Return the stacked weights of a layer of the network."""

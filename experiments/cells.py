@@ -1,5 +1,6 @@
 """Many independent pieces of an experiment, computed side by side, each kept as soon as it is done."""
 
+import dataclasses
 import hashlib
 import multiprocessing
 import os
@@ -16,7 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from runs import write_whole
+from runs import RunSettings, write_whole
 
 Arrays = dict[str, np.ndarray]
 
@@ -31,7 +32,8 @@ class Cell:
 
     Args:
         name: of the file that keeps it, with a fingerprint of the arguments added.
-        arguments: what the experiment's function takes; their text must say all that the result depends on.
+        arguments: what the experiment's function takes; their text, without where a run writes, must say all that the
+            result depends on.
         networks: how many it trains, for the progress bar.
     """
 
@@ -41,8 +43,16 @@ class Cell:
 
     @property
     def file(self) -> str:
-        text = repr(sorted(self.arguments.items()))
+        text = repr(sorted((name, _what_counts(value)) for name, value in self.arguments.items()))
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.npz"
+
+
+def _what_counts(value: Any) -> Any:
+    """Return settings without those that only say where a run writes."""
+    if not dataclasses.is_dataclass(value):
+        return value
+    where = {field.name for field in dataclasses.fields(RunSettings)}
+    return {name: setting for name, setting in dataclasses.asdict(value).items() if name not in where}
 
 
 @dataclass(frozen=True, kw_only=True)

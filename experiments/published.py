@@ -38,3 +38,20 @@ TENSORFLOW_2016_MSE = {
     "clockwork_rnn": {9: 5.0e-2, 27: 2.8e-3, 36: 1.7e-3},
     "lstm": {3: 1.4e-1, 10: 8.2e-2, 13: 8.8e-2},
 }
+
+# Koutník et al. 2014, Table 2: hidden units of the spoken-word networks for about so many parameters.
+WORDS_UNITS = {
+    "simple_rnn": {500: 10, 1000: 18, 2500: 34, 5000: 54, 10000: 84},
+    "lstm": {500: 5, 1000: 8, 2500: 17, 5000: 26, 10000: 41},
+    "clockwork_rnn": {500: 10, 1000: 19, 2500: 40, 5000: 65, 10000: 102},
+}
+
+# Median error in percent, read from Koutník et al. 2014, Figure 4.
+WORDS_ERROR = {
+    "simple_rnn": {500: 78, 1000: 74, 2500: 68, 5000: 66, 10000: 66},
+    "lstm": {500: 70, 1000: 60, 2500: 43, 5000: 38, 10000: 34},
+    "clockwork_rnn": {500: 62, 1000: 42, 2500: 28, 5000: 18, 10000: 16},
+}
+
+# The same paper's Table 3, 10,000 parameters: mean and standard deviation of the error in percent.
+WORDS_TABLE_3 = {"simple_rnn": (66.8, 4.7), "lstm": (34.2, 5.6), "clockwork_rnn": (16.8, 3.5)}

@@ -1,131 +1,212 @@
-"""The search for the best modern setting of each method, with equal effort, on targets that no result is reported on.
+"""The search for the best modern setting of each method, with equal effort, on data that no result is reported on.
 
-`python -m experiments.search` tries the same number of settings for each method at 1000 parameters, one that was known
-beforehand and others drawn at random, each with the same learning rates, targets and seeds. It writes `search.csv`, one
-row a setting and learning rate, and prints the best by the geometric mean of the MSE. `main.py` has the best of the simple
-RNN and of the LSTM, and the second of the Clockwork RNN, whose first has a much larger worst MSE.
+`python -m experiments.search` and `python -m experiments.search --task words` try the same number of settings for each
+method, some known beforehand and others drawn at random, each with the same learning rates and data. They write
+`search_generation.csv` and `search_words.csv`, one row a setting and learning rate, and print the best by their mean score:
+what `main.py` has as modern recipes. Generation is scored on targets of its own, words by cross-validation within the
+training clips.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 import command_line
+import main as recipes
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.sequences import load_target
-from experiments.cells import ROOT, Cell, Workers, compute
-from experiments.generation_block import train_block
-from experiments.published import GENERATION_UNITS
-from main import MODERN, MODERN_LSTM, MODERN_SIMPLE_RNN, PAPER, Generation
+from experiments import generation_block, words_block
+from experiments.cells import ROOT, Arrays, Cell, Workers, compute
+from experiments.published import GENERATION_UNITS, WORDS_UNITS
 from runs import write_csv
 
-PARAMETERS = 1000
-SEEDS = (1000, 1001)
-LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 1e-1)
-CHOICES = {
-    "clip_norm": (0.03, 0.1, 0.3, 1.0),
-    "second_moment": (0.99, 0.999),
-    "recurrent": (("normal", 0.1), ("fan_in", 0.5), ("fan_in", 1.0), ("fan_in", 2.0), ("orthogonal", 1.0), ("orthogonal", 1.1)),
-    "weight_std": (0.1, 0.3, 1.0),
-    "learned_initial_state": (False, True),  # simple RNN and LSTM only
-    "forget_bias": (0.0, 1.0, 3.0, 5.0),  # LSTM only
-    "peepholes": (False, True),  # LSTM only
-}  # fmt: skip
-KNOWN = {  # draw 0
-    "simple_rnn": {"recurrent_scale": 1.1, "weight_std": 0.1},
-    "lstm": {
-        "recurrent_init": "fan_in",
-        "recurrent_scale": 2.0,
-        "weight_std": 0.1,
-        "peepholes": False,
-        "clip_norm": 0.1,
-    },
-    "clockwork_rnn": {"recurrent_init": "normal", "recurrent_scale": 0.1, "weight_std": 0.1, "clip_norm": 0.1},
-}
+INITS = (("normal", 0.1), ("fan_in", 0.5), ("fan_in", 1.0), ("fan_in", 2.0), ("orthogonal", 1.0), ("orthogonal", 1.1))
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search.
+
+    Args:
+        starts: for each method the settings in `main.py`, of which only what is searched is changed.
+        known: method → what was known beforehand, draw 0; what is not named stays as in `main.py`.
+        choices: setting → the values drawn from; "recurrent" is for recurrent_init and recurrent_scale.
+        learning_rates: tried with every draw.
+        train: trains a block of networks and returns arrays.
+        arguments: what `train` takes besides the settings.
+        score: the arrays → the score of each network [rates, others], small is good.
+        mean: how scores are averaged.
+    """
+
+    starts: Sequence[Any]
+    known: Mapping[str, Mapping[str, Any]]
+    choices: Mapping[str, Sequence[Any]]
+    learning_rates: Sequence[float]
+    train: Callable[..., Arrays]
+    arguments: Callable[[], dict[str, Any]]
+    score: Callable[[Arrays], np.ndarray]
+    mean: Callable[[np.ndarray], float]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        changed = [name for name in self.choices if name != "recurrent"]
+        return ("method", "draw", "recurrent_init", "recurrent_scale", *changed, "learning_rate", "score", "worst")
+
+
 MUSIC = str(ROOT / "data" / "music.flac")
-STARTS = (66150, 110250, 198450)  # of excerpts of the shipped music that are used nowhere else
-CHANGED = (
-    *("recurrent_init", "recurrent_scale", "weight_std", "learned_initial_state", "forget_bias", "peepholes"),
-    *("clip_norm", "second_moment"),
-)
-COLUMNS = ("method", "draw", *CHANGED, "learning_rate", "mse", "worst_mse")
+MUSIC_STARTS = (66150, 110250, 198450)  # of excerpts that are used nowhere else
+GENERATION_RATES = (3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 1e-1)
+GENERATION_SEEDS = (1000, 1001)
+
+
+def _generation_arguments() -> dict[str, Any]:
+    targets = [load_target(None, 500, recipes.MODERN.length, None)]
+    targets += [load_target(MUSIC, start, recipes.MODERN.length, None) for start in MUSIC_STARTS]
+    return {
+        "targets": tuple(tuple(target.values.tolist()) for target in targets),
+        "seeds": GENERATION_SEEDS * len(GENERATION_RATES),
+        "rate_factors": tuple(rate for rate in GENERATION_RATES for _ in GENERATION_SEEDS),
+    }
+
+
+def _generation_score(result: Arrays) -> np.ndarray:
+    mse = np.where(result["diverged"], np.inf, result["mse"])  # [targets, rates · seeds]
+    mse = mse.reshape(len(mse), len(GENERATION_RATES), len(GENERATION_SEEDS))
+    return np.moveaxis(mse, 1, 0).reshape(len(GENERATION_RATES), -1)
+
+
+WORDS_RATES = (1e-3, 3e-3, 1e-2)
+FOLDS = 5
+
+SEARCHES = {
+    "generation": Search(
+        starts=[
+            replace(start, units=GENERATION_UNITS[start.model][1000], epochs=recipes.PAPER.epochs)
+            for start in (recipes.MODERN_SIMPLE_RNN, recipes.MODERN_LSTM, recipes.MODERN)
+        ],
+        known={
+            "simple_rnn": {"recurrent_scale": 1.1, "weight_std": 0.1},
+            "lstm": {
+                **{"recurrent_init": "fan_in", "recurrent_scale": 2.0, "weight_std": 0.1},
+                **{"peepholes": False, "clip_norm": 0.1},
+            },
+            "clockwork_rnn": {"recurrent_init": "normal", "recurrent_scale": 0.1, "weight_std": 0.1, "clip_norm": 0.1},
+        },
+        choices={
+            "clip_norm": (0.03, 0.1, 0.3, 1.0),
+            "second_moment": (0.99, 0.999),
+            "recurrent": INITS,
+            "weight_std": (0.1, 0.3, 1.0),
+            "learned_initial_state": (False, True),
+            "forget_bias": (0.0, 1.0, 3.0, 5.0),
+            "peepholes": (False, True),
+        },
+        learning_rates=GENERATION_RATES,
+        train=generation_block.train_block,
+        arguments=_generation_arguments,
+        score=_generation_score,
+        mean=lambda scores: float(np.exp(np.log(scores).mean())),
+    ),
+    "words": Search(
+        starts=[
+            replace(start, units=WORDS_UNITS[start.model][10000])
+            for start in (recipes.MODERN_WORDS_SIMPLE_RNN, recipes.MODERN_WORDS_LSTM, recipes.MODERN_WORDS)
+        ],
+        known=dict.fromkeys(
+            WORDS_UNITS,
+            {
+                **{"recurrent_init": "orthogonal", "recurrent_scale": 1.0, "weight_std": 0.3, "input_noise": 0.6},
+                **{"dropout": 0.0, "clip_norm": 1.0, "forget_bias": 1.0, "peepholes": False},
+            },
+        ),
+        choices={
+            "input_noise": (0.3, 0.6, 1.0),
+            "dropout": (0.0, 0.3, 0.6),
+            "recurrent": INITS,
+            "weight_std": (0.1, 0.3),
+            "clip_norm": (0.1, 1.0),
+            "forget_bias": (1.0, 3.0, 5.0),
+            "peepholes": (False, True),
+        },
+        learning_rates=WORDS_RATES,
+        train=words_block.train_block,
+        arguments=lambda: {"seeds": (1000,) * len(WORDS_RATES), "folds": FOLDS, "rate_factors": WORDS_RATES},
+        score=lambda result: result["test_error"],  # [rates, folds]
+        mean=lambda scores: float(scores.mean()),
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Workers):
+    task: Literal["generation", "words"] = "generation"
+    """What to search for."""
     draws: int = 12
     """Settings tried for each method, besides the learning rates."""
-    epochs: int = PAPER.epochs
-    """Updates of each network."""
+    epochs: int | None = None
+    """Epochs of each network; without it, 2000 for generation and those in `main.py` for words."""
     output_dir: Path = ROOT / "results"
-    """Where `search.csv` goes, and `search/` with what is done."""
+    """Where the table goes, and `search/` with what is done."""
     workers: int = 0
     ray: str | None = None
 
     def check(self) -> None:
         super().check()
         for name in ("draws", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {value}")
 
 
-def draw(settings: Generation, rng: np.random.Generator) -> Generation:
-    """Draw a setting of the same method."""
-    chosen = {name: values[rng.integers(len(values))] for name, values in CHOICES.items()}
+def draw(settings: Any, choices: Mapping[str, Sequence[Any]], rng: np.random.Generator) -> Any:
+    """Draw settings of the same method."""
+    chosen = {name: values[rng.integers(len(values))] for name, values in choices.items()}
     chosen["recurrent_init"], chosen["recurrent_scale"] = chosen.pop("recurrent")
     if settings.model == "clockwork_rnn":
-        chosen["learned_initial_state"] = False
+        chosen.pop("learned_initial_state", None)
     if settings.model != "lstm":
-        chosen |= {"forget_bias": 0.0, "peepholes": False}
+        chosen |= {"forget_bias": settings.forget_bias, "peepholes": settings.peepholes}
     return replace(settings, **chosen)
 
 
-def drawn(options: Options) -> Iterator[tuple[int, Generation]]:
-    """Yield (number of the draw, setting) for each method."""
-    for start in (MODERN_SIMPLE_RNN, MODERN_LSTM, MODERN):
+def drawn(options: Options) -> Iterator[tuple[int, Any]]:
+    """Yield (number of the draw, settings) for each method."""
+    search = SEARCHES[options.task]
+    for start in search.starts:
         rng = np.random.default_rng(0)
-        units = GENERATION_UNITS[start.model][PARAMETERS]
-        start = replace(start, units=units, epochs=options.epochs, learning_rate=1.0)
+        start = replace(start, learning_rate=1.0, epochs=options.epochs or start.epochs)
         for number in range(options.draws):
-            yield number, draw(start, rng) if number else replace(start, **KNOWN[start.model])
+            known = replace(start, **search.known[start.model])
+            yield number, draw(start, search.choices, rng) if number else known
 
 
 def run(options: Options) -> None:
-    """Train what is missing, write the table and print the best setting of each method."""
+    """Train what is missing, write the table and print the best settings of each method."""
     options.check()
-    targets = [load_target(None, 500, MODERN.length, None)]
-    targets += [load_target(MUSIC, start, MODERN.length, None) for start in STARTS]
-    values = tuple(tuple(target.values.tolist()) for target in targets)
-    seeds = SEEDS * len(LEARNING_RATES)
-    rates = tuple(rate for rate in LEARNING_RATES for _ in SEEDS)
-    settings = list(drawn(options))
+    search, settings = SEARCHES[options.task], list(drawn(options))
+    arguments = search.arguments()
+    networks = len(arguments["seeds"]) * len(arguments.get("targets", range(arguments.get("folds", 1))))
     cells = [
-        Cell(
-            f"{setting.model}-{number}",
-            {"settings": setting, "targets": values, "seeds": seeds, "rate_factors": rates},
-            networks=len(values) * len(seeds),
-        )
+        Cell(f"{options.task}-{setting.model}-{number}", {"settings": setting, **arguments}, networks)
         for number, setting in settings
     ]
     rows = []
-    for (number, setting), result in zip(
-        settings, compute(train_block, cells, options.output_dir / "search", options), strict=True
-    ):
-        mse = np.where(result["diverged"], np.inf, result["mse"]).reshape(len(values), len(LEARNING_RATES), len(SEEDS))
-        mse = np.moveaxis(mse, 1, 0).reshape(len(LEARNING_RATES), -1)  # [rates, targets · seeds]
-        for rate, errors in zip(LEARNING_RATES, mse, strict=True):
-            row = {"method": setting.model, "draw": number, "learning_rate": rate}
-            row |= {name: getattr(setting, name) for name in CHANGED}
-            rows.append(row | {"mse": f"{np.exp(np.log(errors).mean()):.4g}", "worst_mse": f"{errors.max():.4g}"})
-    write_csv(options.output_dir / "search.csv", COLUMNS, rows)
-    for model in GENERATION_UNITS:
-        ranked = sorted((row for row in rows if row["method"] == model), key=lambda row: float(row["mse"]))
-        print(f"\n{model}, by the geometric mean of the MSE:")
+    results = compute(search.train, cells, options.output_dir / "search", options)
+    for (number, setting), result in zip(settings, results, strict=True):
+        for rate, scores in zip(search.learning_rates, search.score(result), strict=True):
+            found = {"method": setting.model, "draw": number, "learning_rate": rate}
+            found |= {"score": f"{search.mean(scores):.4g}", "worst": f"{scores.max():.4g}"}
+            rows.append({name: found.get(name, getattr(setting, name, None)) for name in search.columns})
+    write_csv(options.output_dir / f"search_{options.task}.csv", search.columns, rows)
+    for start in search.starts:
+        ranked = sorted((row for row in rows if row["method"] == start.model), key=lambda row: float(row["score"]))
+        print(f"\n{start.model}, by mean score:")
         for row in ranked[:5]:
-            print("  " + ", ".join(f"{name} {row[name]}" for name in COLUMNS[1:]))
+            print("  " + ", ".join(f"{name} {row[name]}" for name in search.columns[1:]))
 
 
 def main(arguments: list[str]) -> int:

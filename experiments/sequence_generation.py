@@ -103,7 +103,7 @@ def make_cells(options: Options, targets: Sequence[Target]) -> Iterator[tuple[di
             if settings.model not in options.methods:
                 continue
             for parameters in sorted(set(sizes) & set(options.parameters)):
-                network = replace(settings, units=sizes[parameters], epochs=options.epochs)
+                network = replace(settings, target=None, units=sizes[parameters], epochs=options.epochs)
                 for seeds in blocks(options.seeds, max(1, NETWORKS_PER_CELL // len(targets))):
                     key = {"setting": setting, "method": settings.model, "parameters": parameters}
                     name = "-".join(str(value) for value in (*key.values(), seeds[0]))

@@ -48,7 +48,7 @@ def make_cells(options: Options, values: Sequence[tuple[float, ...]]) -> Iterato
     """Yield (method, seeds, the cell that trains these networks)."""
     for settings in (TENSORFLOW_2016, TENSORFLOW_2016_LSTM):
         for units in TENSORFLOW_2016_MSE[settings.model]:
-            network = replace(settings, units=units, epochs=options.epochs)
+            network = replace(settings, target=None, units=units, epochs=options.epochs)
             for seeds in blocks(options.seeds, max(1, NETWORKS_PER_CELL // len(values))):
                 arguments = {"settings": network, "targets": tuple(values), "seeds": seeds}
                 cell = Cell(f"{settings.model}-{units}-{seeds[0]}", arguments, len(values) * len(seeds))
