@@ -7,59 +7,32 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from data.sequences import Target
+from experiments.boxes import NAMES, Panel, box_figure
 from experiments.generation_table import Row, cells
 from experiments.published import GENERATION_NMSE
 from figures import OUTPUT, STYLE, TARGET
 
-NAMES = {"simple_rnn": "simple RNN", "lstm": "LSTM", "clockwork_rnn": "Clockwork RNN"}
-FILLS = {"simple_rnn": "white", "lstm": "0.8", "clockwork_rnn": "0.45"}
 LINES = {"simple_rnn": ":", "lstm": "--", "clockwork_rnn": "-"}
 PANELS = {"paper": "the paper's setting, gradients clipped", "modern": "the best setting known of each method"}
 
 
 def boxes(rows: Sequence[Row]) -> Figure:
-    """Draw the NMSE by parameters and method: boxes of quartiles, whiskers from 5% to 95%, published quartiles beside."""
-    settings = [setting for setting in PANELS if any(row["setting"] == setting for row in rows)] or [rows[0]["setting"]]
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7, 3.3 * len(settings)), layout="constrained")
-        for axis, setting in zip(figure.subplots(len(settings), squeeze=False)[:, 0], settings, strict=True):
-            sizes = sorted({parameters for parameters, _, _ in cells(rows, setting)})
-            for parameters, method, cell in cells(rows, setting):
-                place = sizes.index(parameters) + 0.28 * (list(NAMES).index(method) - 1)
-                values = [float(row["nmse_paper"]) for row in cell]
-                low, *box, high = np.percentile(values, (5, 25, 50, 75, 95), method="nearest")
-                _box(axis, place, box, (low, high), facecolor=FILLS[method], edgecolor="black")
-                if setting != "modern":
-                    _box(axis, place + 0.1, GENERATION_NMSE[method][parameters], None, facecolor="none", edgecolor="C3")
-            axis.set(yscale="log", ylabel="NMSE", title=PANELS.get(setting, setting), xlim=(-0.5, len(sizes) - 0.5))
-            axis.set_xticks(range(len(sizes)), sizes)
-            axis.grid(axis="x", visible=False)
-        axis.set_xlabel("parameters")
-        handles = [
-            matplotlib.patches.Patch(facecolor=FILLS[m], edgecolor="black", label=name) for m, name in NAMES.items()
-        ]
-        handles.append(matplotlib.patches.Patch(facecolor="none", edgecolor="C3", label="published"))
-        figure.legend(handles=handles, ncols=4, loc="outside upper center")
-    return figure
+    """Draw the NMSE of all networks like Figure 3."""
+    panels = []
+    for setting in _settings(rows):
+        values = {
+            (size, method): [float(row["nmse_paper"]) for row in cell] for size, method, cell in cells(rows, setting)
+        }
+        paper = (
+            {} if setting == "modern" else {(size, method): GENERATION_NMSE[method][size] for size, method in values}
+        )
+        panels.append(Panel(PANELS.get(setting, setting), values, paper))
+    return box_figure(panels, "NMSE", log=True)
 
 
-def _box(axis, place: float, quartiles: Sequence[float], whiskers: tuple[float, float] | None, **colours) -> None:
-    first, median, third = quartiles
-    ends = whiskers or (first, third)
-    stats = {"q1": first, "med": median, "q3": third, "whislo": ends[0], "whishi": ends[1]}
-    line = {"color": colours["edgecolor"], "linewidth": 0.8}
-    axis.bxp(
-        [stats],
-        positions=[place],
-        widths=0.14 if whiskers else 0.06,
-        showfliers=False,
-        patch_artist=True,
-        manage_ticks=False,
-        boxprops=colours | {"linewidth": 0.8},
-        medianprops=line | {"linewidth": 1.6},
-        whiskerprops=line,
-        capprops=line,
-    )
+def _settings(rows: Sequence[Row]) -> list[str]:
+    """Return the settings to draw: those with a panel, or else the first."""
+    return [name for name in PANELS if any(row["setting"] == name for row in rows)] or [str(rows[0]["setting"])]
 
 
 def outputs(best: Mapping[str, np.ndarray], targets: Mapping[str, Target]) -> Figure:
@@ -82,7 +55,7 @@ def outputs(best: Mapping[str, np.ndarray], targets: Mapping[str, Target]) -> Fi
 
 def curves(rows: Sequence[Row]) -> Figure:
     """Draw the median MSE, and its quartiles, by update and by second, for the largest networks of each setting."""
-    settings = [setting for setting in PANELS if any(row["setting"] == setting for row in rows)] or [rows[0]["setting"]]
+    settings = _settings(rows)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 2.8 * len(settings)), layout="constrained")
         grid = figure.subplots(len(settings), 2, sharey="row", squeeze=False)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from experiments.boxes import quartiles
 from experiments.published import GENERATION_NMSE, GENERATION_TABLE_3
 
 Row = Mapping[str, object]
@@ -31,11 +32,6 @@ def cells(rows: Sequence[Row], setting: str) -> Iterator[tuple[int, str, list[Ro
                 yield parameters, method, cell
 
 
-def quartiles(cell: Sequence[Row], quantity: str) -> np.ndarray:
-    """Return the quartiles of a quantity; a network that diverged counts as infinitely bad."""
-    return np.percentile([float(row[quantity]) for row in cell], (25, 50, 75), method="nearest")
-
-
 def _table(setting: str, rows: Sequence[Row]) -> str:
     quantity = "mse" if setting == "modern" else "nmse_paper"
     head = ["parameters", "network", "units", "median (quartiles)", "mean ± std", "diverged"]
@@ -43,8 +39,8 @@ def _table(setting: str, rows: Sequence[Row]) -> str:
         head += ["published median (quartiles)", "ours : published"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for parameters, method, cell in cells(rows, setting):
-        low, median, high = quartiles(cell, quantity)
-        values = np.array([float(row[quantity]) for row in cell])
+        values = np.array([float(row[quantity]) for row in cell])  # a network that diverged counts as infinitely bad
+        low, median, high = quartiles(values)
         finite = values[np.isfinite(values)]
         mean = f"{finite.mean():.2g} ± {finite.std(ddof=1):.1g}" if len(finite) > 1 else "–"
         diverged = sum(int(row["diverged"]) for row in cell)
