@@ -125,7 +125,7 @@ def trained(task: str, settings: RunSettings) -> Path:
 @contextlib.contextmanager
 def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
     """Give a path beside the wanted one to write to, and move it there when all went well."""
-    part = path.with_name(f".{path.name}.part{suffix}")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part{suffix}")
     try:
         yield part
         os.replace(part, path)

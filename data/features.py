@@ -97,7 +97,7 @@ def _compute(clips: Sequence[Clip], path: Path, index: Path, longest: float) -> 
     used, ends, skipped = [], [], []
     bar = keras.utils.Progbar(len(clips), unit_name="clip")
     with write_whole(path) as part:
-        raw = part.with_suffix(".raw")
+        raw = part.with_name(part.name + ".raw")
         try:
             with open(raw, "wb") as file:
                 for place, clip in enumerate(clips):

@@ -41,9 +41,8 @@ def _table(setting: str, rows: Sequence[Row]) -> str:
     for parameters, method, cell in cells(rows, setting):
         values = np.array([float(row[quantity]) for row in cell])  # a network that diverged counts as infinitely bad
         low, median, high = quartiles(values)
-        finite = values[np.isfinite(values)]
-        mean = f"{finite.mean():.2g} ± {finite.std(ddof=1):.1g}" if len(finite) > 1 else "–"
         diverged = sum(int(row["diverged"]) for row in cell)
+        mean = "–" if diverged or len(cell) == 1 else f"{values.mean():.2g} ± {values.std(ddof=1):.1g}"
         words = [parameters, method, cell[0]["units"], f"{median:.2g} ({low:.2g}–{high:.2g})", mean]
         words += [f"{diverged} of {len(cell)}"]
         if setting != "modern":

@@ -23,6 +23,7 @@ from experiments import generation_block, words_block
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.published import GENERATION_UNITS, WORDS_UNITS
 from runs import write_csv
+from tasks.spoken_words import SpokenWords
 
 INITS = (("normal", 0.1), ("fan_in", 0.5), ("fan_in", 1.0), ("fan_in", 2.0), ("orthogonal", 1.0), ("orthogonal", 1.1))
 
@@ -82,6 +83,12 @@ def _generation_score(result: Arrays) -> np.ndarray:
 WORDS_RATES = (1e-3, 3e-3, 1e-2)
 FOLDS = 5
 
+
+def _words_arguments() -> dict[str, Any]:
+    SpokenWords(recipes.MODERN_WORDS)  # computes the features once for all processes
+    return {"seeds": (1000,) * len(WORDS_RATES), "folds": FOLDS, "rate_factors": WORDS_RATES}
+
+
 SEARCHES = {
     "generation": Search(
         starts=[
@@ -134,7 +141,7 @@ SEARCHES = {
         },
         learning_rates=WORDS_RATES,
         train=words_block.train_block,
-        arguments=lambda: {"seeds": (1000,) * len(WORDS_RATES), "folds": FOLDS, "rate_factors": WORDS_RATES},
+        arguments=_words_arguments,
         score=lambda result: result["test_error"],  # [rates, folds]
         mean=lambda scores: float(scores.mean()),
     ),
