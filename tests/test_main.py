@@ -154,6 +154,27 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(tmp_path):
     assert other[0] == 2 and "--seed must be that of the run to resume, 0. Received: 1" in other[2]
 
 
+def test_words_train_resume_and_classify(tmp_path):
+    flags = ["words", "--name", "a", "--cache-dir", str(tmp_path / "cache")]
+    process = start(tmp_path, *flags, "--epochs", "100000")
+    while "compiled" not in process.stdout.readline():
+        assert process.poll() is None
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    assert "--resume" in process.communicate(timeout=60)[1] and process.returncode == 130
+    status, _, errors = run(tmp_path, *flags, "--epochs", "2")
+    assert status == 2 and "--name must be new" in errors
+    status, output, errors = run(tmp_path, *flags, "--epochs", "2", "--overwrite")
+    assert (status, errors) == (0, "")
+    results = tmp_path / "results" / "words" / "a"
+    metrics = json.loads((results / "metrics.json").read_text())
+    assert metrics["parameters"] == 9949  # of 102 units in 7 modules, 13 channels and 25 words, counted by hand
+    assert metrics["skipped_files"] == 0 and {"train_error", "test_error"} <= set(metrics)
+    files = [str(path) for path in sorted((ROOT / "data" / "words" / "making").iterdir())[:2]]
+    status, output, errors = run(tmp_path, "words", "--classify", *files, "--run", "a")
+    assert (status, errors) == (0, "") and [line.split(": ")[0] for line in output.splitlines()] == files
+
+
 def test_divergence_is_said_and_exits_with_1(tmp_path):
     flags = ["--optimizer", "sgd", "--learning-rate", "1e30", "--clip-norm", "0", "--name", "far"]
     status, _, errors = run(tmp_path, *TINY, *flags)
@@ -170,9 +191,9 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["speling"], "the task must be one of generation. Received: speling"),
+        (["speling"], "the task must be one of generation, words. Received: speling"),
         (["--unit", "3"], "Unrecognized options: --unit"),
-        (["stray", "--units", "9"], "the task must be one of generation. Received: stray"),
+        (["stray", "--units", "9"], "the task must be one of generation, words. Received: stray"),
         (["--units", "x"], "Error parsing --units: invalid literal for int() with base 10: 'x' (expected --units INT)"),
         (["--units"], "Missing value for argument '--units'"),
         (["--model", "gru"], "invalid choice 'gru' for argument '--model'. Expected one of"),
@@ -191,6 +212,15 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["--log-dir", str(ROOT / "main.py")], "--log-dir must be a folder that can be written. Received:"),
         (["--name", "../up"], "--name must be made of letters, digits and"),
         (["--resume", "--overwrite", "--name", "a"], "--resume must not come with --overwrite"),
+        (["words", "--corpus", "nowhere"], "--corpus must be a folder with a folder for each word. Received: nowhere"),
+        (
+            ["words", "--timit", str(ROOT / "data")],
+            "--timit must be a folder with .WRD files somewhere below. Received:",
+        ),
+        (["words", "--classify", "a.wav"], "--classify needs --run, the name of a trained run"),
+        (["words", "--classify", "a.wav", "--run", "new"], "--run must be the name of a run that was trained"),
+        (["--run", "new"], "--run must be the name of a run that was trained. Received: new"),
+        (["words", "--recipe", "tensorflow-2016"], "invalid choice 'tensorflow-2016' for argument '--recipe'"),
         (["--resume", "--name", "new"], "--resume needs a run that was interrupted"),
     ],
 )

@@ -10,6 +10,7 @@ import main
 from population import Population, initial_weights, make_population
 from runs import Run
 from tasks.sequence_generation import SequenceGeneration
+from tasks.spoken_words import SpokenWords
 from training import train
 
 UPDATES = 50
@@ -42,6 +43,36 @@ def test_a_network_in_a_population_follows_the_trajectory_it_follows_alone(kind,
     final = np.mean((population.outputs(task.inputs)[1] - targets[0]) ** 2)
     assert final == pytest.approx(metrics["mse"], rel=1e-2)
     assert losses.shape == (UPDATES, 3) and len(set(losses[-1])) == 3
+
+
+@pytest.mark.parametrize("start", [main.MODERN_WORDS, main.PAPER_WORDS_LSTM, main.PAPER_WORDS_SIMPLE_RNN])
+def test_networks_with_masks_and_batches_follow_the_trajectory_they_follow_alone(start, tmp_path):
+    """Without noise, and with all clips in every batch, so that their order means nothing."""
+    settings = replace(
+        start,
+        **{"units": 14, "batch_size": 125, "input_noise": 0.0, "epochs": 8, "patience": 0, "clip_norm": 0.5},
+        **{
+            "learning_rate": 1e-2,
+            "cache_dir": tmp_path,
+            "log_dir": tmp_path / "log",
+            "results_dir": tmp_path,
+            "name": "a",
+        },
+    )
+    task = SpokenWords(settings)
+    population = make_population(task, settings, [initial_weights(task, seed) for seed in (0, 1)], settings.epochs)
+    inputs = task.features.padded(range(175), task.steps)
+    rng = np.random.default_rng(0)
+    order = rng.permuted(np.tile(task.training, (settings.epochs, 2, 1)), axis=2)  # [updates, R, B]
+    losses = population.train(inputs, task.labels, settings.epochs, order)
+    alone = replace(settings, seed=1)
+    train(task, alone, Run("words", alone))
+    network = keras.models.load_model(tmp_path / "words" / "a" / "model.keras")
+    for one, other in zip(population.weights()[1], network.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-4, rtol=1e-3)
+    expected = np.mean(task.probabilities(network, task.testing).argmax(1) != task.labels[task.testing])
+    wrong = population.outputs(inputs)[1].argmax(-1) != task.labels
+    assert wrong[task.testing].mean() == pytest.approx(expected) and losses.shape == (8, 2)
 
 
 def test_networks_may_have_targets_of_their_own():
