@@ -65,9 +65,11 @@ class Workers:
     """Address of a Ray cluster to compute on, or "local" to start one here; needs the package ray."""
 
     def check(self) -> None:
-        """Raise a ValueError that names the setting out of range."""
-        if self.workers < 0:
-            raise ValueError(f"`workers` must be at least 0. Received: {self.workers}")
+        """Raise a ValueError that names the first setting out of range, also of those that experiments add."""
+        for name, lowest in (("workers", 0), ("seeds", 1), ("epochs", 1), ("draws", 1)):
+            value = getattr(self, name, None)
+            if value is not None and value < lowest:
+                raise ValueError(f"`{name}` must be at least {lowest}. Received: {value}")
 
 
 def compute(function: Callable[..., Arrays], cells: Sequence[Cell], folder: Path, where: Workers) -> list[Arrays]:
@@ -116,7 +118,7 @@ def _load(path: Path) -> Arrays:
 
 def _here(function: Callable[..., Arrays], cells: Mapping[str, Cell], workers: int) -> Iterator[tuple[str, Arrays]]:
     os.environ.update(ONE_THREAD)  # which the processes inherit; TensorFlow in this one has its threads already
-    count = min(workers or len(os.sched_getaffinity(0)), len(cells))
+    count = min(workers or _cores(), len(cells))
     context = multiprocessing.get_context("spawn")  # a fork of a process that runs TensorFlow would hang
     with ProcessPoolExecutor(count, context, _live_and_die_with_parent) as pool:
         futures = {pool.submit(function, **cell.arguments): file for file, cell in cells.items()}
@@ -128,6 +130,11 @@ def _here(function: Callable[..., Arrays], cells: Mapping[str, Cell], workers: i
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
+
+
+def _cores() -> int:
+    """Return the cores that this process may use, or where that is not told (macOS, Windows) all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _live_and_die_with_parent() -> None:

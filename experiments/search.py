@@ -161,13 +161,6 @@ class Options(Workers):
     workers: int = 0
     ray: str | None = None
 
-    def check(self) -> None:
-        super().check()
-        for name in ("draws", "epochs"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {value}")
-
 
 def draw(settings: Any, choices: Mapping[str, Sequence[Any]], rng: np.random.Generator) -> Any:
     """Draw settings of the same method."""

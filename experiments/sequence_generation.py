@@ -67,29 +67,26 @@ class Options(Workers):
     workers: int = 0
     ray: str | None = None
 
-    def check(self) -> None:
-        super().check()
-        for name in ("seeds", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
-
 
 def load_targets(names: Sequence[str]) -> dict[str, Target]:
     """Return name → target of the files named; raises a ValueError as `load_target` does."""
-    targets = {}
+    targets: dict[str, Target] = {}
     for name in names:
-        if name == "sines":
-            targets[name] = load_target(None, MODERN.start, MODERN.length, None)
-            continue
-        load = {Path(name).stem: None}
-        if Path(name).suffix.lower() == ".csv" and Path(name).is_file():
-            with open(name, newline="", encoding="utf-8") as file:
-                load = {column: column for column in next(csv.reader(file), [])}
-        for label, column in load.items():
+        path, columns = (None, [None]) if name == "sines" else (name, _columns(name))
+        for column in columns:
+            label = column or Path(name).stem
             if label in targets:
                 raise ValueError(f"`targets` must have names of their own. Received: {label} twice")
-            targets[label] = load_target(name, MODERN.start, MODERN.length, column)
+            targets[label] = load_target(path, MODERN.start, MODERN.length, column)
     return targets
+
+
+def _columns(name: str) -> list[str | None]:
+    """Return the columns of a CSV file; another file has one without a name."""
+    if Path(name).suffix.lower() != ".csv" or not Path(name).is_file():
+        return [None]
+    with open(name, newline="", encoding="utf-8") as file:
+        return next(csv.reader(file), [None])
 
 
 def make_cells(options: Options, targets: Sequence[Target]) -> Iterator[tuple[dict, Cell]]:

@@ -67,13 +67,6 @@ class Options(Workers):
     workers: int = 0
     ray: str | None = None
 
-    def check(self) -> None:
-        super().check()
-        for name in ("seeds", "epochs"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {value}")
-
 
 def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:
     """Yield (setting, method, parameters, units and seeds, the cell that trains these networks)."""

@@ -37,12 +37,6 @@ class Options(Workers):
     workers: int = 0
     ray: str | None = None
 
-    def check(self) -> None:
-        super().check()
-        for name in ("seeds", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
-
 
 def make_cells(options: Options, values: Sequence[tuple[float, ...]]) -> Iterator[tuple[str, tuple[int, ...], Cell]]:
     """Yield (method, seeds, the cell that trains these networks)."""

@@ -1,5 +1,6 @@
 """Cells: computed once each, kept whole, resumed after any interruption, here or on a Ray cluster."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -74,9 +75,14 @@ def test_ray_is_not_imported_without_being_asked_for():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
-def processes_of(group):
-    listing = subprocess.run(["ps", "-o", "pgid=", "-A"], capture_output=True, text=True, check=True).stdout
-    return listing.split().count(str(group))
+def alive(group):
+    """Return whether a process of the group still runs; one that has ended and waits to be noticed does not."""
+    states = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            state, _, process_group = path.read_text().rsplit(")", 1)[1].split()[:3]
+            states.append((int(process_group), state))
+    return any(process_group == group and state != "Z" for process_group, state in states)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -95,7 +101,7 @@ def test_stopped_at_any_moment_it_goes_on(how, tmp_path):
     if how == signal.SIGINT:
         assert process.returncode == 130 and "Traceback" not in message
         assert "interrupted; the same command goes on from here" in message
-    while processes_of(process.pid):
+    while alive(process.pid):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     files = {path: path.stat().st_mtime_ns for path in kept.glob("*.npz")}
