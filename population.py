@@ -19,7 +19,7 @@ PerNetwork = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class Population:
-    """R networks that differ in their weights, and perhaps in learning rates, inputs and targets.
+    """R networks that differ in their weights, and perhaps in learning rates, periods, inputs and targets.
 
     Each follows the same trajectory as it would alone, to rounding: gradients, clipping and the state of the optimiser
     are its own. A network that diverges does not touch the others.
@@ -34,6 +34,8 @@ class Population:
             returns the last state only.
         clip_norm: global norm to which each network's longer gradients are shortened; 0 leaves them.
         rate_factors: what each network's learning rate is multiplied by [R]; None is 1.
+        periods: clock periods of each network's modules [R, g] (`ClockworkRNN` only), in the order of the layer's modules,
+            whose sizes, phases and connections stay; None is those of the layer.
 
     Raises:
         ValueError: the network has a layer of another kind.
@@ -48,6 +50,7 @@ class Population:
         *,
         clip_norm: float = 0.0,
         rate_factors: Sequence[float] | None = None,
+        periods: Sequence[Sequence[int]] | None = None,
     ):
         others = [layer for layer in network.layers if layer.name not in ("hidden", "output")]
         if unknown := [layer.name for layer in others if not isinstance(layer, KNOWN)]:
@@ -65,6 +68,7 @@ class Population:
         self.loss = loss
         self.clip_norm = clip_norm
         self.rate_factors = rate_factors
+        self.own_periods = {} if periods is None else {"periods": np.array(periods)}
         self.optimizer = make_optimizer(self.variables)
         self.seed = tf.Variable(0)
         self.optimizer_start = [variable.numpy() for variable in self.optimizer.variables]
@@ -140,7 +144,7 @@ class Population:
             state = [tf.broadcast_to(self._of(layer)[0][:, None], shape) for layer in self.initial_states]
         else:
             state = [tf.zeros(shape)] * 2  # h, and c for the LSTM
-        states = self.hidden.through_time(sequences, self._of(self.hidden), state)  # [T, R, B, n]
+        states = self.hidden.through_time(sequences, self._of(self.hidden), state, **self.own_periods)  # [T, R, B, n]
         if not self.hidden.return_sequences:
             states = self._last(states, steps)  # [1, R, B, n]
         if training and self.dropout:
@@ -191,7 +195,7 @@ def make_population(
     settings: TrainingSettings,
     weights: Sequence[Sequence[np.ndarray]],
     updates: int,
-    rate_factors: Sequence[float] | None = None,
+    **kwargs,
 ) -> Population:
     """Return a population of a task's networks, trained as the settings say over so many updates; see `Population`."""
     rate = learning_rate(settings, updates)
@@ -202,7 +206,7 @@ def make_population(
         lambda variables: make_optimizer(unclipped, rate, variables),
         task.loss,
         clip_norm=settings.clip_norm,
-        rate_factors=rate_factors,
+        **kwargs,
     )
 
 

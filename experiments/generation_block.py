@@ -72,7 +72,7 @@ def _compiled(settings: Generation, replicas: int, rate_factors: tuple[float, ..
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each is traced once, which TensorFlow takes for retracing
     task = SequenceGeneration(settings)
     weights = [initial_weights(task, 0)] * replicas
-    population = make_population(task, settings, weights, settings.epochs, rate_factors)
+    population = make_population(task, settings, weights, settings.epochs, rate_factors=rate_factors)
     population.train(task.inputs, np.zeros((replicas, 1, settings.length, 1), np.float32), _updates_per_call(settings))
     return population
 

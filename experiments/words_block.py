@@ -83,7 +83,7 @@ def _compiled(
     task = _task(settings)
     updates = clips // settings.batch_size
     weights = [initial_weights(task, 0)] * replicas
-    population = make_population(task, settings, weights, settings.epochs * updates, factors)
+    population = make_population(task, settings, weights, settings.epochs * updates, rate_factors=factors)
     order = np.zeros((updates, replicas, settings.batch_size), np.int32)
     inputs = np.ones(shape, np.float32)
     population.train(inputs, task.labels, updates, order)

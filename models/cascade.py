@@ -52,6 +52,7 @@ def clockwork_scan(
     clock: tf.Tensor | None = None,
     keep: tf.Tensor | None = None,
     known: Sequence[tf.Tensor] | None = None,
+    periods: tf.Tensor | None = None,
 ) -> list[Trace]:
     """Run a Clockwork RNN over whole sequences.
 
@@ -68,6 +69,8 @@ def clockwork_scan(
         clock: the number of the first step, int32 [B]; None is 0. Needs a single group that looks at every step.
         keep: what each listener's view of the states is multiplied by [..., B, n] (recurrent dropout); None is 1.
         known: each group's states after its ticks [ticks, ..., B, k], if only their gradient is wanted.
+        periods: of each unit, int32 [..., n], where replicas have periods of their own; None is those of the modules.
+            Needs a single group that looks at every step.
 
     Returns:
         The states of each group.
@@ -96,7 +99,7 @@ def clockwork_scan(
             own if layout.connected(group, group) else None,
             start,
             activation,
-            fires=_fires(modules, group, ticks, clock, start),
+            fires=_fires(modules, group, ticks, clock, periods, start),
             keep=keeps[index],
             known=None if known is None else known[index],
         )
@@ -252,17 +255,24 @@ def _recurrent_kernel(weights: Weights, layout: Layout, like: tf.Tensor) -> tf.T
     return tf.concat(columns, -1)
 
 
-def _fires(modules: Modules, group: Group, ticks: Size, clock: tf.Tensor | None, like: tf.Tensor) -> tf.Tensor | None:
-    """Return which units fire at a group's ticks, boolean [ticks, 1 …, B or 1, k]; None if all do."""
+def _fires(
+    modules: Modules,
+    group: Group,
+    ticks: Size,
+    clock: tf.Tensor | None,
+    periods: tf.Tensor | None,
+    like: tf.Tensor,
+) -> tf.Tensor | None:
+    """Return which units fire at a group's ticks, boolean [ticks, ..., B or 1, k]; None if all do."""
     if not group.gated:
         return None
     sizes = [modules.sizes[m] for m in group.members]
-    periods, phases = (
-        np.repeat([values[m] for m in group.members], sizes) for values in (modules.periods, modules.phases)
-    )
+    phases = tf.constant(np.repeat([modules.phases[m] for m in group.members], sizes), tf.int32)
+    if periods is None:
+        periods = tf.constant(np.repeat([modules.periods[m] for m in group.members], sizes), tf.int32)
     steps = tf.range(ticks)[:, None, None] * group.clock.period + group.clock.phase  # [ticks, 1, 1]
     if clock is not None:
         steps += clock[:, None]  # [ticks, B, 1]
-    fires = (steps - tf.constant(phases, tf.int32)) % tf.constant(periods, tf.int32) == 0  # [ticks, 1 or B, k]
     replicas = [1] * (like.shape.rank - 2)
-    return tf.reshape(fires, [ticks, *replicas, size(fires, 1), fires.shape[-1]])
+    steps = tf.reshape(steps, [ticks, *replicas, size(steps, 1), 1])  # [ticks, ..., 1 or B, 1]
+    return (steps - phases) % periods[..., None, :] == 0  # [ticks, ..., 1 or B, k]

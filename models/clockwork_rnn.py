@@ -201,7 +201,11 @@ class ClockworkRNN(keras.layers.Layer):
         return (output, h, clock) if self.return_state else output
 
     def through_time(
-        self, sequences: tf.Tensor, weights: Sequence[tf.Tensor], initial_state: Sequence[tf.Tensor]
+        self,
+        sequences: tf.Tensor,
+        weights: Sequence[tf.Tensor],
+        initial_state: Sequence[tf.Tensor],
+        periods: np.ndarray | None = None,
     ) -> tf.Tensor:
         """Run from step 0 as a pure function of time-major tensors, for any number of networks at once.
 
@@ -209,13 +213,24 @@ class ClockworkRNN(keras.layers.Layer):
             sequences: [T, ..., B, features], where the leading axes of all arguments are replicas of the network.
             weights: in the order of `trainable_variables`, each with the replica axes in front.
             initial_state: [h], with h [..., B, n].
+            periods: of each module [..., g], where networks have periods of their own; the order of modules and who
+                hears whom stay those of the layer. Every step is then looked at, which takes longer.
 
         Returns:
             The hidden states after all steps [T, ..., B, n].
         """
         groups = self.modules.groups
+        if periods is not None:
+            groups = (self.modules.every_step,)
+            periods = tf.constant(np.repeat(periods, self.modules.sizes, axis=-1), tf.int32)  # [..., n]
         traces = cascade.clockwork_scan(
-            sequences, self._by_module(weights), initial_state[0], self.modules, groups, self.activation
+            sequences,
+            self._by_module(weights),
+            initial_state[0],
+            self.modules,
+            groups,
+            self.activation,
+            periods=periods,
         )
         return cascade.all_steps(traces, self.modules, groups, recurrence.size(sequences, 0))
 

@@ -87,6 +87,17 @@ def test_networks_may_have_targets_of_their_own():
     )  # tanh is odd, so what makes one makes the other with signs turned
 
 
+def test_networks_may_have_periods_of_their_own():
+    settings = replace(KINDS["clockwork_rnn paper"], length=40, epochs=10)
+    periods = [(1, 2, 4, 8, 16, 32, 64, 128, 256), (1, 3, 5, 7, 9, 11, 13, 15, 17)]
+    task, population = population_of(settings, seeds=(0, 0), periods=periods)
+    targets = task.target.values[None, :, None]
+    losses = population.train(task.inputs, targets, 10)
+    for network, own in enumerate(periods):
+        _, alone = population_of(replace(settings, periods=own), seeds=(0,))
+        np.testing.assert_allclose(losses[:, network], alone.train(task.inputs, targets, 10)[:, 0], rtol=1e-4)
+
+
 def test_rate_factors_are_learning_rates():
     settings = replace(KINDS["clockwork_rnn paper"], length=40, epochs=10)
     task, population = population_of(settings, seeds=(0, 0), rate_factors=[1.0, 0.5])
