@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import multiprocessing
 import os
+import platform
 import re
 import signal
 import threading
@@ -72,6 +73,18 @@ class Workers:
                 raise ValueError(f"`{name}` must be at least {lowest}. Received: {value}")
 
 
+def cores() -> int:
+    """Return the cores that this process may use, or where that is not told (macOS, Windows) all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor() -> str:
+    """Return the name of this machine's processor, as far as it is told."""
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
+    return names[0].strip() if names else platform.processor() or platform.machine()
+
+
 def compute(function: Callable[..., Arrays], cells: Sequence[Cell], folder: Path, where: Workers) -> list[Arrays]:
     """Compute all cells that the folder does not hold yet.
 
@@ -118,7 +131,7 @@ def _load(path: Path) -> Arrays:
 
 def _here(function: Callable[..., Arrays], cells: Mapping[str, Cell], workers: int) -> Iterator[tuple[str, Arrays]]:
     os.environ.update(ONE_THREAD)  # which the processes inherit; TensorFlow in this one has its threads already
-    count = min(workers or _cores(), len(cells))
+    count = min(workers or cores(), len(cells))
     context = multiprocessing.get_context("spawn")  # a fork of a process that runs TensorFlow would hang
     with ProcessPoolExecutor(count, context, _live_and_die_with_parent) as pool:
         futures = {pool.submit(function, **cell.arguments): file for file, cell in cells.items()}
@@ -130,11 +143,6 @@ def _here(function: Callable[..., Arrays], cells: Mapping[str, Cell], workers: i
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
-
-
-def _cores() -> int:
-    """Return the cores that this process may use, or where that is not told (macOS, Windows) all."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _live_and_die_with_parent() -> None:

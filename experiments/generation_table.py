@@ -22,6 +22,13 @@ def table(rows: Sequence[Row]) -> str:
     return "\n\n".join(f"**{TITLES[setting]}**\n\n{_table(setting, rows)}" for setting in settings)
 
 
+def times(rows: Sequence[Row]) -> str:
+    """Return a Markdown table of how long the networks took."""
+    lines = ["| setting | networks | updates | minutes | processes of one core | processor |", "|" + "---|" * 6]
+    lines += ["| " + " | ".join(f"{row[name]}" for name in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
 def cells(rows: Sequence[Row], setting: str) -> Iterator[tuple[int, str, list[Row]]]:
     """Yield (parameters, method, rows) of one setting, in order of parameters."""
     chosen = [row for row in rows if row["setting"] == setting]

@@ -19,7 +19,7 @@ import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.sequences import Target, load_target
 from experiments import generation_figures, generation_table
-from experiments.cells import ROOT, Arrays, Cell, Workers, compute
+from experiments.cells import ROOT, Arrays, Cell, Workers, compute, cores, processor
 from experiments.generation_block import UPDATES_PER_POINT, train_block
 from experiments.published import GENERATION_UNITS
 from figures import png
@@ -43,6 +43,7 @@ SETTINGS = {
 }
 MAIN_PARAMETERS = 800  # about those of `main.py`'s networks, tried in the modern setting too
 ROW = ("setting", "method", "parameters", "units", "seed", "target", "mse", "nmse", "nmse_paper", "diverged", "seconds")
+TIME = ("setting", "networks", "updates", "minutes", "processes", "processor")
 CURVE = ("setting", "method", "parameters", "update", "seconds", "low", "median", "high")
 
 Method = Literal["simple_rnn", "lstm", "clockwork_rnn"]
@@ -145,6 +146,23 @@ def curves(keys: Sequence[dict], results: Sequence[Arrays], options: Options, st
             yield dict(zip(CURVE, (*key, update, *texts), strict=True))
 
 
+def times(keys: Sequence[dict], cells: Sequence[Cell], results: Sequence[Arrays], options: Options) -> Iterator[dict]:
+    """Yield the rows of `figure3_time.csv`: how long the networks of each setting took, over all interruptions."""
+    for setting in options.settings:
+        chosen = [place for place, key in enumerate(keys) if key["setting"] == setting]
+        networks = sum(cells[place].networks for place in chosen)
+        minutes = sum(float(results[place]["elapsed"]) for place in chosen) / 60
+        values = (
+            setting,
+            networks,
+            networks * options.epochs,
+            f"{minutes:.1f}",
+            options.workers or cores(),
+            processor(),
+        )
+        yield dict(zip(TIME, values, strict=True))
+
+
 def run(options: Options) -> None:
     """Train what is missing and write all tables and pictures."""
     options.check()
@@ -160,7 +178,9 @@ def run(options: Options) -> None:
     curve = list(curves(keys, results, options, MODERN.length))
     write_csv(options.output_dir / "figure3.csv", ROW, table)
     write_csv(options.output_dir / "figure3_curves.csv", CURVE, curve)
-    text = generation_table.table(table)
+    time = list(times(keys, cells, results, options))
+    write_csv(options.output_dir / "figure3_time.csv", TIME, time)
+    text = generation_table.table(table) + "\n\n" + generation_table.times(time)
     with write_whole(options.output_dir / "figure3.md") as path:
         path.write_text(text + "\n", encoding="utf-8")
     pictures = {"figure3": generation_figures.boxes(table), "figure3_curves": generation_figures.curves(curve)}
@@ -170,7 +190,6 @@ def run(options: Options) -> None:
         with write_whole(options.output_dir / f"{name}.png") as path:
             path.write_bytes(png(figure))
     print(text)
-    print(f"\nComputed in {sum(float(result['elapsed']) for result in results) / 60:.1f} minutes")
 
 
 def _best(keys: Sequence[dict], results: Sequence[Arrays], setting: str) -> dict[str, np.ndarray]:

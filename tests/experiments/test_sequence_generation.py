@@ -74,9 +74,33 @@ def read(name):
 def test_committed_table_is_that_of_the_committed_rows():
     rows = read("figure3.csv")
     assert len(rows) == 6000 + 6000 + 7500
-    text = generation_table.table(rows)
+    text = generation_table.table(rows) + "\n\n" + generation_table.times(read("figure3_time.csv"))
     assert (RESULTS / "figure3.md").read_text(encoding="utf-8") == text + "\n"
     assert text in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_committed_medians_are_near_the_published_ones():
+    """Within 35% for LSTM and Clockwork RNN, 0.40 to 0.50 for the simple RNN, in the published order."""
+    for parameters in (100, 250, 500, 1000):
+        medians = {}
+        for method in published.GENERATION_NMSE:
+            medians[method] = np.median(
+                [
+                    float(row["nmse_paper"])
+                    for row in read("figure3.csv")
+                    if (row["setting"], row["method"], int(row["parameters"])) == ("paper", method, parameters)
+                ]
+            )
+        assert medians["clockwork_rnn"] < medians["lstm"] < medians["simple_rnn"]
+        assert 0.40 < medians["simple_rnn"] < 0.50
+        for method in ("lstm", "clockwork_rnn"):
+            assert medians[method] == pytest.approx(published.GENERATION_NMSE[method][parameters][1], rel=0.35)
+
+
+def test_the_modern_clockwork_rnn_of_36_units_always_learns():
+    rows = [row for row in read("figure3.csv") if (row["setting"], row["units"]) == ("modern", "36")]
+    assert len(rows) == 500 and not any(int(row["diverged"]) for row in rows)
+    assert np.median([float(row["mse"]) for row in rows]) < 1e-5
 
 
 def test_committed_rows_are_consistent():
@@ -124,5 +148,5 @@ def test_sound_files_and_sines_are_targets_too(tmp_path):
     assert [(row["method"], row["target"]) for row in rows] == [
         (method, target) for method in ("lstm", "clockwork_rnn") for target in ("sines", "music")
     ]
-    for name in ("figure3.png", "figure3_curves.png", "figure3_curves.csv", "figure3.md"):
+    for name in ("figure3.png", "figure3_curves.png", "figure3_curves.csv", "figure3.md", "figure3_time.csv"):
         assert (tmp_path / name).stat().st_size > 100
