@@ -140,21 +140,21 @@ TENSORFLOW_2016_LSTM = replace(
     learning_rate=1e-3,
 )
 
-# Spoken words with about 10,000 parameters.
+# Spoken words with about 10,000 parameters: the best setting known of each method, found by `python -m experiments.search`.
 MODERN_WORDS = Words(
     recipe="modern",
     # The network.
     model="clockwork_rnn",
     units=102,
     periods=(1, 2, 4, 8, 16, 32, 64),
-    recurrent_init="orthogonal",
-    recurrent_scale=1.0,
-    weight_std=0.3,
+    recurrent_init="normal",
+    recurrent_scale=0.1,
+    weight_std=0.1,
     bias_std=0.0,
     learned_initial_state=False,
     forget_bias=1.0,
     peepholes=False,
-    dropout=0.0,
+    dropout=0.6,
     # The corpus.
     corpus=None,
     timit=None,
@@ -165,12 +165,12 @@ MODERN_WORDS = Words(
     cache_dir=HERE / "data" / "cache",
     classify=(),
     # Training.
-    input_noise=0.6,
+    input_noise=1.0,
     batch_size=25,
     patience=0,
     epochs=60,
     optimizer="adam",
-    learning_rate=1e-2,
+    learning_rate=3e-3,
     decay="cosine",
     decay_factor=0.9,
     decay_updates=50,
@@ -187,17 +187,37 @@ MODERN_WORDS = Words(
     resume=False,
     run=None,
 )
-MODERN_WORDS_LSTM = replace(MODERN_WORDS, model="lstm", units=41, periods=())
-MODERN_WORDS_SIMPLE_RNN = replace(MODERN_WORDS, model="simple_rnn", units=84, periods=())
+MODERN_WORDS_LSTM = replace(
+    MODERN_WORDS,
+    model="lstm",
+    units=41,
+    periods=(),
+    recurrent_init="fan_in",
+    recurrent_scale=1.0,
+    forget_bias=5.0,
+    peepholes=True,
+    input_noise=0.6,
+    learning_rate=1e-2,
+)
+MODERN_WORDS_SIMPLE_RNN = replace(
+    MODERN_WORDS,
+    model="simple_rnn",
+    units=84,
+    periods=(),
+    recurrent_init="fan_in",
+    recurrent_scale=1.0,
+    dropout=0.0,
+    input_noise=0.6,
+    learning_rate=1e-3,
+)
 
 # Koutník et al. 2014, section 4.2. The paper does not say how many words one update sees: here it is one.
 PAPER_WORDS = replace(
     MODERN_WORDS,
     recipe="paper",
-    recurrent_init="normal",
-    recurrent_scale=0.1,
-    weight_std=0.1,
     bias_std=0.1,
+    dropout=0.0,
+    input_noise=0.6,
     batch_size=1,
     patience=5,
     epochs=500,
