@@ -68,12 +68,13 @@ def curves(rows: Sequence[Row]) -> Figure:
                 for axis, x in zip(axes, (update, seconds), strict=True):
                     axis.semilogy(x, median, color="black", linestyle=LINES[method], label=NAMES[method])
                     axis.fill_between(x, low, high, color="black", alpha=0.12, linewidth=0)
-                    axis.set(xlim=(0, None))
+            for axis in axes:
+                axis.set_xlim(left=0)
             axes[0].set(xlabel="updates", ylabel="MSE", title=f"{PANELS.get(setting, setting)}", ylim=(None, 1))
             axes[0].title.set_fontsize(9)
             axes[1].set(xlabel="seconds of one core, for one network", title=f"{_largest(rows, setting)} parameters")
             axes[1].title.set_fontsize(9)
-        grid[0, 1].legend()
+        grid[-1, 0].legend(loc="lower left")
     return figure
 
 

@@ -11,7 +11,7 @@ Row = Mapping[str, object]
 
 TITLES = {
     "paper": "The paper's setting, with gradients clipped (NMSE as in the paper, half of MSE over variance)",
-    "paper_unclipped": "The same without clipping",
+    "paper_unclipped": "The same without clipping (∞: diverged)",
     "modern": "The best setting known of each method (MSE)",
 }
 
@@ -55,7 +55,7 @@ def _table(setting: str, rows: Sequence[Row]) -> str:
         if setting != "modern":
             first, middle, third = GENERATION_NMSE[method][parameters]
             words += [f"{middle:.2g} ({first:.2g}–{third:.2g})", f"{median / middle:.2f}"]
-        lines.append("| " + " | ".join(map(str, words)) + " |")
+        lines.append(("| " + " | ".join(map(str, words)) + " |").replace("inf", "∞"))
     if setting == "paper" and any(int(row["parameters"]) == 1000 for row in rows):
         said = ", ".join(f"{method} {mean} ± {std}" for method, (mean, std) in GENERATION_TABLE_3.items())
         lines.append(f"\nPublished mean ± std with 1000 parameters (Table 3): {said}.")
