@@ -269,6 +269,9 @@ def main(arguments: list[str]) -> int:
         run = Run(task.name, settings)
     except ValueError as error:
         return command_line.refuse(error)
+    except KeyboardInterrupt:
+        print("\nmain.py: interrupted before training began", file=sys.stderr)
+        return 130
     print(f"{task.name}: {run.name}. Follow it with: tensorboard --logdir {settings.log_dir}")
     try:
         metrics = train(task, settings, run)

@@ -175,6 +175,17 @@ def test_words_train_resume_and_classify(tmp_path):
     assert (status, errors) == (0, "") and [line.split(": ")[0] for line in output.splitlines()] == files
 
 
+def test_ctrl_c_before_training_is_one_line(tmp_path, monkeypatch, capsys):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tasks.spoken_words.load_features", interrupt)
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["words"]) == 130
+    assert capsys.readouterr().err == "\nmain.py: interrupted before training began\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_divergence_is_said_and_exits_with_1(tmp_path):
     flags = ["--optimizer", "sgd", "--learning-rate", "1e30", "--clip-norm", "0", "--name", "far"]
     status, _, errors = run(tmp_path, *TINY, *flags)
