@@ -21,6 +21,15 @@ JOINT_WORK = 128
 # leaves an update at 46 ms and saves half a second of compilation.
 JOINT_SHARE = 0.01
 
+# Who hears whom, from the periods of listeners [g, 1] and of sources [1, g].
+WIRINGS = {
+    "slow_to_fast": lambda listener, source: source >= listener,  # Koutník et al. 2014, section 3
+    "fast_to_slow": lambda listener, source: source <= listener,
+    "full": lambda listener, source: np.ones(np.broadcast_shapes(listener.shape, source.shape), bool),
+    "hierarchical": lambda listener, source: (source <= listener) | (listener == listener.min()),
+    "none": lambda listener, source: source == listener,
+}
+
 Connections = str | Sequence[Sequence[bool]] | np.ndarray
 
 
@@ -159,7 +168,8 @@ def make_modules(
         periods: one whole number of steps a module, at least 1, in any order; several may be equal.
         phases: the step of each module's first tick, from 0 to below its period; one number serves all.
         connections: "slow_to_fast", the paper's wiring: a module hears every module whose period is not below its own;
-            or a boolean matrix [g, g] in which the module of the row hears the module of the column.
+            "fast_to_slow": whose is not above; "full": every module; "hierarchical": as fast_to_slow, and the fastest
+            modules hear all; "none": only those of equal period; or a boolean matrix [g, g] in which the module of the row hears the module of the column.
         input_modules: which modules see the input: "all", "fastest" (all of the lowest period), or their indices.
 
     Numbers a module, rows, columns and indices all follow the order of `periods`.
@@ -206,11 +216,12 @@ def _split(units: int | Sequence[int], periods: list[int], order: list[int]) -> 
 
 def _who_hears_whom(connections: Connections, periods: list[int]) -> np.ndarray:
     if isinstance(connections, str):
-        if connections != "slow_to_fast":
+        if connections not in WIRINGS:
             raise ValueError(
-                f'`connections` must be "slow_to_fast" or a boolean matrix of modules. Received: {connections!r}'
+                f"`connections` must be one of {', '.join(WIRINGS)}, or a boolean matrix of modules. "
+                f"Received: {connections!r}"
             )
-        return np.array(periods)[None, :] >= np.array(periods)[:, None]
+        return WIRINGS[connections](np.array(periods)[:, None], np.array(periods)[None, :])
     matrix, g = np.asarray(connections), len(periods)
     if matrix.shape != (g, g):
         raise ValueError(f"`connections` must be of shape {(g, g)}, row hears column. Received: shape {matrix.shape}")

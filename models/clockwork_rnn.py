@@ -32,7 +32,8 @@ class ClockworkRNN(keras.layers.Layer):
             of the fastest modules where it does not divide.
         periods: steps between two updates of a module, one whole number from 1 for each; harmonic or not.
         phases: step at which a module first fires, 0 … period − 1; one for all or one a module.
-        connections: "slow_to_fast", the paper's: a module hears those whose period is at least its own. Or a boolean
+        connections: "slow_to_fast", the paper's: a module hears those whose period is at least its own. "fast_to_slow",
+            "full", "hierarchical" or "none"; see `models.clocks.make_modules`. Or a boolean
             matrix of modules: row hears column.
         input_modules: modules that see the input: "all", "fastest", or indices. Others have no input weights.
             Numbers a module, rows, columns and indices follow the order in which `periods` is given.

@@ -13,6 +13,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from models.baselines import LSTM, InitialState, simple_rnn
+from models.clocks import WIRINGS
 from models.clockwork_rnn import ClockworkRNN
 
 
@@ -26,6 +27,10 @@ class NetworkSettings:
     """Hidden units, split evenly among the modules."""
     periods: tuple[int, ...]
     """Clock period of each module, in steps (clockwork_rnn only; none for the others)."""
+    connections: Literal[tuple(WIRINGS)]
+    """Which modules hear which: the paper's slow_to_fast, or another wiring (clockwork_rnn only)."""
+    input_modules: Literal["all", "fastest"]
+    """Which modules see the input (clockwork_rnn only)."""
     recurrent_init: Literal["normal", "fan_in", "orthogonal"]
     """Recurrent weights start from a normal distribution, the same over the square root of the units, or an orthogonal matrix."""
     recurrent_scale: float
@@ -113,8 +118,10 @@ def recurrent_layer(
     Raises:
         ValueError: names the setting, what was expected and what came.
     """
-    if settings.model != "clockwork_rnn" and settings.periods:
-        raise ValueError(f"`periods` is for the model clockwork_rnn. Received: {settings.periods} for {settings.model}")
+    for name, default in (("periods", ()), ("connections", "slow_to_fast"), ("input_modules", "all")):
+        value = getattr(settings, name)
+        if settings.model != "clockwork_rnn" and value != default:
+            raise ValueError(f"`{name}` is for the model clockwork_rnn. Received: {value} for {settings.model}")
     if settings.units < 1:
         raise ValueError(f"`units` must be at least 1. Received: {settings.units}")
     for name in ("recurrent_scale", "weight_std", "bias_std"):
@@ -134,7 +141,8 @@ def recurrent_layer(
         count = 2 if settings.model == "lstm" else 1
         initial_state = [InitialState(settings.units, _normal(1.0))(sequences) for _ in range(count)]
     if settings.model == "clockwork_rnn":
-        return ClockworkRNN(settings.units, settings.periods, **common)(sequences)
+        wiring = {"connections": settings.connections, "input_modules": settings.input_modules}
+        return ClockworkRNN(settings.units, settings.periods, **wiring, **common)(sequences)
     if settings.model == "simple_rnn":
         return simple_rnn(settings.units, **common)(sequences, initial_state=initial_state)
     layer = LSTM(settings.units, peepholes=settings.peepholes, forget_bias=settings.forget_bias, **common)

@@ -214,6 +214,8 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["--periods", "1", "0"], "--periods must be whole numbers from 1. Received: (1, 0)"),
         (["--periods", "1", "x"], "Error parsing --periods"),
         (["--model", "lstm", "--periods", "1", "2"], "--periods is for the model clockwork_rnn. Received: (1, 2)"),
+        (["--model", "lstm", "--connections", "full"], "--connections is for the model clockwork_rnn. Received: full"),
+        (["--connections", "ring"], "invalid choice 'ring' for argument '--connections'"),
         (["--model", "lstm", "--units", "0"], "--units must be at least 1. Received: 0"),
         (["--learning-rate", "-1"], "--learning-rate must be above 0. Received: -1.0"),
         (["--learned-initial-state"], "--learned-initial-state is for the models lstm and simple_rnn"),

@@ -25,6 +25,36 @@ def test_modules_are_sorted_with_all_that_belongs_to_them():
     assert modules.hears == ((True, False, True), (True, True, False), (False, False, True))
 
 
+@pytest.mark.parametrize(
+    ("name", "hears"),  # by hand, for the periods 1, 2, 2, 4: rows hear columns
+    [
+        ("slow_to_fast", ["1111", "0111", "0111", "0001"]),
+        ("fast_to_slow", ["1000", "1110", "1110", "1111"]),
+        ("full", ["1111"] * 4),
+        ("hierarchical", ["1111", "1110", "1110", "1111"]),
+        ("none", ["1000", "0110", "0110", "0001"]),
+    ],
+)
+def test_wirings_by_name(name, hears):
+    modules = make_modules(4, (4, 2, 1, 2), connections=name)
+    assert ["".join(str(int(heard)) for heard in row) for row in modules.hears] == hears
+
+
+@pytest.mark.parametrize(
+    ("name", "groups"),  # those of equal period hear each other; what has no cycle is carried through time apart
+    [
+        ("slow_to_fast", [(3,), (1, 2), (0,)]),
+        ("fast_to_slow", [(0,), (1, 2), (3,)]),
+        ("full", [(0, 1, 2, 3)]),
+        ("hierarchical", [(0, 1, 2, 3)]),
+        ("none", [(3,), (1, 2), (0,)]),
+    ],
+)
+def test_wirings_have_the_groups_of_their_cycles(name, groups):
+    components = make_modules(4, (1, 2, 2, 4), connections=name).components
+    assert [group.members for group in components] == groups
+
+
 def test_slow_to_fast_hears_all_that_are_not_faster():
     hears = np.array(make_modules(4, [1, 2, 2, 8]).hears)
     assert hears.tolist() == [[1, 1, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]]
@@ -95,7 +125,7 @@ def test_work_is_the_papers_count():
         (dict(units=4, periods=[1, 2], phases=[0, 2]), "`phases` must be below the module's period 2. Received: 2"),
         (dict(units=4, periods=[1, 2], phases=[0, -1]), "`phases` must be whole numbers from 0"),
         (dict(units=4, periods=[1, 2], phases=[0]), "`phases` must hold one number a period, 2. Received: 1"),
-        (dict(units=4, periods=[1, 2], connections="fast"), "`connections` must be .* Received: 'fast'"),
+        (dict(units=4, periods=[1, 2], connections="fast"), "`connections` must be one of slow_to_fast, .* 'fast'"),
         (dict(units=4, periods=[1, 2], connections=[[1, 1]]), r"`connections` must be of shape \(2, 2\).*\(1, 2\)"),
         (dict(units=4, periods=[1, 2], connections=[[1, 2], [0, 1]]), "`connections` must hold only true and false"),
         (dict(units=4, periods=[1, 2], input_modules="slowest"), "`input_modules` must be .* Received: 'slowest'"),

@@ -17,8 +17,10 @@ CASES = [  # periods, units, other arguments
     ((4, 1, 2), [1, 5, 2], {}),
     ((4, 4, 1), 9, {"phases": [0, 2, 0]}),
     ((2, 6, 64), [3, 2, 1], {"phases": [1, 4, 40]}),  # the slowest first fires behind the end
-    ((1, 2, 4), 8, {"connections": [[1, 0, 0], [1, 1, 0], [1, 1, 1]]}),  # fast to slow
-    ((1, 2, 4), 8, {"connections": [[1, 1, 1]] * 3}),  # everyone hears everyone
+    ((1, 2, 2, 4), 9, {"connections": "fast_to_slow"}),
+    ((1, 2, 4), 8, {"connections": "full"}),
+    ((1, 2, 4), 8, {"connections": "hierarchical", "input_modules": "fastest"}),
+    ((1, 2, 4, 4), 9, {"connections": "none"}),
     ((2, 3, 4), 8, {"connections": [[0, 1, 0], [0, 0, 0], [1, 0, 1]]}),  # some do not hear themselves
     ((1, 2, 4), 8, {"input_modules": "fastest"}),
     ((1, 2, 4), 8, {"input_modules": [1, 2], "use_bias": False}),
