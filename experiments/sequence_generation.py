@@ -122,7 +122,7 @@ def rows(key: dict, result: Arrays, targets: dict[str, Target]) -> Iterator[dict
             nmse = mse / np.var(target.values, dtype=float)
             values = {"mse": mse, "nmse": nmse, "nmse_paper": nmse / 2}
             yield (
-                {name: key[name] for name in ROW[:4]}
+                {column: key[column] for column in ROW[:4]}
                 | {"seed": seed, "target": name}
                 | {column: "inf" if diverged else f"{value:.6g}" for column, value in values.items()}
                 | {"diverged": int(diverged), "seconds": f"{result['seconds']:.4g}"}
