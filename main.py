@@ -26,6 +26,16 @@ class Words(spoken_words.Settings, TrainingSettings, RunSettings):
     """A set of values for all that follows; other flags change them one by one."""
 
 
+# Where runs go.
+WHERE = {
+    "name": None,
+    "log_dir": Path("log"),
+    "results_dir": Path("results"),
+    "overwrite": False,
+    "resume": False,
+    "run": None,
+}
+
 # The best setting known of each method (Adam, cosine decay), found by `python -m experiments.search`: about 800 parameters,
 # periods included.
 MODERN = Generation(
@@ -64,13 +74,7 @@ MODERN = Generation(
     epsilon=1e-7,
     clip_norm=0.03,
     seed=0,
-    # Where it goes.
-    name=None,
-    log_dir=Path("log"),
-    results_dir=Path("results"),
-    overwrite=False,
-    resume=False,
-    run=None,
+    **WHERE,
 )
 MODERN_LSTM = replace(
     MODERN,
@@ -183,13 +187,7 @@ MODERN_WORDS = Words(
     epsilon=1e-7,
     clip_norm=1.0,
     seed=0,
-    # Where it goes.
-    name=None,
-    log_dir=Path("log"),
-    results_dir=Path("results"),
-    overwrite=False,
-    resume=False,
-    run=None,
+    **WHERE,
 )
 MODERN_WORDS_LSTM = replace(
     MODERN_WORDS,

@@ -68,12 +68,17 @@ def load_features(clips: Sequence[Clip], cache: Path, longest: float) -> Feature
     return Features([clips[place] for place in kept["clips"]], frames, np.array(kept["ends"]), kept["skipped"])
 
 
+def read_samples(clip: Clip) -> tuple[np.ndarray, int]:
+    """Return the samples of one clip [N], its channels averaged, and how many there are a second."""
+    start, stop = clip.span or (0, None)
+    samples, rate = soundfile.read(clip.path, start=start, stop=stop, dtype="float32", always_2d=True)
+    return samples.mean(axis=1), rate
+
+
 def read_features(clip: Clip, longest: float) -> np.ndarray:
     """Return the features of one clip [frames, 13]; raises a ValueError that names the file and what is wrong."""
     try:
-        start, stop = clip.span or (0, None)
-        samples, rate = soundfile.read(clip.path, start=start, stop=stop, dtype="float32", always_2d=True)
-        samples = samples.mean(axis=1)
+        samples, rate = read_samples(clip)
         if len(samples) > longest * rate:
             raise ValueError(f"longer than {longest} s: {len(samples) / rate:.1f} s")
         common = np.gcd(mfcc.RATE, rate)

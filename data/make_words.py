@@ -66,26 +66,26 @@ class Engine:
     def __init__(self):
         import espeakng_loader
 
-        self.library = ctypes.CDLL(espeakng_loader.get_library_path())
+        self.espeak = ctypes.CDLL(espeakng_loader.get_library_path())
         self.chunks: list[np.ndarray] = []
         self.callback = CALLBACK(self._take)  # kept alive as long as the engine may call it
         folder = str(Path(espeakng_loader.get_data_path()).parent).encode()
-        self.rate = self.library.espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, folder, 0)
+        self.rate = self.espeak.espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, folder, 0)
         if self.rate <= 0:
             raise RuntimeError(f"espeak-ng could not be started with the data in {folder}")
-        self.library.espeak_SetSynthCallback(self.callback)
-        self.library.espeak_ng_SetRandSeed(ctypes.c_long(2014))
+        self.espeak.espeak_SetSynthCallback(self.callback)
+        self.espeak.espeak_ng_SetRandSeed(ctypes.c_long(2014))
 
     def speak(self, word: str, voice: str, pitch: int, rate: int) -> np.ndarray:
         """Return a word as floats within [−1, 1], at the engine's own rate."""
         self.chunks.clear()
-        if self.library.espeak_SetVoiceByName(f"en-us+{voice}".encode()) != 0:
+        if self.espeak.espeak_SetVoiceByName(f"en-us+{voice}".encode()) != 0:
             raise RuntimeError(f"espeak-ng has no voice en-us+{voice}")
-        self.library.espeak_SetParameter(PARAMETER_RATE, rate, 0)
-        self.library.espeak_SetParameter(PARAMETER_PITCH, pitch, 0)
+        self.espeak.espeak_SetParameter(PARAMETER_RATE, rate, 0)
+        self.espeak.espeak_SetParameter(PARAMETER_PITCH, pitch, 0)
         text = word.encode() + b"\0"
-        self.library.espeak_Synth(text, len(text), 0, 0, 0, CHARS_UTF8, None, None)
-        self.library.espeak_Synchronize()
+        self.espeak.espeak_Synth(text, len(text), 0, 0, 0, CHARS_UTF8, None, None)
+        self.espeak.espeak_Synchronize()
         return np.concatenate(self.chunks) / 2**15
 
     def _take(self, samples, count: int, events) -> int:

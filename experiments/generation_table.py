@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from experiments.boxes import quartiles
+from experiments.markdown import markdown
 from experiments.published import GENERATION_NMSE, GENERATION_TABLE_3
 
 Row = Mapping[str, object]
@@ -24,9 +25,8 @@ def table(rows: Sequence[Row]) -> str:
 
 def times(rows: Sequence[Row]) -> str:
     """Return a Markdown table of how long the networks took."""
-    lines = ["| setting | networks | updates | minutes | processes of one core | processor |", "|" + "---|" * 6]
-    lines += ["| " + " | ".join(f"{row[name]}" for name in row) + " |" for row in rows]
-    return "\n".join(lines)
+    head = ("setting", "networks", "updates", "minutes", "processes of one core", "processor")
+    return markdown(head, [list(row.values()) for row in rows])
 
 
 def cells(rows: Sequence[Row], setting: str) -> Iterator[tuple[int, str, list[Row]]]:
@@ -44,7 +44,7 @@ def _table(setting: str, rows: Sequence[Row]) -> str:
     head = ["parameters", "network", "units", "median (quartiles)", "mean ± std", "diverged"]
     if setting != "modern":
         head += ["published median (quartiles)", "ours : published"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines = []
     for parameters, method, cell in cells(rows, setting):
         values = np.array([float(row[quantity]) for row in cell])  # a network that diverged counts as infinitely bad
         low, median, high = quartiles(values)
@@ -55,8 +55,9 @@ def _table(setting: str, rows: Sequence[Row]) -> str:
         if setting != "modern":
             first, middle, third = GENERATION_NMSE[method][parameters]
             words += [f"{middle:.2g} ({first:.2g}–{third:.2g})", f"{median / middle:.2f}"]
-        lines.append(("| " + " | ".join(map(str, words)) + " |").replace("inf", "∞"))
+        lines.append([str(word).replace("inf", "∞") for word in words])
+    text = markdown(head, lines)
     if setting == "paper" and any(int(row["parameters"]) == 1000 for row in rows):
         said = ", ".join(f"{method} {mean} ± {std}" for method, (mean, std) in GENERATION_TABLE_3.items())
-        lines.append(f"\nPublished mean ± std with 1000 parameters (Table 3): {said}.")
-    return "\n".join(lines)
+        text += f"\n\nPublished mean ± std with 1000 parameters (Table 3): {said}."
+    return text

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
+from experiments.markdown import markdown
 from runs import write_csv
 
 ROOT = Path(__file__).parents[1]
@@ -50,17 +51,16 @@ def run_once(flags: list[str], pictures: tuple[str, ...] = ()) -> dict:
 
 def table(rows: list[dict]) -> str:
     """Return the rows as a Markdown table: mean ± standard deviation of the MSE, over seeds, and median seconds."""
-    lines = ["| target | network | parameters | MSE | training |", "|---|---|---|---|---|"]
+    lines = []
     for target in TARGETS:
         for model in MODELS:
             cell = [row for row in rows if (row["target"], row["model"]) == (target, model)]
             mse = np.array([float(row["mse"]) for row in cell])
             seconds = np.median([float(row["seconds"]) for row in cell])
             parameters = cell[0]["parameters_with_periods"]
-            lines.append(
-                f"| {target} | {model} | {parameters} | {mse.mean():.1e} ± {mse.std(ddof=1):.0e} | {seconds:.1f} s |"
-            )
-    return "\n".join(lines)
+            spread = f"{mse.mean():.1e} ± {mse.std(ddof=1):.0e}"
+            lines.append((target, model, parameters, spread, f"{seconds:.1f} s"))
+    return markdown(("target", "network", "parameters", "MSE", "training"), lines)
 
 
 def main() -> None:

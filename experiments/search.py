@@ -3,7 +3,8 @@
 `python -m experiments.search` and `python -m experiments.search --task words` try the same number of settings for each
 method, some known beforehand and others drawn at random, each with the same learning rates and data. They write
 `search_generation.csv` and `search_words.csv`, one row a setting and learning rate, and print the best by their mean score:
-what `main.py` has as modern recipes. Generation is scored on targets of its own, words by cross-validation within the
+what `main.py` has as modern recipes, but for generation's Clockwork RNN, where it has the second because the worst score of
+the first was much larger. Generation is scored on targets of its own, words by cross-validation within the
 training clips.
 """
 

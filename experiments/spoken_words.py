@@ -18,6 +18,7 @@ import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.boxes import Panel, box_figure, quartiles
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
+from experiments.markdown import markdown
 from experiments.published import WORDS_ERROR, WORDS_TABLE_3, WORDS_UNITS
 from experiments.sequence_generation import Method, blocks
 from experiments.words_block import train_block
@@ -113,14 +114,14 @@ def table(rows: Sequence[Row], published: bool = True) -> str:
     for setting in dict.fromkeys(str(row["setting"]) for row in rows):
         head = ["parameters", "network", "test error, median (quartiles)", "mean ± std", "networks"]
         head += ["published median, on TIMIT"] * published
-        lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+        lines = []
         for (parameters, method), errors in grouped(rows, setting).items():
             low, median, high = quartiles(errors)
             spread = f"{np.mean(errors):.1f} ± {np.std(errors, ddof=1):.1f}" if len(errors) > 1 else "–"
             words = [parameters, method, f"{median:.3g}% ({low:.3g}–{high:.3g})", spread, len(errors)]
             words += [f"{WORDS_ERROR[method][parameters]}%"] * published
-            lines.append("| " + " | ".join(map(str, words)) + " |")
-        tables.append(f"**{TITLES[setting].capitalize()}**\n\n" + "\n".join(lines))
+            lines.append(words)
+        tables.append(f"**{TITLES[setting].capitalize()}**\n\n{markdown(head, lines)}")
     if published:
         said = ", ".join(f"{method} {mean} ± {std}" for method, (mean, std) in WORDS_TABLE_3.items())
         tables.append(f"Published mean ± std with 10,000 parameters (Table 3): {said}.")

@@ -16,6 +16,7 @@ import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.cells import ROOT, Cell, Workers, compute
 from experiments.generation_block import train_block
+from experiments.markdown import markdown
 from experiments.published import TENSORFLOW_2016_MSE
 from experiments.sequence_generation import NETWORKS_PER_CELL, blocks, load_targets
 from main import TENSORFLOW_2016, TENSORFLOW_2016_LSTM
@@ -51,7 +52,7 @@ def make_cells(options: Options, values: Sequence[tuple[float, ...]]) -> Iterato
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
     """Return the rows as a Markdown table: mean ± standard deviation of the MSE beside the published single run."""
-    lines = ["| target | network | units | parameters | MSE | diverged | single run of 2016 |", "|" + "---|" * 7]
+    lines = []
     for target in dict.fromkeys(row["target"] for row in rows):
         for method, published in TENSORFLOW_2016_MSE.items():
             for units, single in published.items():
@@ -60,9 +61,8 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
                 mse = np.array([float(row["mse"]) for row in cell if not int(row["diverged"])])
                 diverged = f"{len(cell) - len(mse)} of {len(cell)}"
                 said = f"{mse.mean():.2g} ± {mse.std(ddof=1):.1g}" if len(mse) > 1 else "–"
-                words = (target, method, units, cell[0]["parameters"], said, diverged, f"{single:.2g}")
-                lines.append("| " + " | ".join(map(str, words)) + " |")
-    return "\n".join(lines)
+                lines.append((target, method, units, cell[0]["parameters"], said, diverged, f"{single:.2g}"))
+    return markdown(("target", "network", "units", "parameters", "MSE", "diverged", "single run of 2016"), lines)
 
 
 def run(options: Options) -> None:

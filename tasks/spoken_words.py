@@ -7,12 +7,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import soundfile
 import tensorflow as tf
 
 import figures
 from data import mfcc
-from data.features import load_features, read_features
+from data.features import load_features, read_features, read_samples
 from data.spoken_words import SHIPPED, Clip, Split, load_folder, load_timit
 from tasks.task import NetworkSettings, Report, Task, layer_modules, output_layer, recurrent_layer
 
@@ -151,7 +150,7 @@ class SpokenWords(Task):
         sounds = {}
         for place in np.linspace(0, len(self.testing) - 1, SOUNDS, dtype=int):
             clip = self.features.clips[self.testing[place]]
-            sounds[f"{clip.word}_heard_as_{self.words[heard[place]]}"] = _samples(clip)
+            sounds[f"{clip.word}_heard_as_{self.words[heard[place]]}"] = read_samples(clip)
         return Report(drawn, sounds)
 
     def probabilities(self, network: keras.Model, chosen: np.ndarray) -> np.ndarray:
@@ -211,12 +210,6 @@ def _read(path: str, longest: float) -> np.ndarray:
         return read_features(Clip(Path(path), ""), longest)
     except ValueError as problem:
         raise ValueError(f"`classify` must name sounds that can be used. Received: {problem}") from None
-
-
-def _samples(clip: Clip) -> tuple[np.ndarray, int]:
-    start, stop = clip.span or (0, None)
-    samples, rate = soundfile.read(clip.path, start=start, stop=stop, dtype="float32", always_2d=True)
-    return samples.mean(axis=1), rate
 
 
 @functools.lru_cache(maxsize=1)

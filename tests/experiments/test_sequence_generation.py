@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from committed import RESULTS, read
 
 import main
 from data.sequences import load_target
@@ -18,7 +19,6 @@ from tasks.sequence_generation import SequenceGeneration
 from training import train
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "results"
 
 
 def options(**changes):
@@ -64,11 +64,6 @@ def test_a_block_notes_who_diverged():
     settings = replace(main.PAPER_SIMPLE_RNN, units=9, epochs=40, length=60, target=None, learning_rate=10.0)
     result = train_block(settings, [load_target(None, 0, 60, None).values], [0, 1])
     assert result["diverged"].all()
-
-
-def read(name):
-    with open(RESULTS / name, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def test_committed_table_is_that_of_the_committed_rows():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from committed import RESULTS, read
 
 import main
 from experiments import published, search, spoken_words
@@ -15,7 +16,6 @@ from experiments.words_block import _order, _split, train_block
 from tasks.spoken_words import SpokenWords
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "results"
 SMALL = replace(main.MODERN_WORDS, units=14, epochs=3)
 
 
@@ -52,11 +52,6 @@ def test_published_medians_are_in_the_order_of_the_paper():
     for parameters in (500, 1000, 2500, 5000, 10000):
         rnn, lstm, clockwork = (published.WORDS_ERROR[method][parameters] for method in published.WORDS_ERROR)
         assert clockwork < lstm < rnn
-
-
-def read(name):
-    with open(RESULTS / name, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize(
