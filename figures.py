@@ -112,6 +112,40 @@ def confusion_figure(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     return figure
 
 
+def speech_figure(versions: Mapping[str, np.ndarray], phones: Sequence[tuple[int, int, str]], rate: int) -> Figure:
+    """Draw versions of one utterance one under the other, each as a waveform and a spectrogram.
+
+    Args:
+        versions: name → samples [T]; all are drawn to the scale of the first.
+        phones: first sample, sample after the last, and label of each phone.
+        rate: samples a second.
+    """
+    reference = next(iter(versions.values()))
+    seconds, most = len(reference) / rate, 1.1 * np.abs(reference).max()
+    loudest = None
+    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(max(7, 4 * seconds), 1 + 2.2 * len(versions)), layout="constrained")
+        axes = figure.subplots(2 * len(versions), sharex=True)
+        for (name, samples), wave, spectrum in zip(versions.items(), axes[::2], axes[1::2], strict=True):
+            wave.plot(np.arange(len(samples)) / rate, samples, color="black", linewidth=0.4)
+            wave.set(ylabel=name.replace("_", " "), ylim=(-most, most), yticks=[])
+            window = min(len(samples), rate // 100)  # 10 ms, which resolves the pulses of the voice
+            with np.errstate(divide="ignore"):  # digital silence
+                power, _, _, image = spectrum.specgram(samples, window, rate, noverlap=3 * window // 4, cmap="Greys")
+            loudest = loudest or 10 * np.log10(power.max())
+            image.set_clim(loudest - 60, loudest)
+            spectrum.set(ylabel="kHz", ylim=(0, rate / 2))
+            spectrum.set_yticks([0, rate / 4, rate / 2], [f"{f / 1000:g}" for f in (0, rate / 4, rate / 2)])
+            for start, _, _ in phones:
+                for axis in (wave, spectrum):
+                    axis.axvline(start / rate, color="C0", linewidth=0.5)
+        for place, (start, end, phone) in enumerate(phones):
+            height = most * (1.05 + 0.25 * (place % 2))  # two rows, because some phones are shorter than their names
+            axes[0].text((start + end) / 2 / rate, height, phone, ha="center", va="bottom", fontsize=7)
+        axes[-1].set(xlabel="time (s)", xlim=(0, seconds))
+    return figure
+
+
 def png(figure: Figure) -> bytes:
     """Return a figure as a PNG file."""
     with io.BytesIO() as buffer:

@@ -8,7 +8,7 @@ from typing import Literal
 import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from runs import Run, RunSettings, trained
-from tasks import sequence_generation, spoken_words
+from tasks import sequence_generation, speech_prediction, spoken_words
 from training import DivergenceError, TrainingSettings, train
 
 HERE = Path(__file__).parent
@@ -23,6 +23,12 @@ class Generation(sequence_generation.Settings, TrainingSettings, RunSettings):
 @dataclass(frozen=True, kw_only=True)
 class Words(spoken_words.Settings, TrainingSettings, RunSettings):
     recipe: Literal["modern", "paper"]
+    """A set of values for all that follows; other flags change them one by one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speech(speech_prediction.Settings, TrainingSettings, RunSettings):
+    recipe: Literal["modern", "diary"]
     """A set of values for all that follows; other flags change them one by one."""
 
 
@@ -231,6 +237,65 @@ PAPER_WORDS = replace(
 PAPER_WORDS_LSTM = replace(PAPER_WORDS, model="lstm", units=41, periods=(), forget_bias=5.0, peepholes=True)
 PAPER_WORDS_SIMPLE_RNN = replace(PAPER_WORDS, model="simple_rnn", units=84, periods=())
 
+# Speech, sample by sample, with about 93,000 parameters.
+MODERN_SPEECH = Speech(
+    recipe="modern",
+    # The network.
+    model="clockwork_rnn",
+    units=238,
+    periods=tuple(2**i for i in range(14)),
+    connections="slow_to_fast",
+    input_modules="all",
+    recurrent_init="orthogonal",
+    recurrent_scale=1.0,
+    weight_std=0.05,
+    bias_std=0.0,
+    learned_initial_state=False,
+    forget_bias=1.0,
+    peepholes=False,
+    dropout=0.0,
+    # The utterance.
+    utterance=None,
+    timit=None,
+    seconds=0.0,
+    window=200,
+    generate=False,
+    phones=None,
+    # Training.
+    chunk=4096,
+    input_noise=0.0,
+    weight_penalty=0.0,
+    own_output=1.0,
+    own_output_from=0.0,
+    own_output_until=0.5,
+    epochs=60,
+    optimizer="adam",
+    learning_rate=3e-3,
+    decay="cosine",
+    decay_factor=0.9,
+    decay_updates=50,
+    momentum=0.9,
+    second_moment=0.99,
+    epsilon=1e-7,
+    clip_norm=0.1,
+    seed=0,
+    **WHERE,
+)
+MODERN_SPEECH_LSTM = replace(MODERN_SPEECH, model="lstm", units=70, periods=())
+MODERN_SPEECH_SIMPLE_RNN = replace(MODERN_SPEECH, model="simple_rnn", units=200, periods=(), learning_rate=1e-3)
+# A research diary of 2014: a simple RNN of 200 units, trained on the truth, without clipping or regularisation. Its
+# optimiser is not known; plain stochastic gradient descent is assumed.
+DIARY_SPEECH = replace(
+    MODERN_SPEECH_SIMPLE_RNN,
+    recipe="diary",
+    own_output=0.0,
+    optimizer="sgd",
+    learning_rate=1e-2,
+    decay="constant",
+    momentum=0.0,
+    clip_norm=0.0,
+)
+
 TASKS = {
     "generation": (
         sequence_generation.SequenceGeneration,
@@ -255,6 +320,10 @@ TASKS = {
             PAPER_WORDS_LSTM,
             PAPER_WORDS_SIMPLE_RNN,
         ],
+    ),
+    "speech": (
+        speech_prediction.SpeechPrediction,
+        [MODERN_SPEECH, MODERN_SPEECH_LSTM, MODERN_SPEECH_SIMPLE_RNN, DIARY_SPEECH],
     ),
 }
 

@@ -72,8 +72,8 @@ class Population:
         self.optimizer = make_optimizer(self.variables)
         self.seed = tf.Variable(0)
         self.optimizer_start = [variable.numpy() for variable in self.optimizer.variables]
-        self._train = tf.function(self._updates, jit_compile=True)
-        self._run = tf.function(self._outputs, jit_compile=True)
+        self._train = tf.function(self._updates, jit_compile=True, autograph=False)
+        self._run = tf.function(self._outputs, jit_compile=True, autograph=False)
 
     def restart(self, weights: Sequence[Sequence[np.ndarray]], seed: int = 0) -> None:
         """Take other weights, of as many networks, and a seed for dropout; forget all updates, not what is compiled."""

@@ -94,7 +94,8 @@ def train(task: Task, settings: TrainingSettings, run: Run) -> dict:
     batches = task.epoch()
     updates_per_epoch = int(batches.cardinality())
     updates = settings.epochs * updates_per_epoch
-    trainer = Trainer(task, network, min(UPDATES_PER_CALL, updates_per_epoch if task.watches_epochs else updates))
+    per_call = min(UPDATES_PER_CALL, updates_per_epoch if task.watches_epochs else updates)
+    trainer = Trainer(task, network, updates, per_call)
     rate = learning_rate(settings, updates)
     optimizer = make_optimizer(settings, rate, network.trainable_variables)
     trainer.compile(optimizer, jit_compile=True, steps_per_execution=trainer.updates_per_call)
@@ -118,22 +119,21 @@ def train(task: Task, settings: TrainingSettings, run: Run) -> dict:
 class Trainer(keras.Model):
     """A network that notes the loss, the gradient's norm and the task's metrics of each update."""
 
-    def __init__(self, task: Task, network: keras.Model, updates_per_call: int):
+    def __init__(self, task: Task, network: keras.Model, updates: int, updates_per_call: int):
         super().__init__()
         self.task = task
         self.network = network
+        self.updates = updates
         self.updates_per_call = updates_per_call
         self.columns = ["loss", "gradient_norm", *task.metrics]
         self.notes = self.add_weight((updates_per_call, len(self.columns)), "zeros", trainable=False, name="notes")
         self.built = True
 
-    def call(self, inputs, training=False):
-        return self.network(inputs, training=training)
-
     def train_step(self, data):
         inputs, targets = data
+        progress = tf.cast(self.optimizer.iterations, tf.float32) / self.updates
         with tf.GradientTape() as tape:
-            outputs = self(inputs, training=True)
+            outputs = self.task.outputs(self.network, inputs, progress)
             loss = self.task.loss(targets, outputs) + sum(self.network.losses)
         gradients = tape.gradient(loss, self.trainable_variables)
         note = tf.stack(

@@ -69,9 +69,16 @@ def load_features(clips: Sequence[Clip], cache: Path, longest: float) -> Feature
 
 
 def read_samples(clip: Clip) -> tuple[np.ndarray, int]:
-    """Return the samples of one clip [N], its channels averaged, and how many there are a second."""
+    """Return the samples of one clip [N], its channels averaged, and how many there are a second.
+
+    Raises:
+        ValueError: says why the file is no sound that can be read.
+    """
     start, stop = clip.span or (0, None)
-    samples, rate = soundfile.read(clip.path, start=start, stop=stop, dtype="float32", always_2d=True)
+    try:
+        samples, rate = soundfile.read(clip.path, start=start, stop=stop, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise ValueError(_reason(clip.path, error)) from None
     return samples.mean(axis=1), rate
 
 
@@ -83,13 +90,11 @@ def read_features(clip: Clip, longest: float) -> np.ndarray:
             raise ValueError(f"longer than {longest} s: {len(samples) / rate:.1f} s")
         common = np.gcd(mfcc.RATE, rate)
         return mfcc.mfcc(signal.resample_poly(samples, mfcc.RATE // common, rate // common))
-    except (soundfile.LibsndfileError, ValueError) as error:
-        raise ValueError(f"{clip.path}: {_reason(clip.path, error)}") from None
+    except ValueError as error:
+        raise ValueError(f"{clip.path}: {error}") from None
 
 
-def _reason(path: Path, error: Exception) -> str:
-    if not isinstance(error, soundfile.LibsndfileError):
-        return str(error)
+def _reason(path: Path, error: soundfile.LibsndfileError) -> str:
     with open(path, "rb") as file:
         head = file.read(1024)
     if head.startswith(b"NIST_1A") and b"shorten" in head:

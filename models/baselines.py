@@ -28,10 +28,11 @@ class LSTM(keras.layers.Layer):
         kernel_initializer, recurrent_initializer, bias_initializer: for the input weights [features, 4n], the recurrent
             weights [n, 4n] and the peepholes [3, n], and the biases of the other gates.
         return_sequences: return the output after every step, instead of after the last.
+        stateful: carry the state from batch to batch.
 
     Call arguments:
         sequences: [B, T, features], with any number of features, also none.
-        initial_state: [h, c], each [B, n]; None is 0.
+        initial_state: [h, c], each [B, n]; None is 0, or what was carried.
         mask: boolean [B, T]; a step where it is false changes nothing.
 
     Returns:
@@ -48,6 +49,7 @@ class LSTM(keras.layers.Layer):
         recurrent_initializer="orthogonal",
         bias_initializer="zeros",
         return_sequences: bool = False,
+        stateful: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -60,6 +62,8 @@ class LSTM(keras.layers.Layer):
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.return_sequences = return_sequences
+        self.stateful = stateful
+        self.states = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self._run = recurrence.compiled(self._recur)
@@ -75,6 +79,9 @@ class LSTM(keras.layers.Layer):
         if self.peepholes:
             initializer = self.recurrent_initializer.clone()  # which draws anew, unless its seed is fixed
             self.peephole_kernel = self.add_weight((3, n), initializer, name="peephole_kernel")
+        if self.stateful:
+            shape = (sequences_shape[0], n)
+            self.states = [self.add_weight(shape, "zeros", trainable=False, name=name) for name in ("h", "c")]
 
     def _initial_bias(self, shape, dtype):
         i, _, g, o = tf.split(tf.convert_to_tensor(self.bias_initializer(shape, dtype)), 4)
@@ -82,12 +89,42 @@ class LSTM(keras.layers.Layer):
 
     def call(self, sequences, initial_state=None, mask=None):
         if initial_state is None:
-            initial_state = [tf.zeros([tf.shape(sequences)[0], self.units], self.compute_dtype)] * 2
+            initial_state = self.states if self.stateful else self.get_initial_state(tf.shape(sequences)[0])
+        initial_state = [tf.convert_to_tensor(state) for state in initial_state]
         for state in initial_state:
             state.set_shape([None, self.units])
+        outputs, *after = self._run([sequences, *initial_state, *self._weights()], [mask])
+        if self.stateful:
+            for variable, value in zip(self.states, after, strict=True):
+                variable.assign(value)
+        return outputs
+
+    def _weights(self) -> list[tf.Tensor]:
         arrays = [self.kernel, self.recurrent_kernel, self.bias, self.peephole_kernel]
-        weights = [tf.convert_to_tensor(array) for array in arrays if array is not None]
-        return self._run([sequences, *initial_state, *weights], [mask])[0]
+        return [tf.convert_to_tensor(array) for array in arrays if array is not None]
+
+    def get_initial_state(self, batch_size: int | tf.Tensor) -> list[tf.Tensor]:
+        """Return the state before the first step, h and c [B, n], all 0."""
+        return [tf.zeros([batch_size, self.units], self.compute_dtype)] * 2
+
+    def reset_state(self) -> None:
+        """With `stateful=True`, go back to a state of 0."""
+        for variable in self.states or ():
+            variable.assign(tf.zeros_like(variable.value))
+
+    def stepper(self) -> Callable[[tf.Tensor, Sequence[tf.Tensor]], list[tf.Tensor]]:
+        """Return a function that makes a single step: (inputs [B, features], [h, c]) → [h, c] after it."""
+        kernel, recurrent_kernel, bias, peepholes = self._by_use(self._weights())
+        of_gates = [peepholes[k : k + 1] for k in range(3)]
+
+        def step(inputs: tf.Tensor, state: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+            h, c = state
+            drive = h @ recurrent_kernel + bias
+            if kernel is not None:
+                drive += inputs @ kernel
+            return list(recurrence.lstm_step(drive, c, of_gates)[1:])
+
+        return step
 
     def _recur(self, tensors, others, known):
         """Run the layer as a pure function; see `recurrence.compiled`."""
@@ -96,8 +133,14 @@ class LSTM(keras.layers.Layer):
             sequences = masking.unmasked_first(sequences, mask)
         sequences = tf.transpose(sequences, [1, 0, 2])  # [T, B, features]
         outputs, known = self._scan(sequences, weights, (h, c), known)
-        outputs = tf.transpose(outputs, [1, 0, 2]) if mask is None else masking.held(outputs, h, mask)  # [B, T, n]
-        return [outputs if self.return_sequences else outputs[:, -1]], known
+        cells = known[1]
+        if mask is None:
+            outputs, cells = (tf.transpose(values, [1, 0, 2]) for values in (outputs, cells))  # [B, T, n]
+        else:
+            outputs, cells = masking.held(outputs, h, mask), masking.held(cells, c, mask)
+        last = outputs[:, -1]
+        # The last cells are for the next batch, which passes no gradient back.
+        return [outputs if self.return_sequences else last, last, tf.stop_gradient(cells[:, -1])], known
 
     def through_time(
         self, sequences: tf.Tensor, weights: Sequence[tf.Tensor], initial_state: Sequence[tf.Tensor]
@@ -106,12 +149,7 @@ class LSTM(keras.layers.Layer):
         return self._scan(sequences, weights, initial_state)[0]
 
     def _scan(self, sequences, weights, initial_state, known=None):
-        given = iter(weights)
-        kernel = None if self.kernel is None else next(given)
-        recurrent_kernel, bias = next(given), next(given)
-        peepholes = next(given, None)
-        if peepholes is None:
-            peepholes = tf.zeros([3, self.units], recurrent_kernel.dtype)
+        kernel, recurrent_kernel, bias, peepholes = self._by_use(weights)
         drive = bias[..., None, :]  # [..., 1, 4n]
         if kernel is None:
             state = initial_state[0]
@@ -120,6 +158,16 @@ class LSTM(keras.layers.Layer):
         else:
             drive += recurrence.product(sequences, kernel)  # [T, ..., B, 4n]
         return recurrence.lstm_scan(drive, recurrent_kernel, peepholes, initial_state, known)
+
+    def _by_use(self, weights):
+        """Return the kernel, None where there is no input, the recurrent kernel, the bias and the peepholes, perhaps 0."""
+        given = iter(weights)
+        kernel = None if self.kernel is None else next(given)
+        recurrent_kernel, bias = next(given), next(given)
+        peepholes = next(given, None)
+        if peepholes is None:
+            peepholes = tf.zeros([3, self.units], recurrent_kernel.dtype)
+        return kernel, recurrent_kernel, bias, peepholes
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         batch, steps = sequences_shape[:2]
@@ -137,6 +185,7 @@ class LSTM(keras.layers.Layer):
             "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "return_sequences": self.return_sequences,
+            "stateful": self.stateful,
         }
 
 

@@ -7,7 +7,7 @@ A module with period P and phase p fires at the steps t = p, p + P, p + 2P, …;
 import math
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -17,9 +17,9 @@ import numpy as np
 # XLA: with 36 units and batch 1 0.46 ms apart, 0.36 ms in scans of modules 3–8, 1–2 and 0; with 144 units and batch 16
 # 4.2 and 3.3 ms (5–8, 3–4, the rest apart). Fewer loops also compile in half the time.
 JOINT_WORK = 128
-# The same as a share of all recurrent multiply-adds, for large networks: with 1152 units and batch 16 joining modules 6–8
-# leaves an update at 46 ms and saves half a second of compilation.
-JOINT_SHARE = 0.01
+# The same as a share of all recurrent multiply-adds, for large networks: with 1152 units and batch 16 scans of modules 5–8,
+# 3–4, 2, 1 and 0 take 54 ms an update and 3.2 s to compile, those of 6–8 and each of the others 50 ms and 4.7 s.
+JOINT_SHARE = 0.04
 
 # Who hears whom, from the periods of listeners [g, 1] and of sources [1, g].
 WIRINGS = {
@@ -121,6 +121,18 @@ class Modules:
     def every_step(self) -> Group:
         """All modules as one group that looks at every step who fires, which serves a clock that starts anywhere."""
         return Group(tuple(range(len(self.sizes))), Clock(1), gated=True)
+
+    def groups_from(self, start: int) -> tuple[Group, ...]:
+        """Return the groups that serve a clock which starts anywhere at a multiple of `start`.
+
+        A module whose period does not divide `start` may fire at other ticks in one stretch of time than in the next: it
+        gets the slowest clock that has all of them, and the scan chooses.
+        """
+        common = [math.gcd(period, start) for period in self.periods]
+        phases = [phase % period for phase, period in zip(self.phases, common, strict=True)]
+        seen = replace(self, periods=tuple(common), phases=tuple(phases))
+        changing = {m for m, period in enumerate(self.periods) if period != common[m]}
+        return tuple(replace(g, gated=g.gated or not changing.isdisjoint(g.members)) for g in seen.groups)
 
     @cached_property
     def components(self) -> tuple[Group, ...]:

@@ -1,6 +1,7 @@
 """The Clockwork RNN as a Keras layer (Koutník, Greff, Gomez, Schmidhuber: A Clockwork RNN, ICML 2014)."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 
 import keras
@@ -290,10 +291,46 @@ class ClockworkRNN(keras.layers.Layer):
         every = (modules.every_step,)
         if may_be_short:
             states = all_steps(every, clock)
-        else:  # from a multiple of all periods on, the pattern of firing is the one from step 0 on
-            from_0 = tf.reduce_all(clock % min(modules.hyperperiod, tf.int32.max) == 0)
-            states = tf.cond(from_0, lambda: all_steps(modules.groups), lambda: all_steps(every, clock))
+        else:  # chunks of one length, fed one after another, start at its multiples
+            start = math.gcd(modules.hyperperiod, sequences.shape[0] or 0)
+            at_multiple = tf.reduce_all(clock % min(start, tf.int32.max) == 0)
+            groups = modules.groups_from(start)
+            states = tf.cond(at_multiple, lambda: all_steps(groups, clock), lambda: all_steps(every, clock))
         return states if every_step else states[-1], [states]
+
+    def stepper(self) -> Callable[[tf.Tensor, State], State]:
+        """Return a function that makes a single step, for loops in which the next input depends on the output.
+
+        Returns:
+            (inputs [B, features], [h [B, n], clock [B]]) → [h, clock] after the step. The clock of the first sequence is
+            that of all. Only the modules that fire are computed.
+        """
+        arrays = [self.kernel, *self.recurrent_kernels, self.bias]
+        weights = self._by_module([tf.convert_to_tensor(array) for array in arrays if array is not None])
+        modules, sizes = self.modules, self.modules.sizes
+        seeing = [size for size, sees in zip(sizes, modules.sees_input, strict=True) if sees]
+        kernels = iter(tf.split(weights.kernel, seeing, axis=-1) if weights.kernel is not None else [])
+        kernels = [next(kernels, None) if sees else None for sees in modules.sees_input]
+        biases = [0.0] * len(sizes) if weights.bias is None else tf.split(weights.bias, sizes)
+
+        def fired(module: int, inputs: tf.Tensor, before: list[tf.Tensor]) -> tf.Tensor:
+            drive = tf.zeros_like(before[module]) + biases[module]
+            if kernels[module] is not None:
+                drive += inputs @ kernels[module]
+            if weights.recurrent[module] is not None:
+                drive += tf.concat([before[j] for j in modules.heard_by(module)], -1) @ weights.recurrent[module]
+            return self.activation(drive)
+
+        def step(inputs: tf.Tensor, state: State) -> State:
+            h, clock = state
+            before = tf.split(h, sizes, axis=-1)
+            after = [
+                tf.cond((clock[0] - phase) % period == 0, lambda m=m: fired(m, inputs, before), lambda m=m: before[m])
+                for m, (period, phase) in enumerate(zip(modules.periods, modules.phases, strict=True))
+            ]
+            return [tf.concat(after, -1), clock + 1]
+
+        return step
 
     def _starting_state(self, sequences, initial_state) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Return h and the clock, which is None where it is known to be 0."""

@@ -6,6 +6,7 @@ gradient: the backward loop carries only the error of the state, and the gradien
 stacked states and stacked errors after the loop.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 
 import keras
@@ -37,9 +38,11 @@ def compiled(function: Callable) -> Callable:
     Returns:
         (differentiable, others) → outputs.
     """
-    program = tf.function(lambda tensors, others: function(tensors, others, None), jit_compile=True)
+    # AutoGraph, which would rewrite all Python code on the way, takes longer than everything else here.
+    as_program = functools.partial(tf.function, jit_compile=True, autograph=False)
+    program = as_program(lambda tensors, others: function(tensors, others, None))
 
-    @tf.function(jit_compile=True)
+    @as_program
     def gradient_program(tensors, others, states, upstream):
         with tf.GradientTape() as tape:
             tape.watch(tensors)
@@ -185,18 +188,14 @@ def lstm_scan(
     @tf.custom_gradient
     def run(inputs, kernel, peepholes, h, c):
         steps = size(inputs, 0)
-        p_i, p_f, p_o = (peepholes[..., k : k + 1, :] for k in range(3))  # [..., 1, n]
+        p_i, p_f, p_o = of_gates = [peepholes[..., k : k + 1, :] for k in range(3)]  # [..., 1, n]
 
         def through_time() -> tuple[tf.Tensor, tf.Tensor]:
             drive = _read_in_time(inputs)
 
             def forward(t, h, c, gates, cells):
-                i, f, g, o = tf.split(drive.read(t) + h @ kernel, 4, axis=-1)
-                i, f, g = tf.sigmoid(i + p_i * c), tf.sigmoid(f + p_f * c), tf.tanh(g)
-                c = f * c + i * g
-                o = tf.sigmoid(o + p_o * c)
-                gates, cells = gates.write(t, tf.concat([i, f, g, o], -1)), cells.write(t, c)
-                return t + 1, o * tf.tanh(c), c, gates, cells
+                now, h, c = lstm_step(drive.read(t) + h @ kernel, c, of_gates)
+                return t + 1, h, c, gates.write(t, now), cells.write(t, c)
 
             room = [_write_in_time(like, c.dtype, steps) for like in (inputs.shape[1:], c.shape)]
             *_, gates, cells = tf.while_loop(lambda t, *_: t < steps, forward, (0, h, c, *room))
@@ -240,6 +239,25 @@ def lstm_scan(
     outputs = run(inputs, kernel, peepholes, *initial)
     outputs.set_shape([*inputs.shape[:-1], kernel.shape[-2]])
     return outputs, kept
+
+
+def lstm_step(drive: tf.Tensor, c: tf.Tensor, peepholes: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Make one step of the equations in `lstm_scan`.
+
+    Args:
+        drive: z_t + h_{t−1} U [..., B, 4n].
+        c: c_{t−1} [..., B, n].
+        peepholes: p_i, p_f and p_o, each [..., 1, n].
+
+    Returns:
+        The gates i, f, g, o [..., B, 4n], h_t and c_t.
+    """
+    p_i, p_f, p_o = peepholes
+    i, f, g, o = tf.split(drive, 4, axis=-1)
+    i, f, g = tf.sigmoid(i + p_i * c), tf.sigmoid(f + p_f * c), tf.tanh(g)
+    c = f * c + i * g
+    o = tf.sigmoid(o + p_o * c)
+    return tf.concat([i, f, g, o], -1), o * tf.tanh(c), c
 
 
 def _slope(activation: Activation, drives: tf.Tensor) -> tf.Tensor:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import figures
 from data.sequences import load_target
-from tasks.task import NetworkSettings, Report, Task, layer_modules, output_layer, recurrent_layer
+from tasks.task import NetworkSettings, Report, Task, layer_modules, mean_squared_error, output_layer, recurrent_layer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,8 +86,3 @@ class SequenceGeneration(Task):
         finally:
             tf.config.run_functions_eagerly(False)
         return states.numpy()[0], output.numpy()[0, :, 0]
-
-
-def mean_squared_error(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-    """Return the mean over all but leading replica axes."""
-    return tf.reduce_mean((outputs - targets) ** 2, axis=[-3, -2, -1])

@@ -214,4 +214,4 @@ def _read(path: str, longest: float) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def _compiled(network: keras.Model):
-    return tf.function(lambda inputs: network(inputs, training=False), jit_compile=True)
+    return tf.function(lambda inputs: network(inputs, training=False), jit_compile=True, autograph=False)

@@ -85,6 +85,10 @@ class Task(abc.ABC):
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return what training makes small, a scalar; or [R] for a population's outputs [R, B, T, m]."""
 
+    def outputs(self, network: keras.Model, inputs: tf.Tensor, progress: tf.Tensor) -> tf.Tensor:
+        """Return what a network makes of a batch in training, when so much of the training is done, from 0 to 1."""
+        return network(inputs, training=True)
+
     def after_epoch(self, network: keras.Model) -> dict[str, float]:
         """Return what to note after every epoch, by plain names."""
         return {}
@@ -108,9 +112,15 @@ class Task(abc.ABC):
 
 
 def recurrent_layer(
-    settings: NetworkSettings, sequences: keras.KerasTensor, return_sequences: bool = True
+    settings: NetworkSettings, sequences: keras.KerasTensor, return_sequences: bool = True, stateful: bool = False
 ) -> keras.KerasTensor:
     """Apply the recurrent layer that the settings describe to symbolic sequences [B, T, features]; named "hidden".
+
+    Args:
+        settings: of the layer.
+        sequences: what it sees.
+        return_sequences: whether all hidden states are returned.
+        stateful: whether the state is carried from batch to batch.
 
     Returns:
         The hidden states after all steps [B, T, units], or after the last one that is not masked [B, units].
@@ -132,6 +142,7 @@ def recurrent_layer(
         "recurrent_initializer": _recurrent_initializer(settings),
         "bias_initializer": _normal(settings.bias_std),
         "return_sequences": return_sequences,
+        "stateful": stateful,
         "name": "hidden",
     }
     initial_state = None
@@ -167,6 +178,19 @@ def output_layer(
     weights, biases = _normal(settings.weight_std), _normal(settings.bias_std)
     dense = keras.layers.Dense(units, activation, kernel_initializer=weights, bias_initializer=biases, name="output")
     return dense(hidden)
+
+
+def penalise_weights(network: keras.Model, penalty: float) -> None:
+    """Add the sum of the squares of all weight matrices, not of biases, times the penalty to a network's losses."""
+    if penalty:
+        for variable in network.trainable_variables:
+            if len(variable.shape) > 1:
+                variable.regularizer = keras.regularizers.L2(penalty)
+
+
+def mean_squared_error(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    """Return the mean over all but leading replica axes [..., B, T, m]."""
+    return tf.reduce_mean((outputs - targets) ** 2, axis=[-3, -2, -1])
 
 
 def _normal(std: float) -> keras.initializers.Initializer:

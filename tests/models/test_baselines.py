@@ -134,6 +134,30 @@ def test_masked_steps_change_nothing_as_in_keras(return_sequences):
     np.testing.assert_allclose(ours(x, mask=tf.constant(mask)), theirs(x, mask=tf.constant(mask)), atol=1e-6)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_stateful_carries_state_until_reset(masked):
+    layer = LSTM(4, peepholes=True, stateful=True, return_sequences=True)
+    x = np.random.default_rng(0).normal(size=(2, 9, 3)).astype("float32")
+    mask = np.arange(9) % 3 > 0 if masked else np.ones(9, bool)
+    parts = [layer(x[:, a:b], mask=np.tile(mask[a:b], (2, 1)) if masked else None) for a, b in ((0, 4), (4, 9))]
+    zero = np.zeros((2, 4))
+    expected = reference(layer, x[:, mask].astype(float), zero, zero)
+    np.testing.assert_allclose(np.concatenate(parts, 1)[:, mask], expected, atol=1e-5)
+    layer.reset_state()
+    np.testing.assert_allclose(layer(x[:, :4], mask=np.tile(mask[:4], (2, 1))), parts[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("features", [3, 0])
+def test_single_steps_equal_the_numpy_loop(features):
+    layer, rng = make_lstm(features), np.random.default_rng(0)
+    x, h, c = rng.normal(size=(2, 5, features)), rng.normal(size=(2, 4)), rng.normal(size=(2, 4))
+    step, state, outputs = layer.stepper(), [tf.constant(h), tf.constant(c)], []
+    for t in range(5):
+        state = step(x[:, t], state)
+        outputs.append(state[0])
+    np.testing.assert_allclose(np.stack(outputs, 1), reference(layer, x, h, c), atol=1e-10)
+
+
 def test_forget_bias_goes_to_the_forget_gate_only():
     layer = LSTM(2, forget_bias=5.0)
     layer.build((None, None, 1))

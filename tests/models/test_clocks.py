@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from models.clocks import make_modules
+from models import clocks
+from models.clocks import Clock, make_modules
 
 NINE = tuple(2**i for i in range(9))
 
@@ -104,8 +105,21 @@ def test_a_group_ticks_whenever_a_member_may_fire():
 
 def test_neighbours_share_a_scan_where_that_costs_little():
     assert [group.members for group in make_modules(36, NINE).groups] == [(3, 4, 5, 6, 7, 8), (1, 2), (0,)]
-    assert [group.members for group in make_modules(1152, NINE).groups][0] == (6, 7, 8)
-    assert len(make_modules(1152, NINE).groups) == 7
+    large = [group.members for group in make_modules(1152, NINE).groups]
+    assert large == [(5, 6, 7, 8), (3, 4), (2,), (1,), (0,)]
+
+
+def test_a_clock_that_starts_at_a_multiple_gates_only_what_may_fire_otherwise(monkeypatch):
+    monkeypatch.setattr(clocks, "JOINT_WORK", 0)
+    modules = make_modules(10, (1, 4, 6, 16), phases=[0, 3, 5, 6])
+    found = {group.members: (group.clock, group.gated) for group in modules.groups_from(8)}
+    assert found == {  # of period 6 only that it fires at odd steps is sure, of period 16 that it does at 6 mod 8
+        (3,): (Clock(8, 6), True),
+        (2,): (Clock(2, 1), True),
+        (1,): (Clock(4, 3), False),
+        (0,): (Clock(1, 0), False),
+    }
+    assert modules.groups_from(modules.hyperperiod) == modules.groups
 
 
 def test_work_is_the_papers_count():

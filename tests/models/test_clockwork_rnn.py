@@ -176,22 +176,26 @@ def test_starts_from_the_same_weights_as_simple_rnn():
         np.testing.assert_array_equal(one, other)
 
 
+# Chunks of whole hyperperiods go through the cascade, those of 2 and 6 steps with the slowest module gated, others through
+# one gated scan.
 @pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("chunk", [8, 5])  # whole hyperperiods go through the cascade, others do not
-def test_chunks_with_carried_state_equal_the_whole(chunk, jit_compile):
-    layer = make_layer(9, (1, 2, 8), return_state=True, jit_compile=jit_compile)
+@pytest.mark.parametrize("chunk", [8, 2, 6, 5])
+@pytest.mark.parametrize("phases", [0, [0, 1, 5]])
+def test_chunks_with_carried_state_equal_the_whole(chunk, jit_compile, phases):
+    layer = make_layer(9, (1, 2, 8), return_state=True, jit_compile=jit_compile, phases=phases)
     x = inputs((2, 5 * chunk, 3), "float32")
-    whole, *_ = layer(x)
+    layer.build(x.shape)
+    whole, _ = expected(layer, x)
     state, parts = None, []
     for part in np.split(x, 5, axis=1):
         output, *state = layer(part, initial_state=state)
         parts.append(output)
-    np.testing.assert_allclose(np.concatenate(parts, 1), whole, atol=1e-6)
+    np.testing.assert_allclose(np.concatenate(parts, 1), whole, atol=1e-5)
     assert state[1].numpy().tolist() == [5 * chunk] * 2 and state[1].dtype == tf.int32
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("chunk", [8, 5])
+@pytest.mark.parametrize("chunk", [8, 2, 5])
 def test_gradients_through_chunks_equal_those_of_the_whole(chunk, jit_compile):
     layer = make_layer(9, (1, 2, 8), return_state=True, jit_compile=jit_compile, dtype="float64")
     x = tf.constant(inputs((2, 3 * chunk, 3)))
@@ -235,6 +239,21 @@ def test_stateful_carries_state_and_clock_until_reset():
     np.testing.assert_allclose(np.concatenate(outputs, 1), expected(layer, x)[0], atol=1e-5)
     layer.reset_state()
     np.testing.assert_allclose(layer(x[:, :7]), outputs[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("features", [3, 0])
+@pytest.mark.parametrize("periods, units, kwargs", CASES)
+def test_single_steps_equal_the_numpy_loop(periods, units, kwargs, features):
+    layer = make_layer(units, periods, dtype="float64", **kwargs)
+    x, h = inputs((2, 9, features)), inputs((2, layer.units), seed=1)
+    layer.build(x.shape)
+    step, state, states = layer.stepper(), [tf.constant(h), tf.constant([5, 5])], []
+    for t in range(9):
+        state = step(x[:, t], state)
+        states.append(state[0])
+    reference, clocks_after = expected(layer, x, h=h, clock=np.array([5, 5]))
+    np.testing.assert_allclose(np.stack(states, 1), reference, atol=1e-10)
+    np.testing.assert_array_equal(state[1], clocks_after)
 
 
 def test_clock_is_exact_far_beyond_half_precision():

@@ -1,0 +1,176 @@
+"""The speech task: windows and chunks, speaking sample by sample against plain loops, and what is measured."""
+
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+from reference import clockwork_rnn
+
+import main
+from data.speech import PHONES
+from runs import Run
+from tasks.speech_prediction import SpeechPrediction, compare, mixed, speak
+from training import train
+
+MODELS = {
+    "clockwork_rnn": {"units": 10, "periods": (1, 2, 8, 64)},
+    "simple_rnn": {"units": 6, "periods": ()},
+    "lstm": {"units": 4, "periods": ()},
+}
+
+
+@pytest.fixture
+def make(tmp_path):
+    def settings(model="clockwork_rnn", **changes):
+        (recipe,) = [s for s in main.TASKS["speech"][1] if (s.recipe, s.model) == ("modern", model)]
+        small = {"window": 7, "chunk": 32, "seconds": 0.01, "epochs": 3, "weight_std": 0.5, "own_output": 0.0}
+        where = {"name": "a", "results_dir": tmp_path / "results", "log_dir": tmp_path / "log"}
+        return replace(recipe, **(MODELS[model] | small | where | changes))
+
+    return settings
+
+
+def test_chunks_hold_each_sample_its_past_and_its_phone(make):
+    task = SpeechPrediction(make())
+    samples = task.utterance.samples[:160]  # 0.01 s
+    signal, phones = (samples - samples.mean()) / samples.std(), task.utterance.phones
+    batches = list(task.epoch().as_numpy_iterator())
+    assert len(batches) == 5  # 153 samples after the first window
+    for number, ((heard, said), targets) in enumerate(batches):
+        first = 7 + 32 * number
+        real = min(32, 160 - first)
+        np.testing.assert_allclose(targets[0, :real, 0], signal[first : first + real], atol=1e-5)
+        np.testing.assert_allclose(heard[0, : real + 6], signal[first - 7 : first + real - 1], atol=1e-5)
+        np.testing.assert_array_equal(said[0, :real], phones[first : first + real])
+        assert not targets[0, real:].any()  # the rest of the last chunk is silence
+    seen = task.network().get_layer("seen")(*batches[1][0]).numpy()[0]
+    for t in range(32):
+        np.testing.assert_array_equal(seen[t, :7], batches[1][0][0][0, t : t + 7])
+        np.testing.assert_array_equal(seen[t, 7:], np.arange(len(PHONES)) == batches[1][0][1][0, t])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_speaking_step_by_step_from_the_truth_equals_the_network_on_chunks(model, make):
+    task = SpeechPrediction(make(model))
+    network = task.network()
+    chunks = [network(inputs, training=False)[0, :, 0] for inputs, _ in task.epoch()]
+    said = speak(network, task.signal, task.phones, 0.0)
+    np.testing.assert_allclose(said, np.concatenate(chunks)[: len(said)], atol=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_speaking_equals_a_numpy_loop(share, make):
+    task = SpeechPrediction(make())
+    network = task.network()
+    layer, output = network.get_layer("hidden"), network.get_layer("output")
+    kernel, recurrent, bias = layer.dense_weights()
+    modules = layer.modules
+    window, h, expected = list(task.signal[:7]), np.zeros((1, 10)), []
+    for t, phone in enumerate(task.phones):
+        x = np.concatenate([window, np.arange(len(PHONES)) == phone])[None, None]
+        states, _ = clockwork_rnn(
+            *(x, kernel, recurrent, bias, modules.sizes, modules.periods, modules.phases, modules.hears),
+            h=h,
+            clock=[t],
+        )
+        h = states[:, 0]
+        own = float((h @ output.kernel.numpy() + output.bias.numpy())[0, 0])
+        expected.append(own)
+        window = [*window[1:], share * own + (1 - share) * task.signal[7 + t]]
+    np.testing.assert_allclose(speak(network, task.signal, task.phones, share), expected, atol=1e-3)
+
+
+def test_own_output_comes_into_the_window_as_scheduled(make):
+    task = SpeechPrediction(make(own_output=0.8, own_output_from=0.2, own_output_until=0.6))
+    network = task.network()
+    (samples, phones), _ = next(iter(task.epoch()))
+    state = network.get_layer("hidden").get_initial_state(1)
+    for progress, share in ((0.1, 0.0), (0.4, 0.4), (0.9, 0.8)):
+        network.get_layer("hidden").reset_state()
+        outputs = task.outputs(network, (samples, phones), tf.constant(progress))
+        own = speak(network, task.signal[: 7 + 32], task.phones[:32], share)
+        heard = np.concatenate([samples[0, :7], share * own[:-1] + (1 - share) * samples[0, 7:]])
+        np.testing.assert_allclose(mixed(network, samples, phones, tf.constant(share), state)[0], heard, atol=1e-4)
+        network.get_layer("hidden").reset_state()
+        expected = network((tf.constant(heard[None]), phones), training=False)
+        np.testing.assert_allclose(outputs, expected, atol=1e-4)
+
+
+def test_weight_penalty_is_on_matrices_only(make):
+    network = SpeechPrediction(make(weight_penalty=0.5)).network()
+    matrices = [variable.numpy() for variable in network.trainable_variables if len(variable.shape) == 2]
+    assert sum(map(float, network.losses)) == pytest.approx(0.5 * sum((m**2).sum() for m in matrices), rel=1e-5)
+    assert len(matrices) == len(network.losses) == 1 + 4 + 1  # input, block rows, output; not the two biases
+
+
+def test_training_lowers_the_error_and_starts_each_epoch_from_zero(make):
+    settings = make(epochs=40, learning_rate=1e-2, own_output=0.5)
+    task = SpeechPrediction(settings)
+    run = Run("speech", settings)
+    states = []
+    after = task.after_epoch
+
+    def note(network):
+        noted = after(network)
+        states.append([value.numpy() for value in network.get_layer("hidden").states])
+        return noted
+
+    task.after_epoch = note
+    metrics = train(task, settings, run)
+    assert len(states) == 40 and not any(value.any() for state in states for value in state)
+    assert metrics["teacher_forced_nmse"] < 0.5 and metrics["epochs"] == 40
+    quantities = ["mse", "nmse", "first_nmse", "seconds", "log_spectral_distance"]
+    assert {f"{kind}_{q}" for kind in ("teacher_forced", "free_running") for q in quantities} <= set(metrics)
+    results = run.results
+    for name in ("original", "teacher_forced", "free_running"):
+        samples, rate = soundfile.read(results / f"{name}.wav")
+        assert (len(samples), rate) == (153, 16000)
+    assert (results / "speech.png").exists()
+    loaded = keras.models.load_model(results / "model.keras")
+    said = speak(loaded, task.signal, task.phones, 1.0)
+    mse = json.loads((results / "metrics.json").read_text())["free_running_mse"]
+    assert np.mean((said - task.signal[7:]) ** 2) == pytest.approx(mse, rel=1e-3)
+
+
+def test_compare_measures_what_it_says():
+    truth = np.random.default_rng(0).normal(size=16000)
+    same = compare(truth, truth)
+    assert (same["mse"], same["log_spectral_distance"], same["seconds"]) == (0, 0, 1.0)
+    half = compare(truth, 0.5 * truth)
+    assert half["nmse"] == pytest.approx(0.25, rel=1e-2)
+    assert half["log_spectral_distance"] == pytest.approx(20 * np.log10(2), rel=1e-2)  # amplitudes halved are 6 dB
+    silent_late = np.where(np.arange(16000) < 8000, truth, 0)
+    late = compare(truth, silent_late)
+    assert late["first_nmse"] == 0 and late["nmse"] == pytest.approx(0.5, rel=0.05)
+    # Silence adds an error of 1 a sample: a tenth on average after 8000 / 9 samples more.
+    assert late["seconds"] == pytest.approx((8000 + 8000 / 9) / 16000, rel=0.02)
+    assert compare(truth, np.full(16000, np.nan))["seconds"] == 0
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"window": 160}, "`window` must be below the 160 samples of the utterance. Received: 160"),
+        ({"window": 0}, "`window` must be at least 1. Received: 0"),
+        ({"chunk": 0}, "`chunk` must be at least 1. Received: 0"),
+        ({"seconds": -1.0}, "`seconds` must be at least 0. Received: -1.0"),
+        ({"own_output": 1.5}, "`own_output` must be from 0 to 1. Received: 1.5"),
+        ({"own_output_from": 0.9}, "`own_output_from` must be at most `own_output_until`, 0.5. Received: 0.9"),
+        ({"phones": "a.PHN"}, "`phones` needs `run`, the name of a trained run"),
+        ({"generate": True}, "`generate` needs `run`, the name of a trained run"),
+    ],
+)
+def test_refuses(changes, message, make):
+    with pytest.raises(ValueError, match=message):
+        SpeechPrediction(make(**changes))
+
+
+def test_refuses_silence(make, tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(1600), 16000)
+    (tmp_path / "a.PHN").write_text("0 1600 h#\n")
+    with pytest.raises(ValueError, match="`utterance` must not be silent"):
+        SpeechPrediction(make(utterance=str(tmp_path / "a.wav")))
