@@ -82,15 +82,15 @@ def states_figure(states: np.ndarray, modules: Sequence[tuple[str, slice]], rate
     return figure
 
 
-def epochs_figure(epochs: Sequence[Mapping[str, float]]) -> Figure:
-    """Draw errors in percent over epochs, from what was noted after each."""
+def epochs_figure(epochs: Sequence[Mapping[str, float]], quantity: str) -> Figure:
+    """Draw a quantity over epochs, from what was noted after each."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 3), layout="constrained")
         axis = figure.subplots()
         for name, style in zip(epochs[0], ("-", "--", ":"), strict=False):
             values = [epoch[name] for epoch in epochs]
             axis.plot(np.arange(1, len(epochs) + 1), values, style, color="black", label=name.replace("_", " "))
-        axis.set(xlabel="epochs", ylabel="error (%)", ylim=(0, None))
+        axis.set(xlabel="epochs", ylabel=quantity, ylim=(0, None))
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend()
     return figure

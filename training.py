@@ -131,16 +131,16 @@ class Trainer(keras.Model):
 
     def train_step(self, data):
         inputs, targets = data
-        progress = tf.cast(self.optimizer.iterations, tf.float32) / self.updates
+        update = tf.cast(self.optimizer.iterations, tf.int32)
         with tf.GradientTape() as tape:
-            outputs = self.task.outputs(self.network, inputs, progress)
+            outputs = self.task.outputs(self.network, inputs, update, self.updates)
             loss = self.task.loss(targets, outputs) + sum(self.network.losses)
         gradients = tape.gradient(loss, self.trainable_variables)
         note = tf.stack(
             [loss, tf.linalg.global_norm(gradients)]
             + [metric(targets, outputs) for metric in self.task.metrics.values()]
         )
-        row = tf.cast(self.optimizer.iterations, tf.int32) % self.updates_per_call
+        row = update % self.updates_per_call
         self.notes.assign(tf.tensor_scatter_nd_update(tf.convert_to_tensor(self.notes), [[row]], [note]))
         self.optimizer.apply(gradients, self.trainable_variables)
         return {"loss": loss}
@@ -274,7 +274,8 @@ class Monitor(keras.callbacks.Callback):
             curve = figures.training_figure(np.arange(self.done), self.seconds, self.column(self.shown), name)
             (self.run.results / "training.png").write_bytes(figures.png(curve))
         if any(self.epochs):
-            (self.run.results / "epochs.png").write_bytes(figures.png(figures.epochs_figure(self.epochs)))
+            drawn = figures.epochs_figure(self.epochs, self.task.epoch_quantity)
+            (self.run.results / "epochs.png").write_bytes(figures.png(drawn))
 
     def _log(self, start: int) -> None:
         for update in range(-(-start // UPDATES_PER_POINT) * UPDATES_PER_POINT, self.done, UPDATES_PER_POINT):
@@ -314,6 +315,9 @@ def _write_results(task: Task, run: Run, network: keras.Model, monitor: Monitor,
     for name, (samples, rate) in report.sounds.items():
         soundfile.write(run.results / f"{name}.wav", samples, rate)
         tf.summary.audio(name, samples[None, :, None].astype(np.float32), rate, step=monitor.done)
+    for name, text in report.texts.items():
+        (run.results / f"{name}.txt").write_text(text, encoding="utf-8")
+        tf.summary.text(name, f"```\n{text}\n```", step=monitor.done)
     run.log_hyperparameters(metrics, step=monitor.done)
     with write_whole(run.results / "model.keras", suffix=".keras") as path:
         network.save(path)

@@ -154,7 +154,7 @@ def fits() -> list[Row]:
     """Time an update of `model.fit` after a default `compile()` and after `compile(jit_compile=True)`."""
     rows = []
     for units, steps, batch in CASES.values():
-        for name, times in population.fit_times(units, steps, batch, rounds=7).items():
+        for name, times in population.fit_times(units, steps, batch, rounds=21).items():
             rows.append(measured(Row("fit", name, units, 9, steps, batch), "update", times))
     return rows
 

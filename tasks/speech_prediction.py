@@ -27,6 +27,7 @@ from tasks.task import (
     output_layer,
     penalise_weights,
     recurrent_layer,
+    reset_where,
 )
 
 WITHIN = 0.1  # NMSE up to which speech counts as given back
@@ -98,7 +99,6 @@ class SpeechPrediction(Task):
     """
 
     name = "speech"
-    watches_epochs = True
 
     def __init__(self, settings: Settings):
         self.settings = settings
@@ -115,17 +115,17 @@ class SpeechPrediction(Task):
             raise ValueError(f"`utterance` must not be silent. Received: only {self.mean} in {self.utterance.name}")
         self.signal = (samples - self.mean) / self.std  # [N]
         self.phones = self.utterance.phones[settings.window : used]  # [N − k]
+        self.chunks = -(-len(self.phones) // settings.chunk)
         self.network()  # so that settings it refuses are refused before anything is written
 
     def epoch(self) -> tf.data.Dataset:
         window, chunk = self.settings.window, self.settings.chunk
-        chunks = -(-len(self.phones) // chunk)
-        behind = (0, chunks * chunk - len(self.phones))  # what fills the last chunk: the mean, in the last phone
+        behind = (0, self.chunks * chunk - len(self.phones))  # what fills the last chunk: the mean, in the last phone
         values, phones = np.pad(self.signal, behind), np.pad(self.phones, behind, mode="edge")
-        starts = range(0, chunks * chunk, chunk)
+        starts = range(0, self.chunks * chunk, chunk)
         samples = np.stack([values[start : start + window + chunk - 1] for start in starts])  # [chunks, k + T − 1]
-        targets = values[window:].reshape(chunks, chunk, 1)
-        inputs = (samples, phones.reshape(chunks, chunk))
+        targets = values[window:].reshape(self.chunks, chunk, 1)
+        inputs = (samples, phones.reshape(self.chunks, chunk))
         return tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(1, drop_remainder=True)
 
     def network(self) -> keras.Model:
@@ -142,21 +142,18 @@ class SpeechPrediction(Task):
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         return mean_squared_error(targets, outputs)
 
-    def outputs(self, network: keras.Model, inputs: Sequence[tf.Tensor], progress: tf.Tensor) -> tf.Tensor:
+    def outputs(self, network: keras.Model, inputs: Sequence[tf.Tensor], update: tf.Tensor, updates: int) -> tf.Tensor:
         """Return the predictions [1, T, 1] from a window into which the network's own output has been mixed."""
-        settings = self.settings
+        settings, hidden = self.settings, network.get_layer("hidden")
+        samples, phones = inputs
+        reset_where(hidden, update % self.chunks == 0)  # the utterance begins again
         if settings.own_output:
             rise = max(settings.own_output_until - settings.own_output_from, 1e-9)
-            share = settings.own_output * tf.clip_by_value((progress - settings.own_output_from) / rise, 0, 1)
-            samples, phones = inputs
-            state = [tf.convert_to_tensor(value) for value in network.get_layer("hidden").states]
+            risen = (tf.cast(update, tf.float32) / updates - settings.own_output_from) / rise
+            share = settings.own_output * tf.clip_by_value(risen, 0, 1)
+            state = [tf.convert_to_tensor(value) for value in hidden.states]
             samples = tf.cond(share > 0, lambda: mixed(network, samples, phones, share, state), lambda: samples)
-            inputs = (samples, phones)
-        return network(inputs, training=True)
-
-    def after_epoch(self, network: keras.Model) -> dict[str, float]:
-        network.get_layer("hidden").reset_state()  # the utterance begins again
-        return {}
+        return network((samples, phones), training=True)
 
     def evaluate(self, network: keras.Model) -> dict:
         truth = self.signal[self.settings.window :]
@@ -268,13 +265,13 @@ def compare(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
 
     Returns:
         mse, and nmse = MSE / variance of the truth; first_nmse: the same of the first quarter of a second alone; seconds:
-        how long the mean squared error from the start on stays within a tenth of the truth's variance;
+        of the longest beginning whose mean squared error is within a tenth of the truth's variance;
         log_spectral_distance: the mean over frames (25 ms every 10 ms) of the root mean squared difference of log
         spectra, in dB, where what lies 60 dB below the truth's strongest component counts as so much.
     """
     squares = (said.astype(float) - truth) ** 2
     so_far = np.cumsum(squares) / np.arange(1, len(truth) + 1)
-    beyond = np.flatnonzero(~(so_far <= WITHIN * np.var(truth)))
+    within = np.flatnonzero(so_far <= WITHIN * np.var(truth))
     window = signal.windows.hann(min(RATE // 40, len(truth)))
     frames = signal.ShortTimeFFT(window, RATE // 100, RATE)
     powers = [frames.spectrogram(values) for values in (truth, said)]
@@ -283,19 +280,19 @@ def compare(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
         "mse": float(squares.mean()),
         "nmse": float(squares.mean() / np.var(truth)),
         "first_nmse": float(squares[:FIRST].mean() / np.var(truth[:FIRST])),
-        "seconds": float((beyond[0] if len(beyond) else len(truth)) / RATE),
+        "seconds": float((within[-1] + 1 if len(within) else 0) / RATE),
         "log_spectral_distance": float(np.sqrt(((levels[1] - levels[0]) ** 2).mean(axis=0)).mean()),
     }
 
 
 def _check(settings: Settings) -> None:
-    for name in ("seconds", "input_noise", "weight_penalty"):
+    for name in ("seconds", "weight_penalty"):
         if not 0 <= getattr(settings, name) < float("inf"):
             raise ValueError(f"`{name}` must be at least 0. Received: {getattr(settings, name)}")
     for name in ("window", "chunk"):
         if getattr(settings, name) < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {getattr(settings, name)}")
-    for name in ("own_output", "own_output_from", "own_output_until"):
+    for name in ("input_noise", "own_output", "own_output_from", "own_output_until"):
         if not 0 <= getattr(settings, name) <= 1:
             raise ValueError(f"`{name}` must be from 0 to 1. Received: {getattr(settings, name)}")
     if settings.own_output_from > settings.own_output_until:

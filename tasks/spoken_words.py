@@ -55,6 +55,7 @@ class SpokenWords(Task):
 
     name = "words"
     watches_epochs = True
+    epoch_quantity = "error (%)"
 
     def __init__(self, settings: Settings):
         self.settings = settings

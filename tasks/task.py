@@ -51,10 +51,17 @@ class NetworkSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What is left to see and hear of a run: name → figure, and name → (samples [T] within [-1, 1], samples a second)."""
+    """What is left to see, hear and read of a run.
+
+    Args:
+        figures: name → figure.
+        sounds: name → (samples [T] within [−1, 1], samples a second).
+        texts: name → text.
+    """
 
     figures: dict[str, Figure]
-    sounds: dict[str, tuple[np.ndarray, int]]
+    sounds: dict[str, tuple[np.ndarray, int]] = dataclasses.field(default_factory=dict)
+    texts: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Task(abc.ABC):
@@ -65,9 +72,11 @@ class Task(abc.ABC):
         settings: the task's own settings.
         metrics: name → function of (targets, outputs); the first one is what the progress bar shows.
         watches_epochs: whether `after_epoch` has something to say, so that it must be called after every epoch.
+        epoch_quantity: what it then says, for the axis of a picture.
     """
 
     watches_epochs = False
+    epoch_quantity = ""
 
     name: str
     settings: NetworkSettings
@@ -85,8 +94,8 @@ class Task(abc.ABC):
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return what training makes small, a scalar; or [R] for a population's outputs [R, B, T, m]."""
 
-    def outputs(self, network: keras.Model, inputs: tf.Tensor, progress: tf.Tensor) -> tf.Tensor:
-        """Return what a network makes of a batch in training, when so much of the training is done, from 0 to 1."""
+    def outputs(self, network: keras.Model, inputs: tf.Tensor, update: tf.Tensor, updates: int) -> tf.Tensor:
+        """Return what a network makes of a batch in training, at an update (int32, from 0) of so many."""
         return network(inputs, training=True)
 
     def after_epoch(self, network: keras.Model) -> dict[str, float]:
@@ -178,6 +187,12 @@ def output_layer(
     weights, biases = _normal(settings.weight_std), _normal(settings.bias_std)
     dense = keras.layers.Dense(units, activation, kernel_initializer=weights, bias_initializer=biases, name="output")
     return dense(hidden)
+
+
+def reset_where(layer: keras.layers.Layer, when: tf.Tensor) -> None:
+    """Set the state that a stateful layer carries to 0 where a boolean scalar is true."""
+    for state in layer.states:
+        state.assign(tf.where(when, tf.zeros_like(state.value), state.value))
 
 
 def penalise_weights(network: keras.Model, penalty: float) -> None:

@@ -175,6 +175,27 @@ def test_words_train_resume_and_classify(tmp_path):
     assert (status, errors) == (0, "") and [line.split(": ")[0] for line in output.splitlines()] == files
 
 
+def test_speech_trains_and_speaks(tmp_path):
+    flags = ["speech", "--name", "a", "--seconds", "0.05", "--window", "20", "--chunk", "64", "--epochs", "3"]
+    flags += ["--units", "14", "--periods", "1", "16", "--own-output-until", "0.2"]
+    status, _, errors = run(tmp_path, *flags)
+    assert (status, errors) == (0, "")
+    results = tmp_path / "results" / "speech" / "a"
+    metrics = json.loads((results / "metrics.json").read_text())
+    # 14 units in 2 modules: 7 · 14 and 7 · 7 recurrent, 82 · 14 input weights, 14 biases, 15 of the output
+    assert metrics["parameters"] == 98 + 49 + 1148 + 14 + 15
+    phones = ROOT / "data" / "speech" / "clock.PHN"
+    status, output, errors = run(tmp_path, "speech", "--generate", "--run", "a", "--phones", str(phones))
+    assert (status, errors) == (0, "") and "clock.wav" in output
+    samples, rate = soundfile.read(results / "clock.wav")
+    ends = [int(line.split()[1]) for line in phones.read_text().splitlines()]
+    assert (len(samples), rate) == (ends[-1], 16000)
+    broken = tmp_path / "broken.PHN"
+    broken.write_text("0 100 h#\n50 200 aa\n")
+    status, _, errors = run(tmp_path, "speech", "--generate", "--run", "a", "--phones", str(broken))
+    assert status == 2 and "must go on at sample 100" in errors and not (results / "broken.wav").exists()
+
+
 def test_ctrl_c_before_training_is_one_line(tmp_path, monkeypatch, capsys):
     def interrupt(*arguments):
         raise KeyboardInterrupt
@@ -202,9 +223,9 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["speling"], "the task must be one of generation, words. Received: speling"),
+        (["speling"], "the task must be one of generation, words, speech. Received: speling"),
         (["--unit", "3"], "Unrecognized options: --unit"),
-        (["stray", "--units", "9"], "the task must be one of generation, words. Received: stray"),
+        (["stray", "--units", "9"], "the task must be one of generation, words, speech. Received: stray"),
         (["--units", "x"], "Error parsing --units: invalid literal for int() with base 10: 'x' (expected --units INT)"),
         (["--units"], "Missing value for argument '--units'"),
         (["--model", "gru"], "invalid choice 'gru' for argument '--model'. Expected one of"),
@@ -232,6 +253,10 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         ),
         (["words", "--classify", "a.wav"], "--classify needs --run, the name of a trained run"),
         (["words", "--classify", "a.wav", "--run", "new"], "--run must be the name of a run that was trained"),
+        (["speech", "--utterance", "a.wav"], "--utterance must be a sound file that exists. Received: a.wav"),
+        (["speech", "--window", "40000"], "--window must be below the 37792 samples of the utterance"),
+        (["speech", "--generate"], "--generate needs --run, the name of a trained run"),
+        (["speech", "--recipe", "diary", "--model", "lstm"], "--model must be one of simple_rnn for diary"),
         (["--run", "new"], "--run must be the name of a run that was trained. Received: new"),
         (["words", "--recipe", "tensorflow-2016"], "invalid choice 'tensorflow-2016' for argument '--recipe'"),
         (["--resume", "--name", "new"], "--resume needs a run that was interrupted"),

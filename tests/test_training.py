@@ -10,14 +10,15 @@ import pytest
 import main
 from runs import Run
 from tasks.sequence_generation import SequenceGeneration
+from tasks.speech_prediction import SpeechPrediction
 from training import DivergenceError, Monitor, learning_rate, make_optimizer, train
 
 TINY = replace(main.MODERN, units=3, periods=(1, 2), length=12, epochs=7)
 
 
-def make_run(folder: Path, settings, name="a"):
+def make_run(folder: Path, settings, name="a", task="generation"):
     settings = replace(settings, name=name, results_dir=folder / "results", log_dir=folder / "log")
-    return settings, Run("generation", settings)
+    return settings, Run(task, settings)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,21 @@ def test_interrupted_and_resumed_is_the_same_as_never_interrupted(tmp_path, monk
     metrics = train(SequenceGeneration(settings), resumed, Run("generation", resumed))
     assert metrics["mse"] == whole["mse"] and metrics["updates"] == 130
     assert not run.checkpoint.exists()
+
+
+def test_resumed_in_the_middle_of_an_utterance_is_the_same(tmp_path, monkeypatch):
+    """State and clock of the hidden layer, carried from chunk to chunk, must go on too."""
+    settings = replace(main.MODERN_SPEECH, units=4, periods=(1, 32), window=5, chunk=16, seconds=0.02, epochs=6)
+    tasks = [SpeechPrediction(settings) for _ in range(3)]
+    whole = train(tasks[0], *make_run(tmp_path, settings, "whole", "speech"))
+    begun, run = make_run(tmp_path, settings, "begun", "speech")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(keras.utils.Progbar, "update", lambda self, done, *args, **kwargs: interrupt() if done else None)
+        train(tasks[1], begun, run)
+    resumed = replace(begun, resume=True)
+    metrics = train(tasks[2], resumed, Run("speech", resumed))
+    assert metrics["updates"] == 120  # 20 an epoch; the interruption came after 50
+    assert metrics["free_running_mse"] == whole["free_running_mse"]
 
 
 def test_an_interruption_before_the_notes_were_taken_loses_nothing(tmp_path, monkeypatch):

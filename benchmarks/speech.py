@@ -1,0 +1,65 @@
+"""How fast networks speak, sample by sample, on one core.
+
+`python -m benchmarks.speech` times the free-running loop of the default network of `python main.py speech`, of the LSTM
+and of the simple RNN, with their own window and with one of 200 samples, and writes `results/speech_speed.csv`.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import quiet  # noqa: F401 (before whatever imports TensorFlow)
+from benchmarks import timing
+from data.speech import RATE
+from experiments.markdown import markdown
+from main import MODERN_SPEECH, MODERN_SPEECH_LSTM, MODERN_SPEECH_SIMPLE_RNN
+from runs import write_csv
+from tasks.speech_prediction import SpeechPrediction, speak
+
+CSV = Path(__file__).parents[1] / "results" / "speech_speed.csv"
+COLUMNS = ("network", "units", "window", "times_real_time_low", "times_real_time", "times_real_time_high")
+SECONDS = 1.0  # of speech
+
+
+def measure() -> list[dict]:
+    """Return one row for each network and window: seconds of speech a second, quartiles and median."""
+    rows = []
+    for recipe in (MODERN_SPEECH, MODERN_SPEECH_LSTM, MODERN_SPEECH_SIMPLE_RNN):
+        for window in (recipe.window, 200):
+            task = SpeechPrediction(replace(recipe, window=window, seconds=SECONDS))
+            network = task.network()
+            speaking = {"speak": lambda task=task, network=network: speak(network, task.signal, task.phones, 1.0)}
+            speaking["speak"]()
+            times = timing.in_turn(speaking, 0.0, least=15)["speak"]
+            speeds = np.percentile(len(task.phones) / RATE / times, (25, 50, 75))
+            values = (recipe.model, recipe.units, window, *(f"{speed:.3g}" for speed in speeds))
+            rows.append(dict(zip(COLUMNS, values, strict=True)))
+    return rows
+
+
+def table(rows: list[dict]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = [
+        (
+            r["network"],
+            r["units"],
+            r["window"],
+            f"{r['times_real_time']} ({r['times_real_time_low']}–{r['times_real_time_high']})",
+        )
+        for r in rows
+    ]
+    return markdown(("network", "units", "window", "times real time on one core"), lines)
+
+
+def main() -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    rows = measure()
+    write_csv(CSV, COLUMNS, rows)
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Texts for the character model: any file, or the one that every Python brings."""
+
+import hashlib
+import platform
+import pydoc_data.topics
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text as numbers.
+
+    Args:
+        source: where it comes from.
+        characters: all different ones, sorted.
+        indices: the place in `characters` of each character [N].
+        sha256: of the text in UTF-8.
+    """
+
+    source: str
+    characters: str
+    indices: np.ndarray
+    sha256: str
+
+
+def load_text(path: str | None) -> Text:
+    """Read a text file (UTF-8), or without one the language topics that Python's `help()` shows.
+
+    The topics (about half a million characters of reStructuredText) differ between versions of Python, which the source
+    names: compare numbers only where the hash is the same.
+
+    Raises:
+        ValueError: the file cannot be read as text; says what was expected and what came.
+    """
+    if path is None:
+        topics = pydoc_data.topics.topics
+        text = "\n".join(topics[name] for name in sorted(topics))
+        return _numbered(text, f"pydoc_data.topics of Python {platform.python_version()}")
+    if not Path(path).is_file():
+        raise ValueError(f"`text` must be a file that exists. Received: {path}")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"`text` must be a text file in UTF-8. Received: {path}, no such from byte {error.start}"
+        ) from None
+    return _numbered(text, path)
+
+
+def _numbered(text: str, source: str) -> Text:
+    characters = "".join(sorted(set(text)))
+    place = {character: index for index, character in enumerate(characters)}
+    indices = np.array([place[character] for character in text], np.int32)
+    return Text(source, characters, indices, hashlib.sha256(text.encode()).hexdigest())

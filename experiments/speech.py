@@ -1,0 +1,199 @@
+"""Speech, sample by sample: who predicts well, and who can go on hearing nothing but itself.
+
+`python -m experiments.speech` trains, on the utterance that ships as `wheel` and with five seeds each: the simple RNN of a
+2014 research diary as it was, and clipped and regularised; simple RNN, LSTM and Clockwork RNN of as many parameters with
+the same window of 200 samples; the same three with a window of one sample and noise; the Clockwork RNN with its own output
+mixed into either window; and the diary's network in several sizes. It writes `speech.csv` (one row a network), `speech.md` and
+`speech.png`. Stopped and started again, it goes on.
+"""
+
+import contextlib
+import io
+import math
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+import command_line
+import quiet  # noqa: F401 (before whatever imports TensorFlow)
+from experiments.cells import ROOT, Arrays, Cell, Workers, compute
+from experiments.markdown import markdown
+from figures import STYLE, png
+from main import (
+    DIARY_REGULARISED,
+    DIARY_SPEECH,
+    MODERN_SPEECH,
+    MODERN_SPEECH_LSTM,
+    MODERN_SPEECH_SIMPLE_RNN,
+    WIDE_UNITS,
+    WIDE_WINDOW,
+    Speech,
+)
+from runs import Run, write_csv, write_whole
+from tasks.speech_prediction import SpeechPrediction
+from training import DivergenceError, train
+
+MODERN = {"simple RNN": MODERN_SPEECH_SIMPLE_RNN, "LSTM": MODERN_SPEECH_LSTM, "Clockwork RNN": MODERN_SPEECH}
+EPOCHS = 120  # of the modern networks, so that all of them can be trained in an hour
+WIDE = {name: replace(recipe, units=WIDE_UNITS[recipe.model], **WIDE_WINDOW) for name, recipe in MODERN.items()}
+OWN = {"own_output": 1.0, "input_noise": 0.0}
+NETWORKS = {
+    "diary": DIARY_SPEECH,
+    "diary, clipped and regularised": replace(DIARY_SPEECH, **DIARY_REGULARISED),
+    **{name: replace(settings, epochs=EPOCHS) for name, settings in WIDE.items()},
+    "Clockwork RNN, own output more and more": replace(WIDE["Clockwork RNN"], epochs=EPOCHS, **OWN),
+    **{f"{name}, noise": replace(settings, epochs=EPOCHS) for name, settings in MODERN.items()},
+    "Clockwork RNN, own output from the start": replace(MODERN_SPEECH, epochs=EPOCHS, own_output_until=0.0, **OWN),
+    "Clockwork RNN, noise, as `main.py speech`": MODERN_SPEECH,
+}
+SIZES = {name: NETWORKS[name] for name in ("diary", "diary, clipped and regularised")}
+UNITS = (25, 50, 100, 200, 400)
+SIZE_SEEDS = 3  # at most, for the sizes that are not in the first table
+KINDS = ("teacher_forced", "free_running")
+QUANTITIES = ("mse", "nmse", "first_nmse", "seconds", "log_spectral_distance")
+MEASURED = tuple(f"{kind}_{quantity}" for kind in KINDS for quantity in QUANTITIES)
+ROW = ("network", "model", "window", "units", "parameters", "epochs", "seed", *MEASURED, "training_seconds")
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Workers):
+    seeds: int = 5
+    """Networks of each kind, with the seeds from 0 on."""
+    epochs: int | None = None
+    """Passes over the utterance; without it, as in `main.py`."""
+    seconds: float = 0.0
+    """How much of the utterance to use, from its start; 0 is all of it."""
+    units: tuple[int, ...] = UNITS
+    """Sizes of the diary's network."""
+    output_dir: Path = ROOT / "results"
+    """Where tables and pictures go, and a folder "speech" with what is done."""
+    workers: int = 0
+    ray: str | None = None
+
+
+def train_network(settings: Speech) -> Arrays:
+    """Train one network as `main.py` does; returns what its `metrics.json` measures, infinite errors if it diverged."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        settings = replace(settings, name="run", results_dir=Path(folder, "results"), log_dir=Path(folder, "log"))
+        task = SpeechPrediction(settings)
+        parameters = sum(math.prod(variable.shape) for variable in task.network().trainable_variables)
+        try:
+            metrics = train(task, settings, Run(task.name, settings))
+        except DivergenceError:
+            metrics = {name: 0.0 if name.endswith("seconds") else np.inf for name in (*MEASURED, "seconds")}
+    measured = {name: np.array(metrics[name]) for name in MEASURED}
+    return measured | {"parameters": np.array(parameters), "training_seconds": np.array(metrics["seconds"])}
+
+
+def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:
+    """Yield (network, model, units and seed, the cell that trains it); networks in both tables are trained once."""
+    wanted = {(name, settings.units): settings for name, settings in NETWORKS.items()}
+    wanted |= {
+        (name, units): replace(settings, units=units) for name, settings in SIZES.items() for units in options.units
+    }
+    for (name, units), settings in wanted.items():
+        seeds = options.seeds if units == NETWORKS[name].units else min(options.seeds, SIZE_SEEDS)
+        for seed in range(seeds):
+            network = replace(settings, seed=seed, seconds=options.seconds, epochs=options.epochs or settings.epochs)
+            file = "-".join(str(value).replace(" ", "_").replace(",", "") for value in (name, units, seed))
+            key = {"network": name, "model": settings.model, "window": settings.window, "units": units}
+            key |= {"epochs": network.epochs, "seed": seed}
+            yield key, Cell(file, {"settings": network}, 1)
+
+
+def spread(values: Sequence[float], digits: str = ".2g") -> str:
+    """Return the median and the range of values, or how many are not finite."""
+    values = np.array(values, float)
+    if lost := int((~np.isfinite(values)).sum()):
+        return f"{lost} of {len(values)} diverged"
+    return f"{np.median(values):{digits}} ({values.min():{digits}}–{values.max():{digits}})"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as Markdown tables: the networks beside each other, and the diary's network in several sizes."""
+    heads = ["NMSE", "log-spectral distance (dB)", "NMSE", "of the first 0.25 s", "within NMSE 0.1 (s)"]
+    heads += ["log-spectral distance (dB)"]
+    columns = ["teacher_forced_nmse", "teacher_forced_log_spectral_distance", "free_running_nmse"]
+    columns += ["free_running_first_nmse", "free_running_seconds", "free_running_log_spectral_distance"]
+    kinds = ["teacher-forced: "] * 2 + ["free-running: "] * 4
+    lines = []
+    for name, settings in NETWORKS.items():
+        found = _of(rows, name, settings.units)
+        values = [spread([float(row[column]) for row in found]) for column in columns]
+        lines.append([name, *(found[0][column] for column in ("window", "units", "parameters", "epochs")), *values])
+    head = [
+        "network",
+        "window",
+        "units",
+        "parameters",
+        "epochs",
+        *(kind + name for kind, name in zip(kinds, heads, strict=True)),
+    ]
+    sizes = []
+    for name in SIZES:
+        for units in sorted({int(row["units"]) for row in rows if row["network"] == name}):
+            found = _of(rows, name, units)
+            values = [spread([float(row[f"{kind}_mse"]) for row in found]) for kind in KINDS]
+            sizes.append([name, units, found[0]["parameters"], *values])
+    size_head = ["network", "units", "parameters", "teacher-forced MSE", "free-running MSE"]
+    return f"{markdown(head, lines)}\n\n{markdown(size_head, sizes)}"
+
+
+def picture(rows: Sequence[Row]) -> Figure:
+    """Draw the errors of the diary's network over its size, as it was and regularised."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 3), layout="constrained")
+        axes = figure.subplots(1, 2)
+        for axis, kind in zip(axes, KINDS, strict=True):
+            for name, style in zip(SIZES, ("ko-", "ks--"), strict=True):
+                sizes = sorted({int(row["units"]) for row in rows if row["network"] == name})
+                errors = [[float(row[f"{kind}_mse"]) for row in _of(rows, name, units)] for units in sizes]
+                medians = [np.median(values) for values in errors]
+                axis.plot(sizes, medians, style, markersize=4, linewidth=0.9, label=name)
+                for units, values in zip(sizes, errors, strict=True):
+                    axis.plot([units] * len(values), values, style[1], markersize=2, color="0.5")
+            axis.set(xscale="log", yscale="log", xlabel="hidden units", title=kind.replace("_", "-"))
+            axis.set_xticks(sizes, sizes, minor=False)
+            axis.minorticks_off()
+        axes[0].set_ylabel("MSE")
+        figure.legend(*axes[0].get_legend_handles_labels(), ncols=2, loc="outside upper center")
+    return figure
+
+
+def _of(rows: Sequence[Row], name: str, units: int) -> list[Row]:
+    return [row for row in rows if row["network"] == name and int(row["units"]) == units]
+
+
+def run(options: Options) -> None:
+    """Train what is missing and write the tables and the picture."""
+    options.check()
+    keys, cells = zip(*make_cells(options), strict=True)
+    results = compute(train_network, cells, options.output_dir / "speech", options)
+    rows = [
+        key | {name: f"{float(result[name]):.6g}" for name in ROW if name in result}
+        for key, result in zip(keys, results, strict=True)
+    ]
+    write_csv(options.output_dir / "speech.csv", ROW, rows)
+    with write_whole(options.output_dir / "speech.md") as path:
+        path.write_text(table(rows) + "\n", encoding="utf-8")
+    with write_whole(options.output_dir / "speech.png") as path:
+        path.write_bytes(png(picture(rows)))
+    print(table(rows))
+    print(f"\nComputed in {sum(float(result['elapsed']) for result in results) / 60:.1f} minutes")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the experiment; returns the exit status."""
+    return command_line.run(run, arguments, Options(), "python -m experiments.speech")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

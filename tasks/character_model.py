@@ -1,0 +1,223 @@
+"""Predict the next character of a text from all before it, and write by drawing from what is predicted."""
+
+import dataclasses
+import functools
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import figures
+from data.text import load_text
+from tasks.task import NetworkSettings, Report, Task, layer_modules, output_layer, recurrent_layer, reset_where
+
+SHOWN = 200  # characters in the picture of the states
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(NetworkSettings):
+    text: str | None
+    """Text file in UTF-8; without it, the language topics of Python's help()."""
+    test_share: float
+    """Share of the text, its end, that is kept for testing."""
+    streams: int
+    """Places of the text at which one update reads on: sequences of a batch."""
+    chunk: int
+    """Characters of each stream in one update; state and clock are carried to the next one, errors are not carried back."""
+    forget_every: int
+    """Set the carried state to 0 every so many updates; 0 does so only where an epoch begins."""
+    forget_growth: float
+    """What forget_every is multiplied by after each epoch."""
+    sample: bool
+    """Write with a trained run."""
+    prime: str
+    """Beginning to go on from."""
+    sample_length: int
+    """Characters to write."""
+    temperature: float
+    """What the logits are divided by when characters are drawn; towards 0 the most probable one is taken."""
+
+
+class CharacterModel(Task):
+    """Read a text in several streams, chunk after chunk; one epoch is one pass over the training part.
+
+    Raises:
+        ValueError: the text cannot be had, or the network cannot be built; names the argument or file, what was expected
+            and what came.
+    """
+
+    name = "text"
+    watches_epochs = True
+    epoch_quantity = "bits per character"
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.metrics = {"bits": self.loss}
+        _check(settings)
+        self.text = load_text(settings.text)
+        count = len(self.text.indices)
+        tested = round(settings.test_share * count)
+        self.training, self.testing = np.split(self.text.indices, [count - tested])
+        self.chunks = (len(self.training) - 1) // (settings.streams * settings.chunk)
+        if not self.chunks or len(self.testing) < 2:
+            least = settings.streams * settings.chunk + 1
+            raise ValueError(
+                f"`text` must hold at least {least} characters for training (`streams` × `chunk` + 1) and 2 for testing. "
+                f"Received: {len(self.training)} and {len(self.testing)} in {self.text.source}"
+            )
+        self.network()  # so that settings it refuses are refused before anything is written
+
+    def epoch(self) -> tf.data.Dataset:
+        streams, chunk = self.settings.streams, self.settings.chunk
+        length = self.chunks * chunk  # of a stream
+        read, wanted = (
+            self.training[shift : shift + streams * length].reshape(streams, self.chunks, chunk).swapaxes(0, 1)
+            for shift in (0, 1)
+        )  # [chunks, streams, T]
+        return tf.data.Dataset.from_tensor_slices((read, wanted))
+
+    def network(self) -> keras.Model:
+        return self._network(self.settings.streams, self.settings.chunk, stateful=True)
+
+    def _network(self, streams: int, steps: int, stateful: bool = False) -> keras.Model:
+        characters = keras.Input((steps,), batch_size=streams, dtype="int32")
+        one_of_many = keras.layers.CategoryEncoding(len(self.text.characters), "one_hot", name="seen")(characters)
+        hidden = recurrent_layer(self.settings, one_of_many, stateful=stateful)
+        return keras.Model(characters, output_layer(self.settings, hidden, len(self.text.characters), "linear"))
+
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Return the mean cross-entropy in bits a character."""
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs)
+        return tf.reduce_mean(losses, axis=[-2, -1]) / math.log(2)
+
+    def outputs(self, network: keras.Model, inputs: tf.Tensor, update: tf.Tensor, updates: int) -> tf.Tensor:
+        settings, epoch, in_epoch = self.settings, update // self.chunks, update % self.chunks
+        every = self.chunks
+        if settings.forget_every:
+            grown = settings.forget_every * settings.forget_growth ** tf.cast(epoch, tf.float32)
+            every = tf.cast(tf.round(tf.minimum(grown, float(self.chunks))), tf.int32)
+        reset_where(network.get_layer("hidden"), in_epoch % every == 0)
+        return network(inputs, training=True)
+
+    def after_epoch(self, network: keras.Model) -> dict[str, float]:
+        return {"bits_per_character": self._bits(network)}
+
+    def evaluate(self, network: keras.Model) -> dict:
+        return {
+            "bits_per_character": self._bits(network),
+            "characters": self.text.characters,
+            "training_characters": len(self.training),
+            "test_characters": len(self.testing),
+            "text": self.text.source,
+            "text_sha256": self.text.sha256,
+        }
+
+    def report(self, network: keras.Model) -> Report:
+        hidden = self._tester.get_layer("hidden")
+        states = keras.Model(self._tester.input, hidden.output)(self.testing[None, :-1])[0, :SHOWN]
+        settings = self.settings
+        written = write(network, self.text.characters, settings.prime, settings.sample_length, settings.temperature, 0)
+        drawn = {"states": figures.states_figure(states.numpy(), layer_modules(hidden), None)}
+        return Report(drawn, texts={"sample": settings.prime + written})
+
+    def _bits(self, network: keras.Model) -> float:
+        """Return the bits a character on the test text, read as one sequence from a state of 0."""
+        for variable, value in zip(self._tester.trainable_variables, network.trainable_variables, strict=True):
+            variable.assign(value)
+        return float(self._test(self.testing[None, :-1], self.testing[None, 1:]))
+
+    @functools.cached_property
+    def _tester(self) -> keras.Model:
+        return self._network(1, len(self.testing) - 1)
+
+    @functools.cached_property
+    def _test(self):
+        return tf.function(
+            lambda read, wanted: self.loss(wanted, self._tester(read, training=False)),
+            jit_compile=True,
+            autograph=False,
+        )
+
+    @classmethod
+    def use(cls, settings: Settings, folder: Path) -> None:
+        """Let a trained run write on from the prime, and print what it writes."""
+        if not settings.sample:
+            raise ValueError("`run` needs `sample`, to write with the trained run. Received: not set")
+        _check_sampling(settings)
+        characters = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["characters"]
+        if unknown := sorted(set(settings.prime) - set(characters)):
+            raise ValueError(f"`prime` must be of characters that the run has seen. Received: also {unknown}")
+        network = keras.models.load_model(folder / "model.keras")
+        length, temperature = settings.sample_length, settings.temperature
+        print(settings.prime + write(network, characters, settings.prime, length, temperature, settings.seed))
+
+
+def write(
+    network: keras.Model, characters: str, prime: Sequence[str], length: int, temperature: float, seed: int
+) -> str:
+    """Return so many characters that a network of `CharacterModel` draws after a beginning.
+
+    Args:
+        network: whose state is not touched; it begins from 0.
+        characters: those that it knows, in order.
+        prime: what it reads first, at least one character.
+        length: how many to write.
+        temperature: what the logits are divided by.
+        seed: of the draws.
+    """
+    begun = tf.constant([characters.index(character) for character in prime])
+    indices = _writer(network, len(prime), length)(begun, tf.constant(temperature), tf.constant(seed)).numpy()
+    return "".join(characters[index] for index in indices)
+
+
+@functools.lru_cache(maxsize=1)
+def _writer(network: keras.Model, begun: int, length: int):
+    """Return the compiled loop of `write`: (indices of the prime [begun], temperature, seed) → indices [length]."""
+    hidden, output = network.get_layer("hidden"), network.get_layer("output")
+
+    def run(prime, temperature, seed):
+        step, steps = hidden.stepper(), begun + length
+        kernel, bias = (tf.convert_to_tensor(weights) for weights in (output.kernel, output.bias))
+
+        def read_and_draw(t, state, read):
+            seen = tf.one_hot(read.read(t)[None], output.units, dtype=kernel.dtype)
+            state = step(seen, state)
+            logits = (state[0] @ kernel + bias) / temperature
+            drawn = tf.random.stateless_categorical(logits, 1, [seed, t], tf.int32)[0, 0]
+            known = prime[tf.minimum(t + 1, begun - 1)]
+            return t + 1, state, read.write(t + 1, tf.where(t + 1 < begun, known, drawn))
+
+        read = tf.TensorArray(tf.int32, steps, element_shape=[], clear_after_read=False).write(0, prime[0])
+        start = (0, hidden.get_initial_state(1), read)
+        *_, read = tf.while_loop(lambda t, *_: t < steps - 1, read_and_draw, start)
+        return read.stack()[begun:]
+
+    return tf.function(run, jit_compile=True, autograph=False)
+
+
+def _check(settings: Settings) -> None:
+    for name in ("streams", "chunk"):
+        if getattr(settings, name) < 1:
+            raise ValueError(f"`{name}` must be at least 1. Received: {getattr(settings, name)}")
+    if not 0 < settings.test_share < 1:
+        raise ValueError(f"`test_share` must be between 0 and 1. Received: {settings.test_share}")
+    if settings.forget_every < 0:
+        raise ValueError(f"`forget_every` must be at least 0. Received: {settings.forget_every}")
+    if not settings.forget_growth >= 1:
+        raise ValueError(f"`forget_growth` must be at least 1. Received: {settings.forget_growth}")
+    if settings.sample:
+        raise ValueError("`sample` needs `run`, the name of a trained run. Received: none")
+    _check_sampling(settings)
+
+
+def _check_sampling(settings: Settings) -> None:
+    if not settings.prime:
+        raise ValueError("`prime` must have at least one character. Received: none")
+    if settings.sample_length < 1:
+        raise ValueError(f"`sample_length` must be at least 1. Received: {settings.sample_length}")
+    if not 0 < settings.temperature < math.inf:
+        raise ValueError(f"`temperature` must be above 0. Received: {settings.temperature}")
