@@ -70,23 +70,22 @@ def refuse(error: ValueError, program: str = "main.py") -> int:
 
 def _recipe(arguments: Sequence[str], recipes: Sequence[Any]) -> Any:
     """Return the recipe for the given `--recipe` and `--model`; any others wait for the parser's own complaint."""
-    wanted = {"recipe": recipes[0].recipe, "model": recipes[0].model}
-    for name in wanted:
-        for place, word in enumerate(arguments):
+    given = {}
+    for place, word in enumerate(arguments):
+        for name in ("recipe", "model"):
             if word == f"--{name}" and place + 1 < len(arguments):
-                wanted[name] = arguments[place + 1]
+                given[name] = arguments[place + 1]
             elif word.startswith(f"--{name}="):
-                wanted[name] = word.split("=", 1)[1]
-    known = {name: {getattr(recipe, name) for recipe in recipes} for name in wanted}
-    for recipe in recipes:
-        if (recipe.recipe, recipe.model) == (wanted["recipe"], wanted["model"]):
-            return recipe
-    if all(wanted[name] in known[name] for name in wanted):
-        models = [recipe.model for recipe in recipes if recipe.recipe == wanted["recipe"]]
+                given[name] = word.split("=", 1)[1]
+    of_name = [recipe for recipe in recipes if recipe.recipe == given.get("recipe", recipes[0].recipe)]
+    models = [recipe.model for recipe in of_name]
+    if given.get("model") in models:
+        return of_name[models.index(given["model"])]
+    if models and given.get("model") in {recipe.model for recipe in recipes}:
         raise ValueError(
-            f"`model` must be one of {', '.join(models)} for {wanted['recipe']}. Received: {wanted['model']}"
+            f"`model` must be one of {', '.join(models)} for {of_name[0].recipe}. Received: {given['model']}"
         )
-    return recipes[0]
+    return of_name[0] if of_name else recipes[0]
 
 
 def _message(box: str) -> str:

@@ -196,6 +196,23 @@ def test_speech_trains_and_speaks(tmp_path):
     assert status == 2 and "must go on at sample 100" in errors and not (results / "broken.wav").exists()
 
 
+def test_text_trains_and_writes(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("the slow clock keeps what the fast one forgets. " * 40)
+    flags = ["text", "--name", "a", "--text", str(text), "--streams", "4", "--chunk", "32", "--epochs", "3"]
+    flags += ["--units", "12", "--periods", "1", "8", "--prime", "the ", "--sample-length", "30"]
+    status, _, errors = run(tmp_path, *flags)
+    assert (status, errors) == (0, "")
+    results = tmp_path / "results" / "text" / "a"
+    metrics = json.loads((results / "metrics.json").read_text())
+    assert metrics["test_characters"] == 192 and 0 < metrics["bits_per_character"] < 10
+    sampling = ["text", "--sample", "--run", "a", "--sample-length", "30"]
+    status, output, errors = run(tmp_path, *sampling, "--prime", "the slow")
+    assert (status, errors) == (0, "") and output.startswith("the slow") and len(output) == 8 + 30 + 1
+    status, output, errors = run(tmp_path, *sampling, "--prime", "Übel")
+    assert (status, output) == (2, "") and "--prime must be of characters that the run has seen" in errors
+
+
 def test_ctrl_c_before_training_is_one_line(tmp_path, monkeypatch, capsys):
     def interrupt(*arguments):
         raise KeyboardInterrupt
@@ -223,9 +240,9 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["speling"], "the task must be one of generation, words, speech. Received: speling"),
+        (["speling"], "the task must be one of generation, words, speech, text. Received: speling"),
         (["--unit", "3"], "Unrecognized options: --unit"),
-        (["stray", "--units", "9"], "the task must be one of generation, words, speech. Received: stray"),
+        (["stray", "--units", "9"], "the task must be one of generation, words, speech, text. Received: stray"),
         (["--units", "x"], "Error parsing --units: invalid literal for int() with base 10: 'x' (expected --units INT)"),
         (["--units"], "Missing value for argument '--units'"),
         (["--model", "gru"], "invalid choice 'gru' for argument '--model'. Expected one of"),
@@ -257,6 +274,10 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["speech", "--window", "40000"], "--window must be below the 37792 samples of the utterance"),
         (["speech", "--generate"], "--generate needs --run, the name of a trained run"),
         (["speech", "--recipe", "diary", "--model", "lstm"], "--model must be one of simple_rnn for diary"),
+        (["text", "--text", "nowhere.txt"], "--text must be a file that exists. Received: nowhere.txt"),
+        (["text", "--text", str(ROOT / "data" / "music.flac")], "--text must be a text file in UTF-8. Received:"),
+        (["text", "--chunk", "100000"], "--text must hold at least 3200001 characters for training (--streams × --chunk"),
+        (["text", "--sample"], "--sample needs --run, the name of a trained run"),
         (["--run", "new"], "--run must be the name of a run that was trained. Received: new"),
         (["words", "--recipe", "tensorflow-2016"], "invalid choice 'tensorflow-2016' for argument '--recipe'"),
         (["--resume", "--name", "new"], "--resume needs a run that was interrupted"),

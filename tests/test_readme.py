@@ -19,6 +19,8 @@ COMMANDS = [
 SMALL = "--epochs 2 --results-dir {folder}/results --log-dir {folder}/log"
 ADDED = {  # how a command is made small, by what it runs; a command of another kind fails the test
     "python main.py --help": "",
+    "python main.py speech": f"{SMALL} --seconds 0.1 --chunk 512",
+    "python main.py text": f"{SMALL} --units 32 --streams 16 --chunk 64",
     "python main.py": SMALL,
     "python -m pytest": "--version",
     "tensorboard": "--inspect",
@@ -43,9 +45,11 @@ def test_command_runs(command, tmp_path):
     added = next(flags for start, flags in ADDED.items() if program.startswith(start))
     words = shlex.split(program + " " + added.format(folder=tmp_path))
     words[0] = str(Path(sys.executable).with_name(words[0]))
-    words = [str(ROOT / word) if word in ("main.py",) or word.startswith("data/") else word for word in words]
+    words = [
+        str(ROOT / word) if word in ("main.py", "README.md") or word.startswith("data/") else word for word in words
+    ]
     if "--run" in words:  # of the run that another command makes
-        trained = [*words[:3], "--name", words[words.index("--run") + 1], *shlex.split(SMALL.format(folder=tmp_path))]
+        trained = [*words[:3], "--name", words[words.index("--run") + 1], *shlex.split(added.format(folder=tmp_path))]
         subprocess.run(trained, cwd=tmp_path, check=True, timeout=120)
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
