@@ -164,9 +164,10 @@ class SpeechPrediction(Task):
 
     def report(self, network: keras.Model) -> Report:
         versions = {"original": self.signal[self.settings.window :]} | self.said(network)
-        start = self.settings.window
-        times = [(max(first - start, 0), last - start, phone) for first, last, phone in self.utterance.times]
-        drawn = figures.speech_figure(versions, [entry for entry in times if entry[1] > 0], RATE)
+        window, end = self.settings.window, len(self.signal)
+        times = [(max(first, window), min(last, end), phone) for first, last, phone in self.utterance.times]
+        times = [(first - window, last - window, phone) for first, last, phone in times if first < last]
+        drawn = figures.speech_figure(versions, times, RATE)
         return Report({"speech": drawn}, {name: (self._sound(values), RATE) for name, values in versions.items()})
 
     def said(self, network: keras.Model) -> dict[str, np.ndarray]:
@@ -190,7 +191,7 @@ class SpeechPrediction(Task):
         network = keras.models.load_model(folder / "model.keras")
         silence = np.zeros(network.get_layer("seen").window, np.float32)
         values = speak(network, silence, phones, 1.0) * metrics["signal_std"] + metrics["signal_mean"]
-        sound = folder / f"{path.stem}.wav"
+        sound = folder / f"spoken_{path.stem}.wav"
         soundfile.write(sound, values.clip(-1, 1), RATE)
         print(f"{len(phones) / RATE:.2f} s of speech are in {sound}")
 

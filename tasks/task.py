@@ -158,6 +158,10 @@ def recurrent_layer(
     if settings.learned_initial_state:
         if settings.model == "clockwork_rnn":
             raise ValueError("`learned_initial_state` is for the models lstm and simple_rnn. Received: True")
+        if stateful:
+            raise ValueError(
+                "`learned_initial_state` is for tasks that carry no state from batch to batch. Received: True"
+            )
         count = 2 if settings.model == "lstm" else 1
         initial_state = [InitialState(settings.units, _normal(1.0))(sequences) for _ in range(count)]
     if settings.model == "clockwork_rnn":

@@ -186,14 +186,14 @@ def test_speech_trains_and_speaks(tmp_path):
     assert metrics["parameters"] == 98 + 49 + 1148 + 14 + 15
     phones = ROOT / "data" / "speech" / "clock.PHN"
     status, output, errors = run(tmp_path, "speech", "--generate", "--run", "a", "--phones", str(phones))
-    assert (status, errors) == (0, "") and "clock.wav" in output
-    samples, rate = soundfile.read(results / "clock.wav")
+    assert (status, errors) == (0, "") and "spoken_clock.wav" in output
+    samples, rate = soundfile.read(results / "spoken_clock.wav")
     ends = [int(line.split()[1]) for line in phones.read_text().splitlines()]
     assert (len(samples), rate) == (ends[-1], 16000)
     broken = tmp_path / "broken.PHN"
     broken.write_text("0 100 h#\n50 200 aa\n")
     status, _, errors = run(tmp_path, "speech", "--generate", "--run", "a", "--phones", str(broken))
-    assert status == 2 and "must go on at sample 100" in errors and not (results / "broken.wav").exists()
+    assert status == 2 and "must go on at sample 100" in errors and not (results / "spoken_broken.wav").exists()
 
 
 def test_text_trains_and_writes(tmp_path):
@@ -272,11 +272,18 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["words", "--classify", "a.wav", "--run", "new"], "--run must be the name of a run that was trained"),
         (["speech", "--utterance", "a.wav"], "--utterance must be a sound file that exists. Received: a.wav"),
         (["speech", "--window", "40000"], "--window must be below the 37792 samples of the utterance"),
+        (
+            ["speech", "--model", "lstm", "--learned-initial-state"],
+            "--learned-initial-state is for tasks that carry no state from batch to batch. Received: True",
+        ),
         (["speech", "--generate"], "--generate needs --run, the name of a trained run"),
         (["speech", "--recipe", "diary", "--model", "lstm"], "--model must be one of simple_rnn for diary"),
         (["text", "--text", "nowhere.txt"], "--text must be a file that exists. Received: nowhere.txt"),
         (["text", "--text", str(ROOT / "data" / "music.flac")], "--text must be a text file in UTF-8. Received:"),
-        (["text", "--chunk", "100000"], "--text must hold at least 3200001 characters for training (--streams × --chunk"),
+        (
+            ["text", "--chunk", "100000"],
+            "--text must hold at least 3200001 characters for training (--streams × --chunk",
+        ),
         (["text", "--sample"], "--sample needs --run, the name of a trained run"),
         (["--run", "new"], "--run must be the name of a run that was trained. Received: new"),
         (["words", "--recipe", "tensorflow-2016"], "invalid choice 'tensorflow-2016' for argument '--recipe'"),
