@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import figures
 from runs import Run, write_whole
-from tasks.task import Task
+from tasks.task import Task, clock
 
 UPDATES_PER_CALL = 50  # one call from Python takes as long as about ten updates of a small network
 UPDATES_PER_POINT = 10  # of TensorBoard's curves
@@ -297,7 +297,7 @@ def _metrics(task: Task, settings: TrainingSettings, network: keras.Model, monit
         "task": task.name,
         "model": task.settings.model,
         "parameters": parameters,
-        "parameters_with_periods": parameters + len(task.settings.periods),
+        "parameters_with_periods": parameters + len(clock(task.settings)[0]),
         "seed": settings.seed,
         "epochs": monitor.done // monitor.updates_per_epoch,
         "updates": monitor.done,

@@ -30,6 +30,19 @@ WIRINGS = {
     "none": lambda listener, source: source == listener,
 }
 
+# Periods by name, as multiples of the lowest one, from the places 0 … g − 1 of the modules, the base b and a generator of
+# random numbers. All but the first were named as future work in Koutník et al. 2014, section 5, or by those who extended it.
+SERIES = {
+    "exponential": lambda place, base, rng: base**place,
+    "linear": lambda place, base, rng: 1.0 + place,
+    "fibonacci": lambda place, base, rng: _fibonacci(len(place)),  # 1, 2, 3, 5, 8, …
+    "logarithmic": lambda place, base, rng: (
+        1.0 + np.floor(np.log1p(place) / np.log(base))
+    ),  # b = 2: 1, 2, 2, 3, 3, 3, 3, 4
+    "symmetric": lambda place, base, rng: base ** np.minimum(place, place[::-1]),  # b = 4: 1, 4, 16, 4, 1
+    "random": lambda place, base, rng: base ** rng.uniform(0, len(place) - 1, len(place)),  # evenly on a log scale
+}
+
 Connections = str | Sequence[Sequence[bool]] | np.ndarray
 
 
@@ -211,6 +224,81 @@ def make_modules(
         hears=tuple(tuple(row) for row in hears.tolist()),
         sees_input=tuple(i in seeing for i in order),
     )
+
+
+def make_periods(series: str, modules: int, *, base: float = 2.0, lowest: int = 1, seed: int = 0) -> tuple[int, ...]:
+    """Return the clock periods of a series in `SERIES`, rounded to whole numbers, fastest first.
+
+    Args:
+        series: its name.
+        modules: how many.
+        base: b of the exponential, logarithmic, symmetric and random series; above 1.
+        lowest: what all are multiplied by: with 2 or more no module fires at every step, a low-pass filter.
+        seed: of the random series.
+
+    Raises:
+        ValueError: names the argument, what was expected and what came.
+    """
+    if series not in SERIES:
+        raise ValueError(f"`series` must be one of {', '.join(SERIES)}. Received: {series!r}")
+    for name, value in (("modules", modules), ("lowest", lowest)):
+        _whole_numbers(name, [value], lowest=1)
+    if not 1 < base < math.inf:
+        raise ValueError(f"`base` must be above 1. Received: {base}")
+    values = lowest * SERIES[series](np.arange(modules, dtype=float), base, np.random.default_rng(seed))
+    if not values.max() < 2**31:
+        raise ValueError(f"`modules` must leave all periods below 2³¹. Received: {modules} with base {base}")
+    return tuple(sorted(int(value) for value in np.maximum(np.rint(values), 1)))
+
+
+def take_turns(periods: Sequence[int], turns: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Replace each module of period P by so many of period turns · P that fire one after the other, every P steps one.
+
+    With 2, each becomes an odd-even pair; period 1 and m turns make the round-robin set of m modules of period m. Modules of
+    one set have equal periods, so they hear each other in every wiring.
+
+    Returns:
+        The periods, and the phases: 0, P, 2P, … in each set.
+    """
+    _whole_numbers("turns", [turns], lowest=1)
+    return (
+        tuple(turns * period for period in periods for _ in range(turns)),
+        tuple(turn * period for period in periods for turn in range(turns)),
+    )
+
+
+def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) -> tuple[int, ...]:
+    """Split units among modules in proportion to the energy of a signal [T] in the band of each.
+
+    A module of period P can follow frequencies up to 1 / 2P cycles a step; its band goes down from there to that of the next
+    slower one, the slowest one's to 0. Modules of equal period share their band. Each has at least one unit.
+
+    Returns:
+        A number a module, in the order of `periods`, which sum to `units`.
+    """
+    if units < len(periods):
+        raise ValueError(f"`units` must be at least the number of modules, {len(periods)}. Received: {units}")
+    energies = np.abs(np.fft.rfft(signal - np.mean(signal))) ** 2
+    frequencies = np.fft.rfftfreq(len(signal))
+    speeds = sorted(set(periods))
+    bands = {
+        period: energies[(frequencies <= 0.5 / period) & (frequencies > 0.5 / slower)].sum()
+        / list(periods).count(period)
+        for period, slower in zip(speeds, [*speeds[1:], math.inf], strict=True)
+    }
+    shares = np.array([bands[period] for period in periods])
+    wanted = (units - len(periods)) * shares / max(shares.sum(), np.finfo(float).tiny)
+    sizes = 1 + np.floor(wanted).astype(int)
+    by_rest = np.argsort(np.floor(wanted) - wanted, kind="stable")  # what is left goes to those cut off most
+    sizes[by_rest[: units - sizes.sum()]] += 1
+    return tuple(sizes.tolist())
+
+
+def _fibonacci(count: int) -> np.ndarray:
+    values = [1, 2]
+    while len(values) < count:
+        values.append(values[-1] + values[-2])
+    return np.array(values[:count], float)
 
 
 def _split(units: int | Sequence[int], periods: list[int], order: list[int]) -> list[int]:

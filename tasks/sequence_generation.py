@@ -9,7 +9,17 @@ import tensorflow as tf
 
 import figures
 from data.sequences import load_target
-from tasks.task import NetworkSettings, Report, Task, layer_modules, mean_squared_error, output_layer, recurrent_layer
+from models.clocks import sizes_from_spectrum
+from tasks.task import (
+    NetworkSettings,
+    Report,
+    Task,
+    clock,
+    layer_modules,
+    mean_squared_error,
+    output_layer,
+    recurrent_layer,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,6 +32,8 @@ class Settings(NetworkSettings):
     """Steps of the excerpt."""
     column: str | None
     """Column of a CSV file; without it, the first."""
+    sizes: Literal["equal", "spectrum"]
+    """Split the units evenly, or in proportion to the target's energy in the octaves of the modules (clockwork_rnn only)."""
     output_activation: Literal["linear", "tanh"]
     """Activation of the output unit."""
     constant_input: bool
@@ -52,8 +64,16 @@ class SequenceGeneration(Task):
 
     def network(self) -> keras.Model:
         inputs = keras.Input(self.inputs.shape[1:], batch_size=1)
-        hidden = recurrent_layer(self.settings, inputs)
+        hidden = recurrent_layer(self.settings, inputs, sizes=self._sizes())
         return keras.Model(inputs, output_layer(self.settings, hidden, 1, self.settings.output_activation))
+
+    def _sizes(self) -> tuple[int, ...] | None:
+        settings = self.settings
+        if settings.sizes == "equal":
+            return None
+        if settings.model != "clockwork_rnn":
+            raise ValueError(f"`sizes` is for the model clockwork_rnn. Received: spectrum for {settings.model}")
+        return sizes_from_spectrum(self.target.values, clock(settings)[0], settings.units)
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         if self.settings.loss == "half_sum":

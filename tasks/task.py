@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from models.baselines import LSTM, InitialState, simple_rnn
-from models.clocks import WIRINGS
+from models.clocks import SERIES, WIRINGS, make_periods, take_turns
 from models.clockwork_rnn import ClockworkRNN
 
 
@@ -27,10 +27,20 @@ class NetworkSettings:
     """Hidden units, split evenly among the modules."""
     periods: tuple[int, ...]
     """Clock period of each module, in steps (clockwork_rnn only; none for the others)."""
+    clock_series: Literal[("given", *SERIES)]
+    """Clock periods as given, or instead those of a series (clockwork_rnn only)."""
+    modules: int
+    """Modules of the series."""
+    series_base: float
+    """Base of the exponential, logarithmic, symmetric and random series."""
+    lowest_period: int
+    """Lowest period of the series; its others are multiples."""
+    turns: int
+    """Replace each module by so many that take turns, each as many times as slow: 2 makes odd-even pairs (clockwork_rnn only)."""
     connections: Literal[tuple(WIRINGS)]
     """Which modules hear which: the paper's slow_to_fast, or another wiring (clockwork_rnn only)."""
-    input_modules: Literal["all", "fastest"]
-    """Which modules see the input (clockwork_rnn only)."""
+    input_modules: Literal["all", "fastest"] | tuple[int, ...]
+    """Which modules see the input: all, fastest, or their numbers from 0 in order of the periods (clockwork_rnn only)."""
     recurrent_init: Literal["normal", "fan_in", "orthogonal"]
     """Recurrent weights start from a normal distribution, the same over the square root of the units, or an orthogonal matrix."""
     recurrent_scale: float
@@ -120,8 +130,21 @@ class Task(abc.ABC):
         raise ValueError(f"`run` is for tasks that can use a trained run. Received: {folder.name} for {cls.name}")
 
 
+def clock(settings: NetworkSettings) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the period and the phase of each module that the settings describe; none where there are no modules."""
+    periods = settings.periods
+    if settings.clock_series != "given":
+        numbers = {"base": settings.series_base, "lowest": settings.lowest_period, "seed": settings.seed}
+        periods = make_periods(settings.clock_series, settings.modules, **numbers)
+    return take_turns(periods, settings.turns)
+
+
 def recurrent_layer(
-    settings: NetworkSettings, sequences: keras.KerasTensor, return_sequences: bool = True, stateful: bool = False
+    settings: NetworkSettings,
+    sequences: keras.KerasTensor,
+    return_sequences: bool = True,
+    stateful: bool = False,
+    sizes: Sequence[int] | None = None,
 ) -> keras.KerasTensor:
     """Apply the recurrent layer that the settings describe to symbolic sequences [B, T, features]; named "hidden".
 
@@ -130,6 +153,7 @@ def recurrent_layer(
         sequences: what it sees.
         return_sequences: whether all hidden states are returned.
         stateful: whether the state is carried from batch to batch.
+        sizes: units of each module; None splits them evenly.
 
     Returns:
         The hidden states after all steps [B, T, units], or after the last one that is not masked [B, units].
@@ -137,7 +161,9 @@ def recurrent_layer(
     Raises:
         ValueError: names the setting, what was expected and what came.
     """
-    for name, default in (("periods", ()), ("connections", "slow_to_fast"), ("input_modules", "all")):
+    defaults = {"periods": (), "clock_series": "given", "turns": 1}
+    defaults |= {"connections": "slow_to_fast", "input_modules": "all"}
+    for name, default in defaults.items():
         value = getattr(settings, name)
         if settings.model != "clockwork_rnn" and value != default:
             raise ValueError(f"`{name}` is for the model clockwork_rnn. Received: {value} for {settings.model}")
@@ -165,8 +191,9 @@ def recurrent_layer(
         count = 2 if settings.model == "lstm" else 1
         initial_state = [InitialState(settings.units, _normal(1.0))(sequences) for _ in range(count)]
     if settings.model == "clockwork_rnn":
-        wiring = {"connections": settings.connections, "input_modules": settings.input_modules}
-        return ClockworkRNN(settings.units, settings.periods, **wiring, **common)(sequences)
+        periods, phases = clock(settings)
+        wiring = {"phases": phases, "connections": settings.connections, "input_modules": settings.input_modules}
+        return ClockworkRNN(sizes or settings.units, periods, **wiring, **common)(sequences)
     if settings.model == "simple_rnn":
         return simple_rnn(settings.units, **common)(sequences, initial_state=initial_state)
     layer = LSTM(settings.units, peepholes=settings.peepholes, forget_bias=settings.forget_bias, **common)
@@ -177,7 +204,9 @@ def layer_modules(layer: keras.layers.Layer) -> list[tuple[str, slice]]:
     """Return a label and the units of each module of a recurrent layer, for pictures of its states."""
     if not isinstance(layer, ClockworkRNN) or len(layer.periods) == 1:
         return [("all units", slice(None))]
-    return [(f"period {p}", units) for p, units in zip(layer.periods, layer.modules.slices, strict=True)]
+    modules = layer.modules
+    names = (f"period {p}" + f", phase {f}" * bool(f) for p, f in zip(modules.periods, modules.phases, strict=True))
+    return list(zip(names, modules.slices, strict=True))
 
 
 def output_layer(

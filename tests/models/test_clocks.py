@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models import clocks
-from models.clocks import Clock, make_modules
+from models.clocks import SERIES, Clock, make_modules, make_periods, sizes_from_spectrum, take_turns
 
 NINE = tuple(2**i for i in range(9))
 
@@ -149,3 +149,73 @@ def test_work_is_the_papers_count():
 def test_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_modules(**arguments)
+
+
+@pytest.mark.parametrize(
+    "series, arguments, periods",  # written out by hand
+    [
+        ("exponential", {}, (1, 2, 4, 8, 16)),
+        ("exponential", {"base": 1.5}, (1, 2, 2, 3, 5)),  # 1, 1.5, 2.25, 3.375, 5.06; a half is rounded to even
+        ("exponential", {"lowest": 3}, (3, 6, 12, 24, 48)),
+        ("linear", {}, (1, 2, 3, 4, 5)),
+        ("fibonacci", {}, (1, 2, 3, 5, 8)),
+        ("logarithmic", {}, (1, 2, 2, 3, 3)),
+        ("symmetric", {"base": 4.0}, (1, 1, 4, 4, 16)),  # 1, 4, 16, 4, 1 in order of speed
+    ],
+)
+def test_series_by_name(series, arguments, periods):
+    assert make_periods(series, 5, **arguments) == periods
+
+
+def test_random_periods_are_seeded_and_even_on_a_log_scale():
+    many = [make_periods("random", 9, seed=seed) for seed in range(200)]
+    assert many[0] == make_periods("random", 9, seed=0) and many[0] != many[1]
+    logs = np.log2(np.concatenate(many))
+    assert logs.min() >= 0 and logs.max() <= 8 and abs(np.median(logs) - 4) < 0.3
+
+
+@pytest.mark.parametrize("series", SERIES)
+def test_every_series_makes_modules(series):
+    for modules in (1, 2, 7):
+        assert len(make_modules(20, make_periods(series, modules)).periods) == modules
+
+
+def test_modules_that_take_turns_fire_one_after_the_other():
+    periods, phases = take_turns((1, 4), 2)
+    assert (periods, phases) == ((2, 2, 8, 8), (0, 1, 0, 4))
+    fires = make_modules(4, periods, phases).fires(np.arange(16))
+    np.testing.assert_array_equal(fires[:, :2].sum(axis=1), 1)  # an odd-even pair
+    np.testing.assert_array_equal(fires[:, 2:].sum(axis=1), np.arange(16) % 4 == 0)
+    periods, phases = take_turns((1,), 5)
+    modules = make_modules(5, periods, phases)
+    np.testing.assert_array_equal(modules.fires(np.arange(10)).argmax(axis=1), np.tile(range(5), 2))
+    assert all(all(row) for row in modules.hears)
+
+
+def test_sizes_follow_the_energy_of_each_octave():
+    time = np.arange(1024)
+    slow, fast = np.sin(2 * np.pi * time / 64), np.sin(2 * np.pi * time / 4)  # of the bands of periods 32 and 2
+    assert sizes_from_spectrum(slow, (1, 2, 32), 20) == (1, 1, 18)
+    assert sizes_from_spectrum(fast + slow, (32, 1, 2), 21) == (10, 1, 10)
+    assert sizes_from_spectrum(fast, (2, 2), 7) == (4, 3)
+    assert sum(sizes_from_spectrum(np.random.default_rng(0).normal(size=100), (1, 2, 4, 8), 33)) == 33
+    assert sizes_from_spectrum(np.zeros(8), (1, 2), 4) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: make_periods("cubic", 3), "`series` must be one of exponential, .* Received: 'cubic'"),
+        (lambda: make_periods("linear", 0), "`modules` must be whole numbers from 1. Received: \\(0,\\)"),
+        (lambda: make_periods("exponential", 3, base=1.0), "`base` must be above 1. Received: 1.0"),
+        (
+            lambda: make_periods("exponential", 40),
+            "`modules` must leave all periods below 2³¹. Received: 40 with base 2",
+        ),
+        (lambda: take_turns((1, 2), 0), "`turns` must be whole numbers from 1. Received: \\(0,\\)"),
+        (lambda: sizes_from_spectrum(np.ones(4), (1, 2), 1), "`units` must be at least the number of modules, 2"),
+    ],
+)
+def test_refuses_series(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
