@@ -68,16 +68,24 @@ class Population:
         self.loss = loss
         self.clip_norm = clip_norm
         self.rate_factors = rate_factors
-        self.own_periods = {} if periods is None else {"periods": np.array(periods)}
+        self.periods = None if periods is None else tf.Variable(np.array(periods, np.int32))
         self.optimizer = make_optimizer(self.variables)
         self.seed = tf.Variable(0)
         self.optimizer_start = [variable.numpy() for variable in self.optimizer.variables]
         self._train = tf.function(self._updates, jit_compile=True, autograph=False)
         self._run = tf.function(self._outputs, jit_compile=True, autograph=False)
 
-    def restart(self, weights: Sequence[Sequence[np.ndarray]], seed: int = 0) -> None:
-        """Take other weights, of as many networks, and a seed for dropout; forget all updates, not what is compiled."""
+    def restart(
+        self,
+        weights: Sequence[Sequence[np.ndarray]],
+        seed: int = 0,
+        periods: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        """Take other weights, of as many networks, a seed for dropout, and perhaps other periods, where networks have periods
+        of their own; forget all updates, not what is compiled."""
         self.seed.assign(seed)
+        if periods is not None:
+            self.periods.assign(np.array(periods, np.int32))
         for variable, arrays in zip(self.variables, zip(*weights, strict=True), strict=True):
             variable.assign(np.stack(arrays))
         for variable, value in zip(self.optimizer.variables, self.optimizer_start, strict=True):
@@ -144,7 +152,8 @@ class Population:
             state = [tf.broadcast_to(self._of(layer)[0][:, None], shape) for layer in self.initial_states]
         else:
             state = [tf.zeros(shape)] * 2  # h, and c for the LSTM
-        states = self.hidden.through_time(sequences, self._of(self.hidden), state, **self.own_periods)  # [T, R, B, n]
+        own = {} if self.periods is None else {"periods": self.periods.value()}
+        states = self.hidden.through_time(sequences, self._of(self.hidden), state, **own)  # [T, R, B, n]
         if not self.hidden.return_sequences:
             states = self._last(states, steps)  # [1, R, B, n]
         if training and self.dropout:

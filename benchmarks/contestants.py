@@ -68,9 +68,10 @@ class MaskedCell(keras.layers.Layer):
         return h, [h, step + 1]
 
 
-def with_keras(layer: keras.layers.Layer, steps: int, batch: int, xla: bool) -> Contestant:
+def with_keras(layer: keras.layers.Layer, steps: int, batch: int, xla: bool, features: int = 1) -> Contestant:
     """Make a contestant of a Keras layer, with or without XLA around all of it."""
-    inputs, targets = (tf.random.stateless_normal([batch, steps, 1], [seed, 0]) for seed in range(2))
+    inputs = tf.random.stateless_normal([batch, steps, features], [0, 0])
+    targets = tf.random.stateless_normal([batch, steps, 1], [1, 0])
     layer.build(inputs.shape)
     readout = tf.Variable(tf.random.stateless_normal([layer.compute_output_shape(inputs.shape)[-1], 1], [2, 0]) * 0.1)
     variables = [variable.value for variable in layer.trainable_variables] + [readout]

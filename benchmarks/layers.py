@@ -17,6 +17,7 @@ from benchmarks import contestants, population, timing
 from benchmarks.contestants import Contestant
 from benchmarks.figure import scaling_figure
 from figures import png
+from models.clockwork_rnn import ClockworkRNN
 from runs import write_csv
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -31,6 +32,7 @@ CASES = {  # units, steps, batch
     "medium": (72, 320, 64),
     "large": (1152, 512, 16),
 }
+TEXT = (512, (1, 4, 16, 64), 100, 128, 32)  # units, periods, characters, steps, batch
 SCALING = {  # one axis varied, the others kept at a middle value
     "steps": [(72, 9, steps, 16) for steps in (256, 512, 1024, 2048, 4096, 8192)],
     "batch": [(72, 9, 320, batch) for batch in (1, 4, 16, 64, 256)],
@@ -65,9 +67,9 @@ def measured(row: Row, quantity: str, times) -> Row:
     return replace(row, quantity=quantity, low=low, median=median, high=high, rounds=len(times))
 
 
-def faster(make, steps: int, batch: int) -> Contestant:
+def faster(make, steps: int, batch: int, features: int = 1) -> Contestant:
     """Return a Keras layer with XLA or without, whichever is faster, at updates and at forward passes apart."""
-    both = [contestants.with_keras(make(), steps, batch, xla) for xla in (False, True)]
+    both = [contestants.with_keras(make(), steps, batch, xla, features) for xla in (False, True)]
 
     def best(quantity: str):
         functions = [getattr(contestant, quantity) for contestant in both]
@@ -110,6 +112,35 @@ def compare(case: str) -> list[Row]:
         seconds = compiling[quantity]
         rows.append(replace(compile_row, low=seconds, median=seconds, high=seconds))
     return rows
+
+
+def text() -> list[Row]:
+    """Time updates of the character model's hidden layer, and of Keras's simple RNN of as many units."""
+    units, periods, features, steps, batch = TEXT
+    layer = ClockworkRNN(units, periods, return_sequences=True)
+    field = {
+        "clockwork_rnn": contestants.with_keras(layer, steps, batch, xla=True, features=features),
+        "keras simple_rnn": faster(lambda: contestants.simple_rnn(units), steps, batch, features),
+    }
+    for contestant in field.values():
+        contestant.update()
+    times = timing.in_turn({name: contestant.update for name, contestant in field.items()}, SECONDS)
+    return [
+        measured(
+            Row(
+                "text",
+                name,
+                units,
+                len(periods) if name == "clockwork_rnn" else 1,
+                steps,
+                batch,
+                parameters=c.parameters,
+            ),
+            "update",
+            times[name],
+        )
+        for name, c in field.items()
+    ]
 
 
 def scale(axis: str) -> list[Row]:
@@ -183,6 +214,7 @@ def summary(rows: list[dict]) -> str:
         )
         return f"{default / compiled:.2f}"
 
+    text = median(rows, "text", "keras simple_rnn", "update") / median(rows, "text", "clockwork_rnn", "update")
     alone, together = (median(rows, "population", "clockwork_rnn", "update", replicas=count) for count in (0, 100))
     large = median(rows, "large", "clockwork_rnn", "update") / median(rows, "large", "floor", "update")
     memory = [median(rows, "memory", "clockwork_rnn", "peak memory", steps=steps) for *_, steps, _ in MEMORY]
@@ -204,6 +236,10 @@ def summary(rows: list[dict]) -> str:
         (
             "update, 36 units, T=320, batch 1, against Keras LSTM of 13",
             faster_than("small", "update", "keras lstm", 13),
+        ),
+        (
+            "update, 512 units, periods 1, 4, 16, 64, 100 inputs, T=128, batch 32, against SimpleRNN",
+            f"{text:.1f} times faster",
         ),
         (
             "update of 36 units, T=320: a network among 100, against one alone",
@@ -262,7 +298,7 @@ def main() -> None:
     )  # each network is traced once, which TensorFlow takes for tracing again
     contestants.with_keras(contestants.simple_rnn(2), 2, 1, xla=True).update()  # starts XLA, which takes seconds
     jobs = [lambda case=case: compare(case) for case in CASES]
-    jobs += [populations, fits, memory, *(lambda axis=axis: scale(axis) for axis in SCALING)]
+    jobs += [text, populations, fits, memory, *(lambda axis=axis: scale(axis) for axis in SCALING)]
     rows: list[Row] = []
     for job in jobs:
         for row in job():

@@ -207,7 +207,7 @@ class ClockworkRNN(keras.layers.Layer):
         sequences: tf.Tensor,
         weights: Sequence[tf.Tensor],
         initial_state: Sequence[tf.Tensor],
-        periods: np.ndarray | None = None,
+        periods: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Run from step 0 as a pure function of time-major tensors, for any number of networks at once.
 
@@ -215,7 +215,7 @@ class ClockworkRNN(keras.layers.Layer):
             sequences: [T, ..., B, features], where the leading axes of all arguments are replicas of the network.
             weights: in the order of `trainable_variables`, each with the replica axes in front.
             initial_state: [h], with h [..., B, n].
-            periods: of each module [..., g], where networks have periods of their own; the order of modules and who
+            periods: of each module, int32 [..., g], where networks have periods of their own; the order of modules and who
                 hears whom stay those of the layer. Every step is then looked at, which takes longer.
 
         Returns:
@@ -224,7 +224,7 @@ class ClockworkRNN(keras.layers.Layer):
         groups = self.modules.groups
         if periods is not None:
             groups = (self.modules.every_step,)
-            periods = tf.constant(np.repeat(periods, self.modules.sizes, axis=-1), tf.int32)  # [..., n]
+            periods = tf.gather(periods, np.repeat(range(len(self.periods)), self.modules.sizes), axis=-1)  # [..., n]
         traces = cascade.clockwork_scan(
             sequences,
             self._by_module(weights),

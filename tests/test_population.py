@@ -97,6 +97,8 @@ def test_networks_may_have_periods_of_their_own():
     for network, own in enumerate(periods):
         _, alone = population_of(replace(settings, periods=own), seeds=(0,))
         np.testing.assert_allclose(losses[:, network], alone.train(task.inputs, targets, 10)[:, 0], rtol=1e-4)
+    population.restart([initial_weights(task, 0)] * 2, periods=periods[::-1])
+    np.testing.assert_allclose(population.train(task.inputs, targets, 10), losses[:, ::-1], rtol=1e-5)
 
 
 def test_rate_factors_are_learning_rates():
