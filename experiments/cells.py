@@ -121,7 +121,9 @@ def compute(function: Callable[..., Arrays], cells: Sequence[Cell], folder: Path
             with write_whole(folder / file) as path, open(path, "wb") as stream:
                 np.savez(stream, elapsed=elapsed, **result)
             bar.add(missing[file].networks)
-    return [_load(folder / cell.file) for cell in cells]
+    results = [_load(folder / cell.file) for cell in cells]
+    print(f"computed in {sum(float(result['elapsed']) for result in results) / 60:.1f} minutes\n")
+    return results
 
 
 def _load(path: Path) -> Arrays:

@@ -21,10 +21,10 @@ import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.markdown import markdown
-from figures import STYLE, png
+from experiments.results import write_results
+from figures import STYLE
 from main import MODERN, Generation
 from population import Population, initial_weights, make_population
-from runs import write_csv, write_whole
 from tasks.sequence_generation import SequenceGeneration
 
 START = 7  # the period of every module before the first generation
@@ -165,13 +165,7 @@ def run(options: Options) -> None:
         row |= {"periods": " ".join(map(str, result["best"][-1]))}
         row |= {name: f"{float(result[name]):.4g}" for name in ("start", "evolved", "exponential")}
         rows.append(row | {"ratio": f"{float(result['evolved'] / result['exponential']):.4g}"})
-    write_csv(options.output_dir / "evolution.csv", ROW, rows)
-    with write_whole(options.output_dir / "evolution.md") as path:
-        path.write_text(table(rows) + "\n", encoding="utf-8")
-    with write_whole(options.output_dir / "evolution.png") as path:
-        path.write_bytes(png(picture(results)))
-    print(table(rows))
-    print(f"\nComputed in {sum(float(result['elapsed']) for result in results) / 60:.1f} minutes")
+    write_results(options.output_dir, "evolution", ROW, rows, table(rows), {"evolution": picture(results)})
 
 
 def main(arguments: list[str]) -> int:

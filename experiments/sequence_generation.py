@@ -22,7 +22,7 @@ from experiments import generation_figures, generation_table
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute, cores, processor
 from experiments.generation_block import UPDATES_PER_POINT, train_block
 from experiments.published import GENERATION_UNITS
-from figures import png
+from experiments.results import write_results
 from main import (
     MODERN,
     MODERN_LSTM,
@@ -32,7 +32,7 @@ from main import (
     PAPER_LSTM,
     PAPER_SIMPLE_RNN,
 )
-from runs import write_csv, write_whole
+from runs import write_csv
 
 NETWORKS_PER_CELL = 100
 PAPER_TARGETS = ROOT / "data" / "koutnik2014_figure5_targets.csv"
@@ -176,20 +176,14 @@ def run(options: Options) -> None:
     results = compute(train_block, cells, options.output_dir / "figure3", options)
     table = [row for key, result in zip(keys, results, strict=True) for row in rows(key, result, targets)]
     curve = list(curves(keys, results, options, MODERN.length))
-    write_csv(options.output_dir / "figure3.csv", ROW, table)
     write_csv(options.output_dir / "figure3_curves.csv", CURVE, curve)
     time = list(times(keys, cells, results, options))
     write_csv(options.output_dir / "figure3_time.csv", TIME, time)
     text = generation_table.table(table) + "\n\n" + generation_table.times(time)
-    with write_whole(options.output_dir / "figure3.md") as path:
-        path.write_text(text + "\n", encoding="utf-8")
     pictures = {"figure3": generation_figures.boxes(table), "figure3_curves": generation_figures.curves(curve)}
     if "paper" in options.settings:
         pictures["figure5"] = generation_figures.outputs(_best(keys, results, "paper"), targets)
-    for name, figure in pictures.items():
-        with write_whole(options.output_dir / f"{name}.png") as path:
-            path.write_bytes(png(figure))
-    print(text)
+    write_results(options.output_dir, "figure3", ROW, table, text, pictures)
 
 
 def _best(keys: Sequence[dict], results: Sequence[Arrays], setting: str) -> dict[str, np.ndarray]:

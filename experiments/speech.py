@@ -24,7 +24,8 @@ import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.markdown import markdown
-from figures import STYLE, png
+from experiments.results import write_results
+from figures import STYLE
 from main import (
     DIARY_REGULARISED,
     DIARY_SPEECH,
@@ -35,7 +36,7 @@ from main import (
     WIDE_WINDOW,
     Speech,
 )
-from runs import Run, write_csv, write_whole
+from runs import Run
 from tasks.speech_prediction import SpeechPrediction
 from training import DivergenceError, train
 
@@ -181,13 +182,7 @@ def run(options: Options) -> None:
         key | {name: f"{float(result[name]):.6g}" for name in ROW if name in result}
         for key, result in zip(keys, results, strict=True)
     ]
-    write_csv(options.output_dir / "speech.csv", ROW, rows)
-    with write_whole(options.output_dir / "speech.md") as path:
-        path.write_text(table(rows) + "\n", encoding="utf-8")
-    with write_whole(options.output_dir / "speech.png") as path:
-        path.write_bytes(png(picture(rows)))
-    print(table(rows))
-    print(f"\nComputed in {sum(float(result['elapsed']) for result in results) / 60:.1f} minutes")
+    write_results(options.output_dir, "speech", ROW, rows, table(rows), {"speech": picture(rows)})
 
 
 def main(arguments: list[str]) -> int:

@@ -20,9 +20,9 @@ from experiments.boxes import Panel, box_figure, quartiles
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.markdown import markdown
 from experiments.published import WORDS_ERROR, WORDS_TABLE_3, WORDS_UNITS
+from experiments.results import write_results
 from experiments.sequence_generation import Method, blocks
 from experiments.words_block import train_block
-from figures import png
 from main import (
     MODERN_WORDS,
     MODERN_WORDS_LSTM,
@@ -31,7 +31,6 @@ from main import (
     PAPER_WORDS_LSTM,
     PAPER_WORDS_SIMPLE_RNN,
 )
-from runs import write_csv, write_whole
 from tasks.spoken_words import SpokenWords
 
 NETWORKS_PER_CELL = 20
@@ -146,13 +145,8 @@ def run(options: Options) -> None:
     results = compute(train_block, cells, options.output_dir / options.name, options)
     found = [row for key, result in zip(keys, results, strict=True) for row in rows(key, result)]
     published = options.corpus is None
-    write_csv(options.output_dir / f"{options.name}.csv", ROW, found)
-    with write_whole(options.output_dir / f"{options.name}.md") as path:
-        path.write_text(table(found, published) + "\n", encoding="utf-8")
-    with write_whole(options.output_dir / f"{options.name}.png") as path:
-        path.write_bytes(png(picture(found, published)))
-    print(table(found, published))
-    print(f"\nComputed in {sum(float(result['elapsed']) for result in results) / 60:.1f} minutes")
+    name = options.name
+    write_results(options.output_dir, name, ROW, found, table(found, published), {name: picture(found, published)})
 
 
 def main(arguments: list[str]) -> int:

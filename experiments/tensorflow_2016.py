@@ -18,9 +18,9 @@ from experiments.cells import ROOT, Cell, Workers, compute
 from experiments.generation_block import train_block
 from experiments.markdown import markdown
 from experiments.published import TENSORFLOW_2016_MSE
+from experiments.results import write_results
 from experiments.sequence_generation import NETWORKS_PER_CELL, blocks, load_targets
 from main import TENSORFLOW_2016, TENSORFLOW_2016_LSTM
-from runs import write_csv, write_whole
 
 COLUMNS = ("target", "method", "parameters", "units", "seed", "mse", "diverged", "seconds")
 
@@ -80,10 +80,7 @@ def run(options: Options) -> None:
             for seed, value, failed in zip(seeds, mse, diverged, strict=True):
                 text = "inf" if failed else f"{value:.6g}"
                 rows.append(common | {"target": target, "seed": seed, "mse": text, "diverged": int(failed)})
-    write_csv(options.output_dir / "tensorflow_2016.csv", COLUMNS, rows)
-    with write_whole(options.output_dir / "tensorflow_2016.md") as path:
-        path.write_text(table(rows) + "\n", encoding="utf-8")
-    print(table(rows))
+    write_results(options.output_dir, "tensorflow_2016", COLUMNS, rows, table(rows), {})
 
 
 def main(arguments: list[str]) -> int:
