@@ -143,6 +143,9 @@ def picture(results: Sequence[Arrays]) -> Figure:
             for cycle in result["cycles"]:
                 axis.axhline(cycle, color="C0", linewidth=0.8, linestyle=":")
             axis.set(yscale="log", title=f"seed {seed}")
+            axis.set_yticks([1, 4, 16, 64, 256], [1, 4, 16, 64, 256])
+            axis.minorticks_off()
+            axis.xaxis.get_major_locator().set_params(integer=True)
         figure.supxlabel("generation")
         figure.supylabel("period")
     return figure
