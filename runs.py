@@ -110,8 +110,9 @@ class Run:
             )
         saved = json.loads((self.results / "config.json").read_text(encoding="utf-8"))
         for name, value in _plain(self.settings).items():
-            if name not in _where() and saved[name] != value:
-                raise ValueError(f"`{name}` must be that of the run to resume, {saved[name]}. Received: {value}")
+            before = saved.get(name, "not there")  # in a run of an earlier version
+            if name not in _where() and before != value:
+                raise ValueError(f"`{name}` must be that of the run to resume, {before}. Received: {value}")
 
 
 def trained(task: str, settings: RunSettings) -> Path:

@@ -94,7 +94,9 @@ def train(task: Task, settings: TrainingSettings, run: Run) -> dict:
     batches = task.epoch()
     updates_per_epoch = int(batches.cardinality())
     updates = settings.epochs * updates_per_epoch
-    per_call = min(UPDATES_PER_CALL, updates_per_epoch if task.watches_epochs else updates)
+    per_call = min(UPDATES_PER_CALL, updates)
+    if task.watches_epochs:  # a call must end where an epoch does
+        per_call = max(n for n in range(1, UPDATES_PER_CALL + 1) if updates_per_epoch % n == 0)
     trainer = Trainer(task, network, updates, per_call)
     rate = learning_rate(settings, updates)
     optimizer = make_optimizer(settings, rate, network.trainable_variables)

@@ -80,7 +80,7 @@ def load_utterance(path: Path) -> Utterance:
         raise ValueError(f"`utterance` must have a .PHN file beside it. Received: {path} without")
     times = load_times(phone_file)
     end = times[-1][1]
-    if abs(len(samples) - end) > SLACK:
+    if abs(len(samples) - end) > SLACK or times[-1][0] >= len(samples):
         raise ValueError(
             f"{phone_file} must end where the sound ends, at sample {len(samples)}. Received: {end} as its last one"
         )

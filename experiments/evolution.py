@@ -67,8 +67,8 @@ def evolve(settings: Generation, generations: int, candidates: int, updates: int
 
     Returns:
         best [generations, g]: the periods of the best candidate of each generation, and its mse [generations].
-        start, evolved, exponential: the MSE, after all epochs and from the same initial weights, of networks with all
-            periods 7, with the best periods found, and with those of the settings.
+        start, evolved, exponential: the MSE, after all epochs and from the seed's initial weights, of networks with all
+            periods 7, with the best periods found, and with those of the settings; see `alone`.
     """
     wanted, cycles = target(settings.seed, settings.length)
     rng = np.random.default_rng(settings.seed)
@@ -84,10 +84,17 @@ def evolve(settings: Generation, generations: int, candidates: int, updates: int
         parents = periods[order[:kept]]
         children = parents[rng.integers(kept, size=candidates - kept)]
         periods = np.concatenate([parents, mutated(children, rng, settings.length)])
-    compared = np.array([np.full(modules, START), best[-1], settings.periods])
-    final = trained(settings, compared, wanted, settings.epochs, seed=settings.seed)
-    named = dict(zip(("start", "evolved", "exponential"), final, strict=True))
+    compared = {"start": np.full(modules, START), "evolved": best[-1], "exponential": np.array(settings.periods)}
+    named = {name: alone(replace(settings, periods=tuple(own.tolist())), wanted) for name, own in compared.items()}
     return {"best": np.array(best), "mse": np.array(mse), "cycles": cycles, **named}
+
+
+def alone(settings: Generation, wanted: np.ndarray) -> np.ndarray:
+    """Return the MSE of the network that `main.py` would train on this target, with the settings' periods and wiring."""
+    task = SequenceGeneration(settings)
+    population = make_population(task, settings, [initial_weights(task, settings.seed)], settings.epochs)
+    population.train(task.inputs, wanted[None, :, None], settings.epochs)
+    return np.mean((population.outputs(task.inputs)[0, 0, :, 0] - wanted.astype(float)) ** 2)
 
 
 def mutated(periods: np.ndarray, rng: np.random.Generator, longest: int) -> np.ndarray:
@@ -99,7 +106,10 @@ def mutated(periods: np.ndarray, rng: np.random.Generator, longest: int) -> np.n
 
 
 def trained(settings: Generation, periods: np.ndarray, wanted: np.ndarray, updates: int, seed: int) -> np.ndarray:
-    """Return the MSE [R] of networks with these periods [R, g] after so many updates from the same weights."""
+    """Return the MSE [R] of networks with these periods [R, g] after so many updates from the same weights.
+
+    All have the wiring of the settings' periods: module i hears itself and those after it, also where periods are equal.
+    """
     task = SequenceGeneration(replace(settings, seed=0))
     population = _compiled(replace(settings, seed=0), len(periods), updates)
     population.restart([initial_weights(task, seed)] * len(periods), periods=periods)
@@ -108,7 +118,7 @@ def trained(settings: Generation, periods: np.ndarray, wanted: np.ndarray, updat
     return ((outputs - wanted.astype(float)) ** 2).mean(axis=1)
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=1)
 def _compiled(settings: Generation, networks: int, updates: int) -> Population:
     task = SequenceGeneration(settings)
     weights = [initial_weights(task, 0)] * networks

@@ -69,7 +69,7 @@ class Options(Workers):
     seeds: int = 5
     """Networks of each kind, with the seeds from 0 on."""
     epochs: int | None = None
-    """Passes over the utterance; without it, as in `main.py`."""
+    """Passes over the utterance; without it, each network's own."""
     seconds: float = 0.0
     """How much of the utterance to use, from its start; 0 is all of it."""
     units: tuple[int, ...] = UNITS

@@ -66,7 +66,8 @@ def clockwork_scan(
         modules: who fires when and who hears whom.
         groups: all modules, once each, such that each group hears only itself and earlier ones.
         activation: an elementwise function.
-        clock: the number of the first step, int32 [B]; None is 0. Needs a single group that looks at every step.
+        clock: the number of the first step, int32 [B]; None is 0. Needs groups that serve it, those of
+            `Modules.groups_from` a number that divides it, or `Modules.every_step` alone.
         keep: what each listener's view of the states is multiplied by [..., B, n] (recurrent dropout); None is 1.
         known: each group's states after its ticks [ticks, ..., B, k], if only their gradient is wanted.
         periods: of each unit, int32 [..., n], where replicas have periods of their own; None is those of the modules.

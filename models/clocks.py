@@ -226,28 +226,32 @@ def make_modules(
     )
 
 
-def make_periods(series: str, modules: int, *, base: float = 2.0, lowest: int = 1, seed: int = 0) -> tuple[int, ...]:
+def make_periods(
+    clock_series: str, modules: int, *, series_base: float = 2.0, lowest_period: int = 1, seed: int = 0
+) -> tuple[int, ...]:
     """Return the clock periods of a series in `SERIES`, rounded to whole numbers, fastest first.
 
     Args:
-        series: its name.
+        clock_series: its name.
         modules: how many.
-        base: b of the exponential, logarithmic, symmetric and random series; above 1.
-        lowest: what all are multiplied by: with 2 or more no module fires at every step, a low-pass filter.
+        series_base: b of the exponential, logarithmic, symmetric and random series; above 1.
+        lowest_period: what all are multiplied by: with 2 or more no module fires at every step, a low-pass filter.
         seed: of the random series.
 
     Raises:
         ValueError: names the argument, what was expected and what came.
     """
-    if series not in SERIES:
-        raise ValueError(f"`series` must be one of {', '.join(SERIES)}. Received: {series!r}")
-    for name, value in (("modules", modules), ("lowest", lowest)):
+    if clock_series not in SERIES:
+        raise ValueError(f"`clock_series` must be one of {', '.join(SERIES)}. Received: {clock_series!r}")
+    for name, value in (("modules", modules), ("lowest_period", lowest_period)):
         _whole_numbers(name, [value], lowest=1)
-    if not 1 < base < math.inf:
-        raise ValueError(f"`base` must be above 1. Received: {base}")
-    values = lowest * SERIES[series](np.arange(modules, dtype=float), base, np.random.default_rng(seed))
+    if not 1 < series_base < math.inf:
+        raise ValueError(f"`series_base` must be above 1. Received: {series_base}")
+    with np.errstate(over="ignore"):
+        multiples = SERIES[clock_series](np.arange(modules, dtype=float), series_base, np.random.default_rng(seed))
+    values = lowest_period * multiples
     if not values.max() < 2**31:
-        raise ValueError(f"`modules` must leave all periods below 2³¹. Received: {modules} with base {base}")
+        raise ValueError(f"`modules` must leave all periods below 2³¹. Received: {modules} of {clock_series}")
     return tuple(sorted(int(value) for value in np.maximum(np.rint(values), 1)))
 
 
@@ -274,7 +278,7 @@ def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) 
     slower one, the slowest one's to 0. Modules of equal period share their band. Each has at least one unit.
 
     Returns:
-        A number a module, in the order of `periods`, which sum to `units`.
+        A number a module, in the order of `periods`, which sum to `units`; even ones if no band has energy.
     """
     if units < len(periods):
         raise ValueError(f"`units` must be at least the number of modules, {len(periods)}. Received: {units}")
@@ -287,7 +291,9 @@ def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) 
         for period, slower in zip(speeds, [*speeds[1:], math.inf], strict=True)
     }
     shares = np.array([bands[period] for period in periods])
-    wanted = (units - len(periods)) * shares / max(shares.sum(), np.finfo(float).tiny)
+    if not shares.any():
+        shares = np.ones(len(periods))
+    wanted = (units - len(periods)) * shares / shares.sum()
     sizes = 1 + np.floor(wanted).astype(int)
     by_rest = np.argsort(np.floor(wanted) - wanted, kind="stable")  # what is left goes to those cut off most
     sizes[by_rest[: units - sizes.sum()]] += 1
@@ -295,10 +301,10 @@ def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) 
 
 
 def _fibonacci(count: int) -> np.ndarray:
-    values = [1, 2]
+    values = [1.0, 2.0]
     while len(values) < count:
         values.append(values[-1] + values[-2])
-    return np.array(values[:count], float)
+    return np.array(values[:count])
 
 
 def _split(units: int | Sequence[int], periods: list[int], order: list[int]) -> list[int]:

@@ -42,6 +42,24 @@ class Settings(NetworkSettings):
     """What the logits are divided by when characters are drawn; towards 0 the most probable one is taken."""
 
 
+@keras.saving.register_keras_serializable(package="clockwork_rnn")
+class OneHot(keras.layers.Layer):
+    """Indices [B, T] as vectors with a single one [B, T, size]."""
+
+    def __init__(self, size: int, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+
+    def call(self, indices):
+        return tf.one_hot(indices, self.size, dtype=self.compute_dtype)
+
+    def compute_output_spec(self, indices):
+        return keras.KerasTensor((*indices.shape, self.size), self.compute_dtype)
+
+    def get_config(self):
+        return super().get_config() | {"size": self.size}
+
+
 class CharacterModel(Task):
     """Read a text in several streams, chunk after chunk; one epoch is one pass over the training part.
 
@@ -59,14 +77,15 @@ class CharacterModel(Task):
         self.metrics = {"bits": self.loss}
         _check(settings)
         self.text = load_text(settings.text)
+        _check_prime(settings.prime, self.text.characters)
         count = len(self.text.indices)
         tested = round(settings.test_share * count)
         self.training, self.testing = np.split(self.text.indices, [count - tested])
         self.chunks = (len(self.training) - 1) // (settings.streams * settings.chunk)
-        if not self.chunks or len(self.testing) < 2:
+        if self.chunks < 1 or len(self.testing) < 3:
             least = settings.streams * settings.chunk + 1
             raise ValueError(
-                f"`text` must hold at least {least} characters for training (`streams` × `chunk` + 1) and 2 for testing. "
+                f"`text` must hold at least {least} characters for training (`streams` × `chunk` + 1) and 3 for testing. "
                 f"Received: {len(self.training)} and {len(self.testing)} in {self.text.source}"
             )
         self.network()  # so that settings it refuses are refused before anything is written
@@ -85,8 +104,7 @@ class CharacterModel(Task):
 
     def _network(self, streams: int, steps: int, stateful: bool = False) -> keras.Model:
         characters = keras.Input((steps,), batch_size=streams, dtype="int32")
-        one_of_many = keras.layers.CategoryEncoding(len(self.text.characters), "one_hot", name="seen")(characters)
-        hidden = recurrent_layer(self.settings, one_of_many, stateful=stateful)
+        hidden = recurrent_layer(self.settings, OneHot(len(self.text.characters))(characters), stateful=stateful)
         return keras.Model(characters, output_layer(self.settings, hidden, len(self.text.characters), "linear"))
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
@@ -117,17 +135,17 @@ class CharacterModel(Task):
         }
 
     def report(self, network: keras.Model) -> Report:
-        hidden = self._tester.get_layer("hidden")
-        states = keras.Model(self._tester.input, hidden.output)(self.testing[None, :-1])[0, :SHOWN]
-        settings = self.settings
+        settings, shown = self.settings, self.testing[:SHOWN]
+        reader = _with_weights(self._network(1, len(shown)), network)
+        hidden = reader.get_layer("hidden")
+        states = keras.Model(reader.input, hidden.output)(shown[None])[0]
         written = write(network, self.text.characters, settings.prime, settings.sample_length, settings.temperature, 0)
         drawn = {"states": figures.states_figure(states.numpy(), layer_modules(hidden), None)}
         return Report(drawn, texts={"sample": settings.prime + written})
 
     def _bits(self, network: keras.Model) -> float:
         """Return the bits a character on the test text, read as one sequence from a state of 0."""
-        for variable, value in zip(self._tester.trainable_variables, network.trainable_variables, strict=True):
-            variable.assign(value)
+        _with_weights(self._tester, network)
         return float(self._test(self.testing[None, :-1], self.testing[None, 1:]))
 
     @functools.cached_property
@@ -149,8 +167,7 @@ class CharacterModel(Task):
             raise ValueError("`run` needs `sample`, to write with the trained run. Received: not set")
         _check_sampling(settings)
         characters = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["characters"]
-        if unknown := sorted(set(settings.prime) - set(characters)):
-            raise ValueError(f"`prime` must be of characters that the run has seen. Received: also {unknown}")
+        _check_prime(settings.prime, characters)
         network = keras.models.load_model(folder / "model.keras")
         length, temperature = settings.sample_length, settings.temperature
         print(settings.prime + write(network, characters, settings.prime, length, temperature, settings.seed))
@@ -197,6 +214,18 @@ def _writer(network: keras.Model, begun: int, length: int):
         return read.stack()[begun:]
 
     return tf.function(run, jit_compile=True, autograph=False)
+
+
+def _with_weights(network: keras.Model, source: keras.Model) -> keras.Model:
+    """Return the first network with the weights of the other, which may carry a state besides."""
+    for variable, value in zip(network.trainable_variables, source.trainable_variables, strict=True):
+        variable.assign(value)
+    return network
+
+
+def _check_prime(prime: str, characters: str) -> None:
+    if unknown := sorted(set(prime) - set(characters)):
+        raise ValueError(f"`prime` must be of characters that are in the text. Received: also {unknown}")
 
 
 def _check(settings: Settings) -> None:

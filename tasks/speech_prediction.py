@@ -19,6 +19,7 @@ from scipy import signal
 
 import figures
 from data.speech import PHONES, RATE, find_utterance, load_times, load_utterance, phones_at_samples
+from runs import write_whole
 from tasks.task import (
     NetworkSettings,
     Report,
@@ -51,7 +52,8 @@ class Settings(NetworkSettings):
     weight_penalty: float
     """The sum of the squared weights times this is added to the loss."""
     own_output: float
-    """Share of the network's own output in its window at the end of training: 0 is the truth only, 1 its own only."""
+    """Share of the network's own output in its window at the end of training: 0 is the truth only, 1 its own only (but for
+    the first window of each chunk)."""
     own_output_from: float
     """Share of the training after which the own output begins to come in."""
     own_output_until: float
@@ -190,9 +192,14 @@ class SpeechPrediction(Task):
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         network = keras.models.load_model(folder / "model.keras")
         silence = np.zeros(network.get_layer("seen").window, np.float32)
-        values = speak(network, silence, phones, 1.0) * metrics["signal_std"] + metrics["signal_mean"]
         sound = folder / f"spoken_{path.stem}.wav"
-        soundfile.write(sound, values.clip(-1, 1), RATE)
+        if sound.exists() and not settings.overwrite:
+            raise ValueError(
+                f"`phones` must have a name that is new, or come with `overwrite`. Received: {path}, for {sound}"
+            )
+        values = speak(network, silence, phones, 1.0) * metrics["signal_std"] + metrics["signal_mean"]
+        with write_whole(sound, suffix=".wav") as part:
+            soundfile.write(part, values.clip(-1, 1), RATE)
         print(f"{len(phones) / RATE:.2f} s of speech are in {sound}")
 
 
@@ -261,11 +268,12 @@ def mixed(
     return tf.stop_gradient(tf.concat([samples[:, :window], share * own + (1 - share) * samples[:, window:]], 1))
 
 
-def compare(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
+def compare(truth: np.ndarray, said: np.ndarray) -> dict[str, float | None]:
     """Measure speech [T] against the truth [T], both normalised.
 
     Returns:
-        mse, and nmse = MSE / variance of the truth; first_nmse: the same of the first quarter of a second alone; seconds:
+        mse, and nmse = MSE / variance of the truth; first_nmse: the same of the first quarter of a second alone,
+        None if that is silence; seconds:
         of the longest beginning whose mean squared error is within a tenth of the truth's variance;
         log_spectral_distance: the mean over frames (25 ms every 10 ms) of the root mean squared difference of log
         spectra, in dB, where what lies 60 dB below the truth's strongest component counts as so much.
@@ -280,7 +288,7 @@ def compare(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
     return {
         "mse": float(squares.mean()),
         "nmse": float(squares.mean() / np.var(truth)),
-        "first_nmse": float(squares[:FIRST].mean() / np.var(truth[:FIRST])),
+        "first_nmse": float(squares[:FIRST].mean() / np.var(truth[:FIRST])) if truth[:FIRST].std() else None,
         "seconds": float((within[-1] + 1 if len(within) else 0) / RATE),
         "log_spectral_distance": float(np.sqrt(((levels[1] - levels[0]) ** 2).mean(axis=0)).mean()),
     }

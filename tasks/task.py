@@ -30,11 +30,11 @@ class NetworkSettings:
     clock_series: Literal[("given", *SERIES)]
     """Clock periods as given, or instead those of a series (clockwork_rnn only)."""
     modules: int
-    """Modules of the series."""
+    """Modules of the series; not used for periods as given."""
     series_base: float
-    """Base of the exponential, logarithmic, symmetric and random series."""
+    """Base of the exponential, logarithmic, symmetric and random series; not used for others."""
     lowest_period: int
-    """Lowest period of the series; its others are multiples."""
+    """What all periods of the series are multiplied by; not used for periods as given."""
     turns: int
     """Replace each module by so many that take turns, each as many times as slow: 2 makes odd-even pairs (clockwork_rnn only)."""
     connections: Literal[tuple(WIRINGS)]
@@ -134,7 +134,7 @@ def clock(settings: NetworkSettings) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the period and the phase of each module that the settings describe; none where there are no modules."""
     periods = settings.periods
     if settings.clock_series != "given":
-        numbers = {"base": settings.series_base, "lowest": settings.lowest_period, "seed": settings.seed}
+        numbers = {name: getattr(settings, name) for name in ("series_base", "lowest_period", "seed")}
         periods = make_periods(settings.clock_series, settings.modules, **numbers)
     return take_turns(periods, settings.turns)
 

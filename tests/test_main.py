@@ -193,6 +193,8 @@ def test_speech_trains_and_speaks(tmp_path):
     broken = tmp_path / "broken.PHN"
     broken.write_text("0 100 h#\n50 200 aa\n")
     status, _, errors = run(tmp_path, "speech", "--generate", "--run", "a", "--phones", str(broken))
+    status_again, _, errors_again = run(tmp_path, "speech", "--generate", "--run", "a", "--phones", str(phones))
+    assert status_again == 2 and "--phones must have a name that is new" in errors_again
     assert status == 2 and "must go on at sample 100" in errors and not (results / "spoken_broken.wav").exists()
 
 
@@ -210,7 +212,7 @@ def test_text_trains_and_writes(tmp_path):
     status, output, errors = run(tmp_path, *sampling, "--prime", "the slow")
     assert (status, errors) == (0, "") and output.startswith("the slow") and len(output) == 8 + 30 + 1
     status, output, errors = run(tmp_path, *sampling, "--prime", "Übel")
-    assert (status, output) == (2, "") and "--prime must be of characters that the run has seen" in errors
+    assert (status, output) == (2, "") and "--prime must be of characters that are in the text" in errors
 
 
 def test_ctrl_c_before_training_is_one_line(tmp_path, monkeypatch, capsys):

@@ -69,6 +69,7 @@ def test_the_last_phone_may_miss_the_end_a_little_as_in_timit(tmp_path):
         ({"phones": "0 1600\n"}, "must have lines of start, end and label. Received: '0 1600' in line 1"),
         ({"phones": "0 1000 h#\n"}, "must end where the sound ends, at sample 1600. Received: 1000"),
         ({"phones": "0 9000 h#\n"}, "must end where the sound ends, at sample 1600. Received: 9000"),
+        ({"phones": "0 1650 h#\n1650 1700 aa\n"}, "must end where the sound ends, at sample 1600. Received: 1700"),
         ({"phones": None}, "`utterance` must have a .PHN file beside it. Received: .*a.WAV without"),
         ({"rate": 8000}, "`utterance` must have 16000 samples a second. Received: .*a.WAV with 8000"),
     ],

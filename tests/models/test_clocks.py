@@ -155,12 +155,12 @@ def test_refuses(arguments, message):
     "series, arguments, periods",  # written out by hand
     [
         ("exponential", {}, (1, 2, 4, 8, 16)),
-        ("exponential", {"base": 1.5}, (1, 2, 2, 3, 5)),  # 1, 1.5, 2.25, 3.375, 5.06; a half is rounded to even
-        ("exponential", {"lowest": 3}, (3, 6, 12, 24, 48)),
+        ("exponential", {"series_base": 1.5}, (1, 2, 2, 3, 5)),  # 1, 1.5, 2.25, 3.375, 5.06; a half is rounded to even
+        ("exponential", {"lowest_period": 3}, (3, 6, 12, 24, 48)),
         ("linear", {}, (1, 2, 3, 4, 5)),
         ("fibonacci", {}, (1, 2, 3, 5, 8)),
         ("logarithmic", {}, (1, 2, 2, 3, 3)),
-        ("symmetric", {"base": 4.0}, (1, 1, 4, 4, 16)),  # 1, 4, 16, 4, 1 in order of speed
+        ("symmetric", {"series_base": 4.0}, (1, 1, 4, 4, 16)),  # 1, 4, 16, 4, 1 in order of speed
     ],
 )
 def test_series_by_name(series, arguments, periods):
@@ -199,19 +199,20 @@ def test_sizes_follow_the_energy_of_each_octave():
     assert sizes_from_spectrum(fast + slow, (32, 1, 2), 21) == (10, 1, 10)
     assert sizes_from_spectrum(fast, (2, 2), 7) == (4, 3)
     assert sum(sizes_from_spectrum(np.random.default_rng(0).normal(size=100), (1, 2, 4, 8), 33)) == 33
-    assert sizes_from_spectrum(np.zeros(8), (1, 2), 4) == (2, 2)
+    assert sizes_from_spectrum(np.zeros(8), (1, 2), 20) == (10, 10)
 
 
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: make_periods("cubic", 3), "`series` must be one of exponential, .* Received: 'cubic'"),
+        (lambda: make_periods("cubic", 3), "`clock_series` must be one of exponential, .* Received: 'cubic'"),
         (lambda: make_periods("linear", 0), "`modules` must be whole numbers from 1. Received: \\(0,\\)"),
-        (lambda: make_periods("exponential", 3, base=1.0), "`base` must be above 1. Received: 1.0"),
+        (lambda: make_periods("exponential", 3, series_base=1.0), "`series_base` must be above 1. Received: 1.0"),
         (
             lambda: make_periods("exponential", 40),
-            "`modules` must leave all periods below 2³¹. Received: 40 with base 2",
+            "`modules` must leave all periods below 2³¹. Received: 40 of exponential",
         ),
+        (lambda: make_periods("fibonacci", 2000), "`modules` must leave all periods below 2³¹. Received: 2000"),
         (lambda: take_turns((1, 2), 0), "`turns` must be whole numbers from 1. Received: \\(0,\\)"),
         (lambda: sizes_from_spectrum(np.ones(4), (1, 2), 1), "`units` must be at least the number of modules, 2"),
     ],

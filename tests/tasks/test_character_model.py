@@ -127,6 +127,8 @@ def test_training_learns_a_repeated_sentence_and_writes(make):
     [
         ({"streams": 0}, "`streams` must be at least 1. Received: 0"),
         ({"chunk": 2000}, "`text` must hold at least 6001 characters for training .* Received: 1728 and 192 in"),
+        ({"test_share": 0.999}, "Received: 2 and 1918 in"),
+        ({"prime": "The "}, "`prime` must be of characters that are in the text. Received: also \\['T'\\]"),
         ({"test_share": 0.0}, "`test_share` must be between 0 and 1. Received: 0.0"),
         ({"forget_every": -1}, "`forget_every` must be at least 0. Received: -1"),
         ({"forget_growth": 0.5}, "`forget_growth` must be at least 1. Received: 0.5"),

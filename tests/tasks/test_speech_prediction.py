@@ -27,7 +27,8 @@ MODELS = {
 def make(tmp_path):
     def settings(model="clockwork_rnn", **changes):
         (recipe,) = [s for s in main.TASKS["speech"][1] if (s.recipe, s.model) == ("modern", model)]
-        small = {"window": 7, "chunk": 32, "seconds": 0.01, "epochs": 3, "weight_std": 0.5, "own_output": 0.0}
+        small = {"window": 7, "chunk": 32, "seconds": 0.01, "epochs": 3, "weight_std": 0.5}
+        small |= {"input_noise": 0.0}
         where = {"name": "a", "results_dir": tmp_path / "results", "log_dir": tmp_path / "log"}
         return replace(recipe, **(MODELS[model] | small | where | changes))
 
