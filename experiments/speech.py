@@ -161,7 +161,7 @@ def picture(rows: Sequence[Row]) -> Figure:
                 axis.plot(sizes, medians, style, markersize=4, linewidth=0.9, label=name)
                 for units, values in zip(sizes, errors, strict=True):
                     axis.plot([units] * len(values), values, style[1], markersize=2, color="0.5")
-            axis.set(xscale="log", yscale="log", xlabel="hidden units", title=kind.replace("_", "-"))
+            axis.set(xscale="log", xlabel="hidden units", ylim=(0, None), title=kind.replace("_", "-"))
             axis.set_xticks(sizes, sizes, minor=False)
             axis.minorticks_off()
         axes[0].set_ylabel("MSE")
