@@ -1,6 +1,6 @@
 """How fast the Clockwork RNN is, beside Keras's and PyTorch's recurrent layers and a masked Clockwork RNN.
 
-`python -m benchmarks.layers` takes about ten minutes; it writes `results/benchmark.csv` and `results/benchmark.png`, and
+`python -m benchmarks.layers` takes about a quarter of an hour; it writes `results/benchmark.csv` and `results/benchmark.png`, and
 prints the README's tables. PyTorch is timed too where it is installed. All that is compared is timed in one run, in turn;
 a Keras layer counts with the faster of XLA on and off.
 """
