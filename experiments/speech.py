@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import matplotlib
 import numpy as np
@@ -66,6 +67,8 @@ Row = Mapping[str, object]
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Workers):
+    networks: tuple[Literal[tuple(NETWORKS)], ...] = tuple(NETWORKS)
+    """Networks to train."""
     seeds: int = 5
     """Networks of each kind, with the seeds from 0 on."""
     epochs: int | None = None
@@ -96,9 +99,12 @@ def train_network(settings: Speech) -> Arrays:
 
 def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:
     """Yield (network, model, units and seed, the cell that trains it); networks in both tables are trained once."""
-    wanted = {(name, settings.units): settings for name, settings in NETWORKS.items()}
+    wanted = {(name, NETWORKS[name].units): NETWORKS[name] for name in options.networks}
     wanted |= {
-        (name, units): replace(settings, units=units) for name, settings in SIZES.items() for units in options.units
+        (name, units): replace(settings, units=units)
+        for name, settings in SIZES.items()
+        if name in options.networks
+        for units in options.units
     }
     for (name, units), settings in wanted.items():
         seeds = options.seeds if units == NETWORKS[name].units else min(options.seeds, SIZE_SEEDS)
@@ -126,8 +132,8 @@ def table(rows: Sequence[Row]) -> str:
     columns += ["free_running_first_nmse", "free_running_seconds", "free_running_log_spectral_distance"]
     kinds = ["teacher-forced: "] * 2 + ["free-running: "] * 4
     lines = []
-    for name, settings in NETWORKS.items():
-        found = _of(rows, name, settings.units)
+    for name in dict.fromkeys(str(row["network"]) for row in rows):
+        found = _of(rows, name, NETWORKS[name].units)
         values = [spread([float(row[column]) for row in found]) for column in columns]
         lines.append([name, *(found[0][column] for column in ("window", "units", "parameters", "epochs")), *values])
     head = [

@@ -58,7 +58,7 @@ def test_committed_table_is_that_of_the_committed_rows():
 
 
 def test_runs_small_from_the_command_line(tmp_path):
-    flags = ["--seeds", "2", "--generations", "2", "--candidates", "8", "--updates", "4", "--epochs", "5"]
+    flags = ["--seeds", "1", "--generations", "2", "--candidates", "8", "--updates", "4", "--epochs", "5"]
     command = [sys.executable, "-m", "experiments.evolution", *flags, "--output-dir", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr

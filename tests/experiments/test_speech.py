@@ -49,6 +49,7 @@ def test_committed_tables_are_those_of_the_committed_rows():
 
 def test_runs_small_from_the_command_line(tmp_path):
     flags = ["--seeds", "1", "--epochs", "1", "--seconds", "0.03", "--units", "3", "--output-dir", str(tmp_path)]
+    flags += ["--networks", "diary", "simple RNN, noise"]
     command = [sys.executable, "-m", "experiments.speech", *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
