@@ -95,7 +95,7 @@ def train(task: Task, settings: TrainingSettings, run: Run) -> dict:
     updates_per_epoch = int(batches.cardinality())
     updates = settings.epochs * updates_per_epoch
     per_call = min(UPDATES_PER_CALL, updates)
-    if task.watches_epochs:  # a call must end where an epoch does
+    if task.epoch_quantity:  # a call must end where an epoch does
         per_call = max(n for n in range(1, UPDATES_PER_CALL + 1) if updates_per_epoch % n == 0)
     trainer = Trainer(task, network, updates, per_call)
     rate = learning_rate(settings, updates)

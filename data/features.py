@@ -68,24 +68,24 @@ def load_features(clips: Sequence[Clip], cache: Path, longest: float) -> Feature
     return Features([clips[place] for place in kept["clips"]], frames, np.array(kept["ends"]), kept["skipped"])
 
 
-def read_samples(clip: Clip) -> tuple[np.ndarray, int]:
-    """Return the samples of one clip [N], its channels averaged, and how many there are a second.
+def read_samples(path: Path, span: tuple[int, int] | None = None) -> tuple[np.ndarray, int]:
+    """Return the samples of a sound file, or of a span of it, its channels averaged [N], and how many there are a second.
 
     Raises:
         ValueError: says why the file is no sound that can be read.
     """
-    start, stop = clip.span or (0, None)
+    start, stop = span or (0, None)
     try:
-        samples, rate = soundfile.read(clip.path, start=start, stop=stop, dtype="float32", always_2d=True)
+        samples, rate = soundfile.read(path, start=start, stop=stop, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise ValueError(_reason(clip.path, error)) from None
+        raise ValueError(_reason(path, error)) from None
     return samples.mean(axis=1), rate
 
 
 def read_features(clip: Clip, longest: float) -> np.ndarray:
     """Return the features of one clip [frames, 13]; raises a ValueError that names the file and what is wrong."""
     try:
-        samples, rate = read_samples(clip)
+        samples, rate = read_samples(clip.path, clip.span)
         if len(samples) > longest * rate:
             raise ValueError(f"longer than {longest} s: {len(samples) / rate:.1f} s")
         common = np.gcd(mfcc.RATE, rate)

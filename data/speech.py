@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from data.features import read_samples
-from data.spoken_words import Clip, read_times
+from data.spoken_words import read_times
 
 SHIPPED = Path(__file__).parent / "speech"
 RATE = 16000  # samples a second
@@ -70,7 +70,7 @@ def load_utterance(path: Path) -> Utterance:
         ValueError: they cannot be read or do not fit each other; names the file, what was expected and what came.
     """
     try:
-        samples, rate = read_samples(Clip(path, ""))
+        samples, rate = read_samples(path)
     except ValueError as problem:
         raise ValueError(f"`utterance` must be a sound that can be read. Received: {path}: {problem}") from None
     if rate != RATE:

@@ -2,7 +2,6 @@
 
 import hashlib
 import platform
-import pydoc_data.topics
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +35,8 @@ def load_text(path: str | None) -> Text:
         ValueError: the file cannot be read as text; says what was expected and what came.
     """
     if path is None:
-        topics = pydoc_data.topics.topics
+        from pydoc_data.topics import topics  # here, because it is large and only this task reads it
+
         text = "\n".join(topics[name] for name in sorted(topics))
         return _numbered(text, f"pydoc_data.topics of Python {platform.python_version()}")
     if not Path(path).is_file():

@@ -66,7 +66,7 @@ def evolve(settings: Generation, generations: int, candidates: int, updates: int
     """Evolve the periods of one Clockwork RNN on the target of the seed.
 
     Returns:
-        best [generations, g]: the periods of the best candidate of each generation, and its mse [generations].
+        best [generations, g]: the periods of the best candidate of each generation.
         start, evolved, exponential: the MSE, after all epochs and from the seed's initial weights, of networks with all
             periods 7, with the best periods found, and with those of the settings; see `alone`.
     """
@@ -75,18 +75,17 @@ def evolve(settings: Generation, generations: int, candidates: int, updates: int
     modules, kept = len(settings.periods), candidates // 4
     periods = np.full((candidates, modules), START)
     periods[1:] = mutated(periods[1:], rng, settings.length)
-    best, mse = [], []
+    best = []
     for generation in range(generations):
         error = trained(settings, periods, wanted, updates, seed=1000 * settings.seed + generation)
         order = np.argsort(np.where(np.isfinite(error), error, np.inf), kind="stable")
         best.append(periods[order[0]])
-        mse.append(error[order[0]])
         parents = periods[order[:kept]]
         children = parents[rng.integers(kept, size=candidates - kept)]
         periods = np.concatenate([parents, mutated(children, rng, settings.length)])
     compared = {"start": np.full(modules, START), "evolved": best[-1], "exponential": np.array(settings.periods)}
     named = {name: alone(replace(settings, periods=tuple(own.tolist())), wanted) for name, own in compared.items()}
-    return {"best": np.array(best), "mse": np.array(mse), "cycles": cycles, **named}
+    return {"best": np.array(best), "cycles": cycles, **named}
 
 
 def alone(settings: Generation, wanted: np.ndarray) -> np.ndarray:

@@ -69,7 +69,6 @@ class CharacterModel(Task):
     """
 
     name = "text"
-    watches_epochs = True
     epoch_quantity = "bits per character"
 
     def __init__(self, settings: Settings):

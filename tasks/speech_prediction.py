@@ -272,9 +272,8 @@ def compare(truth: np.ndarray, said: np.ndarray) -> dict[str, float | None]:
     """Measure speech [T] against the truth [T], both normalised.
 
     Returns:
-        mse, and nmse = MSE / variance of the truth; first_nmse: the same of the first quarter of a second alone,
-        None if that is silence; seconds:
-        of the longest beginning whose mean squared error is within a tenth of the truth's variance;
+        mse, and nmse = MSE / variance of the truth; first_nmse: the same of the first quarter of a second alone, None if
+        that is silence; seconds: of the longest beginning whose mean squared error is within a tenth of the truth's variance;
         log_spectral_distance: the mean over frames (25 ms every 10 ms) of the root mean squared difference of log
         spectra, in dB, where what lies 60 dB below the truth's strongest component counts as so much.
     """

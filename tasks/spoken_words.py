@@ -54,7 +54,6 @@ class SpokenWords(Task):
     """
 
     name = "words"
-    watches_epochs = True
     epoch_quantity = "error (%)"
 
     def __init__(self, settings: Settings):
@@ -151,7 +150,7 @@ class SpokenWords(Task):
         sounds = {}
         for place in np.linspace(0, len(self.testing) - 1, SOUNDS, dtype=int):
             clip = self.features.clips[self.testing[place]]
-            sounds[f"{clip.word}_heard_as_{self.words[heard[place]]}"] = read_samples(clip)
+            sounds[f"{clip.word}_heard_as_{self.words[heard[place]]}"] = read_samples(clip.path, clip.span)
         return Report(drawn, sounds)
 
     def probabilities(self, network: keras.Model, chosen: np.ndarray) -> np.ndarray:

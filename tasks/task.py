@@ -81,11 +81,9 @@ class Task(abc.ABC):
         name: the word on the command line and the name of its folder in `results/` and `log/`.
         settings: the task's own settings.
         metrics: name → function of (targets, outputs); the first one is what the progress bar shows.
-        watches_epochs: whether `after_epoch` has something to say, so that it must be called after every epoch.
-        epoch_quantity: what it then says, for the axis of a picture.
+        epoch_quantity: what `after_epoch` notes after every epoch, for the axis of a picture; empty if it notes nothing.
     """
 
-    watches_epochs = False
     epoch_quantity = ""
 
     name: str
