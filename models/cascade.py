@@ -113,6 +113,38 @@ def clockwork_scan(
     return traces
 
 
+def single_step(
+    inputs: tf.Tensor, h: tf.Tensor, clock: tf.Tensor, weights: Weights, modules: Modules, activation: Activation
+) -> tf.Tensor:
+    """Return the hidden state after one step [B, n]; only the modules that fire are computed.
+
+    Args:
+        inputs: [B, features].
+        h: the state before [B, n].
+        clock: the number of the step, an int32 scalar.
+        weights, modules, activation: as in `clockwork_scan`, without replica axes.
+    """
+    kernels, before = _input_kernels(weights, modules), tf.split(h, modules.sizes, axis=-1)
+    biases = [0.0] * len(before) if weights.bias is None else tf.split(weights.bias, modules.sizes)
+
+    def fired(module: int) -> tf.Tensor:
+        drive = tf.zeros_like(before[module]) + biases[module]
+        if kernels[module] is not None:
+            drive += inputs @ kernels[module]
+        if weights.recurrent[module] is not None:
+            drive += tf.concat([before[j] for j in modules.heard_by(module)], -1) @ weights.recurrent[module]
+        return activation(drive)
+
+    clocks = enumerate(zip(modules.periods, modules.phases, strict=True))
+    return tf.concat(
+        [
+            tf.cond((clock - phase) % period == 0, lambda m=m: fired(m), lambda m=m: before[m])
+            for m, (period, phase) in clocks
+        ],
+        -1,
+    )
+
+
 class Layout:
     """The order in which the cascade keeps units: the last group first, as fast modules are in the hidden state.
 
@@ -220,10 +252,20 @@ def _input_kernel(weights: Weights, layout: Layout) -> tf.Tensor | None:
     kernel, modules = weights.kernel, layout.modules
     if kernel is None or all(modules.sees_input):
         return layout.arrange(kernel)
-    seeing = list(zip(modules.sizes, modules.sees_input, strict=True))
-    seen = iter(tf.split(kernel, [size for size, sees in seeing if sees], axis=-1))
-    parts = [next(seen) if sees else tf.zeros([*kernel.shape[:-1], size], kernel.dtype) for size, sees in seeing]
+    parts = [
+        tf.zeros([*kernel.shape[:-1], size], kernel.dtype) if part is None else part
+        for part, size in zip(_input_kernels(weights, modules), modules.sizes, strict=True)
+    ]
     return layout.arrange(tf.concat(parts, -1))
+
+
+def _input_kernels(weights: Weights, modules: Modules) -> list[tf.Tensor | None]:
+    """Return the input weights of each module, None for one that has none."""
+    if weights.kernel is None:
+        return [None] * len(modules.sizes)
+    seeing = [size for size, sees in zip(modules.sizes, modules.sees_input, strict=True) if sees]
+    seen = iter(tf.split(weights.kernel, seeing, axis=-1))
+    return [next(seen) if sees else None for sees in modules.sees_input]
 
 
 def _input_drive(

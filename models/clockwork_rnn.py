@@ -192,9 +192,7 @@ class ClockworkRNN(keras.layers.Layer):
         if training and self.dropout:
             sequences *= self._drop(tf.ones_like(sequences[:, :1]), self.dropout)  # one mask for all steps
         keep = self._drop(tf.ones_like(h), self.recurrent_dropout) if training and self.recurrent_dropout else None
-        arrays = [self.kernel, *self.recurrent_kernels, self.bias]
-        weights = [tf.convert_to_tensor(array) for array in arrays if array is not None]
-        output, h = self._run([sequences, h, *weights], [clock, mask, keep])
+        output, h = self._run([sequences, h, *self._weight_tensors()], [clock, mask, keep])
         counts = tf.reduce_sum(tf.cast(mask, tf.int32), 1) if mask is not None else tf.shape(sequences)[1]  # of steps
         clock = (0 if clock is None else clock) + tf.broadcast_to(counts, tf.shape(h)[:1])  # [B]
         if self.stateful:
@@ -236,10 +234,17 @@ class ClockworkRNN(keras.layers.Layer):
         )
         return cascade.all_steps(traces, self.modules, groups, recurrence.size(sequences, 0))
 
+    def _weight_tensors(self) -> list[tf.Tensor]:
+        return [tf.convert_to_tensor(array) for array in self._arrays if array is not None]
+
+    @property
+    def _arrays(self) -> list[keras.Variable | None]:
+        """The weights in the order of `trainable_variables`, None where there are none."""
+        return [self.kernel, *self.recurrent_kernels, self.bias]
+
     def _by_module(self, weights: Sequence[tf.Tensor]) -> cascade.Weights:
         given = iter(weights)
-        arrays = [self.kernel, *self.recurrent_kernels, self.bias]
-        kernel, *recurrent, bias = (None if array is None else next(given) for array in arrays)
+        kernel, *recurrent, bias = (None if array is None else next(given) for array in self._arrays)
         return cascade.Weights(kernel, recurrent, bias)
 
     def _recur(self, tensors, others, known=None):
@@ -305,30 +310,11 @@ class ClockworkRNN(keras.layers.Layer):
             (inputs [B, features], [h [B, n], clock [B]]) → [h, clock] after the step. The clock of the first sequence is
             that of all. Only the modules that fire are computed.
         """
-        arrays = [self.kernel, *self.recurrent_kernels, self.bias]
-        weights = self._by_module([tf.convert_to_tensor(array) for array in arrays if array is not None])
-        modules, sizes = self.modules, self.modules.sizes
-        seeing = [size for size, sees in zip(sizes, modules.sees_input, strict=True) if sees]
-        kernels = iter(tf.split(weights.kernel, seeing, axis=-1) if weights.kernel is not None else [])
-        kernels = [next(kernels, None) if sees else None for sees in modules.sees_input]
-        biases = [0.0] * len(sizes) if weights.bias is None else tf.split(weights.bias, sizes)
-
-        def fired(module: int, inputs: tf.Tensor, before: list[tf.Tensor]) -> tf.Tensor:
-            drive = tf.zeros_like(before[module]) + biases[module]
-            if kernels[module] is not None:
-                drive += inputs @ kernels[module]
-            if weights.recurrent[module] is not None:
-                drive += tf.concat([before[j] for j in modules.heard_by(module)], -1) @ weights.recurrent[module]
-            return self.activation(drive)
+        weights = self._by_module(self._weight_tensors())
 
         def step(inputs: tf.Tensor, state: State) -> State:
             h, clock = state
-            before = tf.split(h, sizes, axis=-1)
-            after = [
-                tf.cond((clock[0] - phase) % period == 0, lambda m=m: fired(m, inputs, before), lambda m=m: before[m])
-                for m, (period, phase) in enumerate(zip(modules.periods, modules.phases, strict=True))
-            ]
-            return [tf.concat(after, -1), clock + 1]
+            return [cascade.single_step(inputs, h, clock[0], weights, self.modules, self.activation), clock + 1]
 
         return step
 
