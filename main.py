@@ -294,12 +294,12 @@ DIARY_REGULARISED = {"clip_norm": 1.0, "input_noise": 0.1, "weight_penalty": 1e-
 WIDE_WINDOW = {"window": 200, "input_noise": 0.0, "learning_rate": 3e-3}
 WIDE_UNITS = {"simple_rnn": 200, "lstm": 70, "clockwork_rnn": 237}
 
-# Text, character by character, with about 330,000 parameters.
+# Text, character by character, with about 500,000 parameters.
 MODERN_TEXT = Text(
     recipe="modern",
     # The network.
     model="clockwork_rnn",
-    units=512,
+    units=744,
     periods=(1, 4, 16, 64),
     recurrent_init="orthogonal",
     recurrent_scale=1.0,
@@ -310,7 +310,7 @@ MODERN_TEXT = Text(
     text=None,
     test_share=0.1,
     # Training.
-    streams=32,
+    streams=16,
     chunk=128,
     forget_every=0,
     forget_growth=1.0,
@@ -324,8 +324,10 @@ MODERN_TEXT = Text(
     temperature=0.7,
     **SHARED,
 )
-MODERN_TEXT_LSTM = replace(MODERN_TEXT, model="lstm", units=256, periods=())
-MODERN_TEXT_SIMPLE_RNN = replace(MODERN_TEXT, model="simple_rnn", units=512, periods=(), learning_rate=5e-4)
+MODERN_TEXT_LSTM = replace(MODERN_TEXT, model="lstm", units=295, periods=())
+MODERN_TEXT_SIMPLE_RNN = replace(MODERN_TEXT, model="simple_rnn", units=611, periods=(), learning_rate=5e-4)
+# Small ones, of which experiments train many.
+SMALL_TEXT = {"units": 128, "epochs": 15}
 
 TASKS = {
     "generation": (

@@ -122,25 +122,7 @@ def text() -> list[Row]:
         "clockwork_rnn": contestants.with_keras(layer, steps, batch, xla=True, features=features),
         "keras simple_rnn": faster(lambda: contestants.simple_rnn(units), steps, batch, features),
     }
-    for contestant in field.values():
-        contestant.update()
-    times = timing.in_turn({name: contestant.update for name, contestant in field.items()}, SECONDS)
-    return [
-        measured(
-            Row(
-                "text",
-                name,
-                units,
-                len(periods) if name == "clockwork_rnn" else 1,
-                steps,
-                batch,
-                parameters=c.parameters,
-            ),
-            "update",
-            times[name],
-        )
-        for name, c in field.items()
-    ]
+    return _updates(field, Row("text", "", units, len(periods), steps, batch), SECONDS)
 
 
 def scale(axis: str) -> list[Row]:
@@ -151,13 +133,20 @@ def scale(axis: str) -> list[Row]:
             "clockwork_rnn": contestants.with_keras(contestants.clockwork(units, modules), steps, batch, xla=True),
             "keras simple_rnn": contestants.with_keras(contestants.simple_rnn(units), steps, batch, xla=False),
         }
-        for contestant in field.values():
-            contestant.update()
-        times = timing.in_turn({name: contestant.update for name, contestant in field.items()}, 1.0, least=3)
-        for name in field:
-            row = Row(axis, name, units, modules if name == "clockwork_rnn" else 1, steps, batch)
-            rows.append(measured(replace(row, parameters=field[name].parameters), "update", times[name]))
+        rows += _updates(field, Row(axis, "", units, modules, steps, batch), seconds=1.0, least=3)
     return rows
+
+
+def _updates(field: dict[str, Contestant], row: Row, seconds: float, least: int = 5) -> list[Row]:
+    """Time updates of the contestants in turn; returns a row of each, with one module where it has no clock."""
+    for contestant in field.values():
+        contestant.update()
+    times = timing.in_turn({name: contestant.update for name, contestant in field.items()}, seconds, least)
+    own = {name: row.modules if name == "clockwork_rnn" else 1 for name in field}
+    return [
+        measured(replace(row, network=name, modules=own[name], parameters=c.parameters), "update", times[name])
+        for name, c in field.items()
+    ]
 
 
 def memory() -> list[Row]:

@@ -27,7 +27,7 @@ def train_block(
     """Train one network for each target and seed; each is the one that `main.py` trains with that target and seed.
 
     Args:
-        settings: all but the target and the seed.
+        settings: all but the seed; their target matters only where module sizes follow its spectrum.
         targets: sequences of one length, scaled to [−1, 1].
         seeds: of the initial weights.
         rate_factors: for each seed, what its networks' learning rate is multiplied by; None is 1.
@@ -42,7 +42,7 @@ def train_block(
     """
     targets = np.array(targets, np.float32)  # [targets, T]
     steps, shape = targets.shape[1], (len(targets), len(seeds))
-    settings = replace(settings, target=None, start=0, length=steps, column=None, seed=0)
+    settings = replace(settings, length=steps, seed=0)
     task = SequenceGeneration(settings)
     drawn = [initial_weights(task, seed) for seed in seeds]
     weights, wanted = drawn * len(targets), np.repeat(targets, len(seeds), axis=0)[:, None, :, None]  # [R, 1, T, 1]

@@ -1,6 +1,8 @@
-"""Markdown tables."""
+"""Markdown tables, and the words for a spread of values in them."""
 
 from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -11,3 +13,11 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _line(cells: Sequence[object]) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def spread(values: Sequence[float], digits: str = ".2g") -> str:
+    """Return the median and the range of values, or how many are not finite."""
+    values = np.array(values, float)
+    if lost := int((~np.isfinite(values)).sum()):
+        return f"{lost} of {len(values)} diverged"
+    return f"{np.median(values):{digits}} ({values.min():{digits}}–{values.max():{digits}})"

@@ -7,11 +7,7 @@ mixed into either window; and the diary's network in several sizes. It writes `s
 `speech.png`. Stopped and started again, it goes on.
 """
 
-import contextlib
-import io
-import math
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +20,8 @@ from matplotlib.figure import Figure
 import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
-from experiments.markdown import markdown
+from experiments.markdown import markdown, spread
+from experiments.one_run import train_run
 from experiments.results import write_results
 from figures import STYLE
 from main import (
@@ -37,9 +34,7 @@ from main import (
     WIDE_WINDOW,
     Speech,
 )
-from runs import Run
 from tasks.speech_prediction import SpeechPrediction
-from training import DivergenceError, train
 
 MODERN = {"simple RNN": MODERN_SPEECH_SIMPLE_RNN, "LSTM": MODERN_SPEECH_LSTM, "Clockwork RNN": MODERN_SPEECH}
 EPOCHS = 120  # of the modern networks, so that all of them can be trained in an hour
@@ -84,17 +79,12 @@ class Options(Workers):
 
 
 def train_network(settings: Speech) -> Arrays:
-    """Train one network as `main.py` does; returns what its `metrics.json` measures, infinite errors if it diverged."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        settings = replace(settings, name="run", results_dir=Path(folder, "results"), log_dir=Path(folder, "log"))
-        task = SpeechPrediction(settings)
-        parameters = sum(math.prod(variable.shape) for variable in task.network().trainable_variables)
-        try:
-            metrics = train(task, settings, Run(task.name, settings))
-        except DivergenceError:
-            metrics = {name: 0.0 if name.endswith("seconds") else np.inf for name in (*MEASURED, "seconds")}
-    measured = {name: np.array(metrics[name]) for name in MEASURED}
-    return measured | {"parameters": np.array(parameters), "training_seconds": np.array(metrics["seconds"])}
+    """Train one network; returns what its `metrics.json` measures, infinite errors if it diverged."""
+    metrics = train_run(SpeechPrediction, settings)
+    lost = {name: 0.0 if name.endswith("seconds") else np.inf for name in (*MEASURED, "seconds")}
+    metrics = lost | metrics
+    measured = {name: np.array(metrics[name]) for name in (*MEASURED, "parameters")}
+    return measured | {"training_seconds": np.array(metrics["seconds"])}
 
 
 def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:
@@ -116,34 +106,22 @@ def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:
             yield key, Cell(file, {"settings": network}, 1)
 
 
-def spread(values: Sequence[float], digits: str = ".2g") -> str:
-    """Return the median and the range of values, or how many are not finite."""
-    values = np.array(values, float)
-    if lost := int((~np.isfinite(values)).sum()):
-        return f"{lost} of {len(values)} diverged"
-    return f"{np.median(values):{digits}} ({values.min():{digits}}–{values.max():{digits}})"
-
-
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as Markdown tables: the networks beside each other, and the diary's network in several sizes."""
-    heads = ["NMSE", "log-spectral distance (dB)", "NMSE", "of the first 0.25 s", "within NMSE 0.1 (s)"]
-    heads += ["log-spectral distance (dB)"]
-    columns = ["teacher_forced_nmse", "teacher_forced_log_spectral_distance", "free_running_nmse"]
-    columns += ["free_running_first_nmse", "free_running_seconds", "free_running_log_spectral_distance"]
-    kinds = ["teacher-forced: "] * 2 + ["free-running: "] * 4
+    columns = {
+        "teacher_forced_nmse": "teacher-forced: NMSE",
+        "teacher_forced_log_spectral_distance": "teacher-forced: log-spectral distance (dB)",
+        "free_running_nmse": "free-running: NMSE",
+        "free_running_first_nmse": "free-running: of the first 0.25 s",
+        "free_running_seconds": "free-running: within NMSE 0.1 (s)",
+        "free_running_log_spectral_distance": "free-running: log-spectral distance (dB)",
+    }
     lines = []
     for name in dict.fromkeys(str(row["network"]) for row in rows):
         found = _of(rows, name, NETWORKS[name].units)
         values = [spread([float(row[column]) for row in found]) for column in columns]
         lines.append([name, *(found[0][column] for column in ("window", "units", "parameters", "epochs")), *values])
-    head = [
-        "network",
-        "window",
-        "units",
-        "parameters",
-        "epochs",
-        *(kind + name for kind, name in zip(kinds, heads, strict=True)),
-    ]
+    head = ["network", "window", "units", "parameters", "epochs", *columns.values()]
     sizes = []
     for name in SIZES:
         for units in sorted({int(row["units"]) for row in rows if row["network"] == name}):

@@ -8,7 +8,7 @@ import pytest
 from committed import RESULTS, read
 
 from benchmarks import speech as speed
-from experiments import speech
+from experiments import markdown, speech
 from tasks.speech_prediction import SpeechPrediction
 
 ROOT = Path(__file__).parents[2]
@@ -33,8 +33,8 @@ def test_a_network_that_diverges_is_a_row_too():
 
 
 def test_spread_is_median_and_range():
-    assert speech.spread([3.0, 1.0, 2.5]) == "2.5 (1–3)"
-    assert speech.spread([1.0, float("inf")]) == "1 of 2 diverged"
+    assert markdown.spread([3.0, 1.0, 2.5]) == "2.5 (1–3)"
+    assert markdown.spread([1.0, float("inf")]) == "1 of 2 diverged"
 
 
 def test_committed_tables_are_those_of_the_committed_rows():

@@ -1,0 +1,48 @@
+"""Networks of equal size, against the networks themselves."""
+
+from dataclasses import replace
+
+import pytest
+
+import main
+from experiments.equal_parameters import parameters, with_parameters
+from tasks.sequence_generation import SequenceGeneration
+from tasks.spoken_words import SpokenWords
+
+OTHERS = [
+    {"connections": "full"},
+    {"connections": "none", "input_modules": "fastest"},
+    {"clock_series": "fibonacci", "modules": 5, "input_modules": (1, 3)},
+    {"turns": 2, "connections": "hierarchical"},
+]
+
+
+def counted(task):
+    return sum(variable.numpy().size for variable in task.network().trainable_variables)
+
+
+@pytest.mark.parametrize("changes", OTHERS)
+def test_parameters_are_those_of_the_network(changes):
+    settings = replace(main.MODERN_WORDS, units=40, **changes)
+    assert parameters(settings, 13, 25) == counted(SpokenWords(settings))
+
+
+def test_parameters_of_uneven_modules_are_those_of_the_network():
+    task = SequenceGeneration(replace(main.MODERN, sizes="spectrum"))
+    sizes = task.network().get_layer("hidden").modules.sizes
+    assert len(set(sizes)) > 1
+    assert parameters(task.settings, 0, 1, sizes) == counted(task)
+
+
+def test_36_units_have_793_parameters():
+    # 802 with the nine periods (Koutník et al. 2014, Table 1's rule): 9 modules of 4 units, 16 · (9 + 8 + … + 1) recurrent
+    # weights, 36 biases, 37 of the output unit.
+    assert parameters(main.MODERN, 0, 1) == 802 - 9
+
+
+def test_units_bring_the_parameters_closest():
+    settings = replace(main.MODERN, connections="full")
+    sized = with_parameters(settings, 793, 0, 1)
+    counts = {units: units * units + units + units + 1 for units in range(9, 60)}  # all hear all
+    assert sized.units == min(counts, key=lambda units: abs(counts[units] - 793))
+    assert with_parameters(settings, 1, 0, 1).units == 9  # one a module at least
