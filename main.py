@@ -48,6 +48,7 @@ SHARED = {
     "turns": 1,
     "connections": "slow_to_fast",
     "input_modules": "all",
+    "input_mean": False,
     "bias_std": 0.0,
     "learned_initial_state": False,
     "peepholes": False,

@@ -5,6 +5,7 @@ start. All that one group says to another is then a matrix product outside any l
 the two, since what a slow module says stays the same until it fires again. Axes as in `models.recurrence`.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ import tensorflow as tf
 
 from models.clocks import Clock, Group, Modules
 from models.recurrence import Activation, Size, product, scan, size
+
+Inputs = tf.Tensor | list[tf.Tensor]  # the same for all modules, or one a module
 
 
 class Weights(NamedTuple):
@@ -42,7 +45,7 @@ class Trace(NamedTuple):
 
 
 def clockwork_scan(
-    sequences: tf.Tensor,
+    sequences: Inputs,
     weights: Weights,
     initial: tf.Tensor,
     modules: Modules,
@@ -60,7 +63,7 @@ def clockwork_scan(
     section 3).
 
     Args:
-        sequences: inputs [T, ..., B, features]; no features are allowed.
+        sequences: inputs [T, ..., B, features], or a list of one a module; no features are allowed.
         weights: see `Weights`.
         initial: the state before the first step [..., B, n].
         modules: who fires when and who hears whom.
@@ -76,7 +79,7 @@ def clockwork_scan(
     Returns:
         The states of each group.
     """
-    steps = size(sequences, 0)
+    steps = _steps(sequences)
     layout = Layout(modules, groups)
     kernels = layout.split(_input_kernel(weights, layout))
     strips = layout.split(_recurrent_kernel(weights, layout, initial), axis=-2)
@@ -86,7 +89,7 @@ def clockwork_scan(
     for index, group in enumerate(groups):
         ticks = group.clock.ticks(steps)
         start, strip = starts[index], strips[index]
-        drive = _input_drive(sequences, kernels[index], biases[index], start, group.clock, ticks)
+        drive = _input_drive(sequences, kernels[index], biases[index], start, modules, group, ticks)
         if stream is not None:
             rest, now = tf.split(stream.values, [-1, layout.widths[index]], axis=-1)
             drive += heard(Trace(now, stream.clock), group.clock, ticks)
@@ -113,13 +116,66 @@ def clockwork_scan(
     return traces
 
 
+def hidden_states(
+    sequences: Inputs,
+    weights: Weights,
+    initial: tf.Tensor,
+    modules: Modules,
+    activation: Activation,
+    clock: tf.Tensor | None,
+    keep: tf.Tensor | None,
+    every_step: bool,
+    known: Sequence[tf.Tensor] | None,
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Run a Clockwork RNN in the groups that serve its clock best.
+
+    Args:
+        sequences, weights, initial, modules, activation, clock, keep: as in `clockwork_scan`, without replica axes.
+        every_step: whether all hidden states are asked for, or the last.
+        known: what this function returned besides the hidden states, if only the gradient is wanted.
+
+    Returns:
+        The hidden states [T, B, n], or the last [B, n]; and the states from which they follow.
+    """
+    steps = _steps(sequences)
+    unknown_length = not isinstance(steps, int)
+
+    def run(groups, clock=None, known=None):
+        return clockwork_scan(
+            sequences, weights, initial, modules, groups, activation, clock=clock, keep=keep, known=known
+        )
+
+    # A loop that may have no step at all, for a first tick behind the end, does not compile.
+    may_be_short = unknown_length and any(modules.phases)
+    if clock is None and not may_be_short:
+        traces = run(modules.groups, known=known)
+        known = [trace.values[1:] for trace in traces]
+        if every_step:
+            return all_steps(traces, modules, modules.groups, steps), known
+        return last_step(traces, modules, modules.groups), known
+
+    def in_groups(groups, clock=None):
+        values = at_ticks(known[0], modules, groups) if known else None
+        return all_steps(run(groups, clock, values), modules, groups, steps)
+
+    every = (modules.every_step,)
+    if may_be_short:
+        states = in_groups(every, clock)
+    else:  # chunks of one length, fed one after another, start at its multiples
+        start = math.gcd(modules.hyperperiod, 0 if unknown_length else steps)
+        at_multiple = tf.reduce_all(clock % min(start, tf.int32.max) == 0)
+        groups = modules.groups_from(start)
+        states = tf.cond(at_multiple, lambda: in_groups(groups, clock), lambda: in_groups(every, clock))
+    return states if every_step else states[-1], [states]
+
+
 def single_step(
-    inputs: tf.Tensor, h: tf.Tensor, clock: tf.Tensor, weights: Weights, modules: Modules, activation: Activation
+    inputs: Inputs, h: tf.Tensor, clock: tf.Tensor, weights: Weights, modules: Modules, activation: Activation
 ) -> tf.Tensor:
     """Return the hidden state after one step [B, n]; only the modules that fire are computed.
 
     Args:
-        inputs: [B, features].
+        inputs: [B, features], or a list of one a module.
         h: the state before [B, n].
         clock: the number of the step, an int32 scalar.
         weights, modules, activation: as in `clockwork_scan`, without replica axes.
@@ -130,7 +186,7 @@ def single_step(
     def fired(module: int) -> tf.Tensor:
         drive = tf.zeros_like(before[module]) + biases[module]
         if kernels[module] is not None:
-            drive += inputs @ kernels[module]
+            drive += (inputs[module] if isinstance(inputs, list) else inputs) @ kernels[module]
         if weights.recurrent[module] is not None:
             drive += tf.concat([before[j] for j in modules.heard_by(module)], -1) @ weights.recurrent[module]
         return activation(drive)
@@ -268,13 +324,28 @@ def _input_kernels(weights: Weights, modules: Modules) -> list[tf.Tensor | None]
     return [next(seen) if sees else None for sees in modules.sees_input]
 
 
+def _steps(sequences: Inputs) -> Size:
+    return size(sequences[0] if isinstance(sequences, list) else sequences, 0)
+
+
 def _input_drive(
-    sequences: tf.Tensor, kernel: tf.Tensor | None, bias: tf.Tensor | None, start: tf.Tensor, clock: Clock, ticks: Size
+    sequences: Inputs,
+    kernel: tf.Tensor | None,
+    bias: tf.Tensor | None,
+    start: tf.Tensor,
+    modules: Modules,
+    group: Group,
+    ticks: Size,
 ) -> tf.Tensor:
     """Return W x(t) + b of a group at its ticks [ticks, ..., B, k]."""
     drive = tf.zeros([ticks, *(size(start, axis) for axis in range(start.shape.rank))], start.dtype)
-    if kernel is not None:
-        drive += product(sequences[clock.phase :: clock.period], kernel)
+    at_ticks = slice(group.clock.phase, None, group.clock.period)
+    if kernel is not None and isinstance(sequences, list):
+        parts = tf.split(kernel, [modules.sizes[m] for m in group.members], axis=-1)
+        drives = [product(sequences[m][at_ticks], part) for m, part in zip(group.members, parts, strict=True)]
+        drive += tf.concat(drives, -1)
+    elif kernel is not None:
+        drive += product(sequences[at_ticks], kernel)
     return drive if bias is None else drive + bias[..., None, :]
 
 

@@ -1,14 +1,13 @@
 """The Clockwork RNN as a Keras layer (Koutník, Greff, Gomez, Schmidhuber: A Clockwork RNN, ICML 2014)."""
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from models import cascade, masking, recurrence
+from models import cascade, input_mean, masking, recurrence
 from models.clocks import Connections, make_modules
 
 State = list[tf.Tensor]
@@ -38,6 +37,7 @@ class ClockworkRNN(keras.layers.Layer):
             matrix of modules: row hears column.
         input_modules: modules that see the input: "all", "fastest", or indices. Others have no input weights.
             Numbers a module, rows, columns and indices follow the order in which `periods` is given.
+        input_mean: a module sees the mean of the inputs over its last period instead of x(t); see `models.input_mean`.
         activation: f, elementwise.
         use_bias: whether there is a b.
         kernel_initializer, recurrent_initializer, bias_initializer: for W_i, each block row W_i·, and b.
@@ -47,20 +47,21 @@ class ClockworkRNN(keras.layers.Layer):
         recurrent_dropout: share of the units that no listener hears, likewise. What a module holds stays untouched.
         seed: of the dropout.
         return_sequences: return the hidden state after every step, instead of after the last.
-        return_state: return also the state, h and the clock.
+        return_state: return also the state: h, the clock and, with `input_mean`, the sums.
         go_backwards: read the sequence from its end; the clock starts there, and outputs come in the order of reading.
-        stateful: carry state and clock from batch to batch.
+        stateful: carry the state from batch to batch.
         zero_output_for_mask: output 0 at masked steps, instead of what is held.
         jit_compile: compile the recurrence with XLA, also where the model around it is not.
 
     Call arguments:
         sequences: [B, T, features], with any number of features, also none.
-        initial_state: [h, clock] with h [B, n] and the number of the first step, int32 [B]; or h alone, for step 0.
+        initial_state: [h, clock] with h [B, n] and the number of the first step, int32 [B]; or h alone, for step 0. With
+            `input_mean` [h, clock, sums], of the inputs since the last tick of each of g modules [B, g, features].
         mask: boolean [B, T]. A masked step does not exist: neither state nor clock moves.
         training: whether dropout applies.
 
     Returns:
-        [B, T, n] with `return_sequences`, otherwise [B, n]; with `return_state` then h [B, n] and the clock [B].
+        [B, T, n] with `return_sequences`, otherwise [B, n]; with `return_state` then the state, as in `initial_state`.
 
     Raises:
         ValueError: names the argument, what was expected and what came.
@@ -74,6 +75,7 @@ class ClockworkRNN(keras.layers.Layer):
         phases: int | Sequence[int] = 0,
         connections: Connections = "slow_to_fast",
         input_modules: str | Sequence[int] = "all",
+        input_mean: bool = False,
         activation: str | Callable | None = "tanh",
         use_bias: bool = True,
         kernel_initializer="glorot_uniform",
@@ -101,6 +103,7 @@ class ClockworkRNN(keras.layers.Layer):
         self.units = self.modules.units
         self.periods = self.modules.periods
         self.connections = connections if isinstance(connections, str) else self.modules.hears
+        self.input_mean = input_mean
         self.activation = _elementwise(keras.activations.get(activation))
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -154,9 +157,10 @@ class ClockworkRNN(keras.layers.Layer):
                 raise ValueError(
                     f"With `stateful=True` the batch size must be known. Received: input shape {sequences_shape}"
                 )
+            zeros = self.get_initial_state(sequences_shape[0])
             self.states = [
-                self.add_weight(value.shape, "zeros", value.dtype, trainable=False, name=name)
-                for name, value in zip(("state", "clock"), self.get_initial_state(sequences_shape[0]), strict=True)
+                self.add_weight(zero.shape, "zeros", zero.dtype, trainable=False, autocast=False, name=name)
+                for name, zero in zip(("state", "clock", "sums"), zeros, strict=False)
             ]
 
     def _weights(self, kind: str, name: str, inputs: int) -> Callable[..., keras.Variable | None]:
@@ -188,17 +192,20 @@ class ClockworkRNN(keras.layers.Layer):
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         sequences = tf.convert_to_tensor(sequences)
-        h, clock = self._starting_state(sequences, initial_state)
+        h, clock, *sums = self._starting_state(sequences, initial_state)
         if training and self.dropout:
             sequences *= self._drop(tf.ones_like(sequences[:, :1]), self.dropout)  # one mask for all steps
         keep = self._drop(tf.ones_like(h), self.recurrent_dropout) if training and self.recurrent_dropout else None
-        output, h = self._run([sequences, h, *self._weight_tensors()], [clock, mask, keep])
+        output, h = self._run([sequences, h, *sums, *self._weight_tensors()], [clock, mask, keep])
         counts = tf.reduce_sum(tf.cast(mask, tf.int32), 1) if mask is not None else tf.shape(sequences)[1]  # of steps
         clock = (0 if clock is None else clock) + tf.broadcast_to(counts, tf.shape(h)[:1])  # [B]
+        state = [h, clock]
+        if sums and (self.stateful or self.return_state):
+            state.append(input_mean.since_ticks(sequences, *sums, clock, self.modules, mask, self.go_backwards))
         if self.stateful:
-            for variable, value in zip(self.states, (h, clock), strict=True):
+            for variable, value in zip(self.states, state, strict=True):
                 variable.assign(value)
-        return (output, h, clock) if self.return_state else output
+        return (output, *state) if self.return_state else output
 
     def through_time(
         self,
@@ -218,13 +225,18 @@ class ClockworkRNN(keras.layers.Layer):
 
         Returns:
             The hidden states after all steps [T, ..., B, n].
+
+        Raises:
+            ValueError: `periods` come with `input_mean=True`, whose means are over the periods of the layer.
         """
+        if self.input_mean and periods is not None:
+            raise ValueError(f"`periods` must be None with `input_mean=True`. Received: {periods}")
         groups = self.modules.groups
         if periods is not None:
             groups = (self.modules.every_step,)
             periods = tf.gather(periods, np.repeat(range(len(self.periods)), self.modules.sizes), axis=-1)  # [..., n]
         traces = cascade.clockwork_scan(
-            sequences,
+            input_mean.means(sequences, self.modules) if self.input_mean else sequences,
             self._by_module(weights),
             initial_state[0],
             self.modules,
@@ -250,6 +262,7 @@ class ClockworkRNN(keras.layers.Layer):
     def _recur(self, tensors, others, known=None):
         """Run the layer as a pure function; see `recurrence.compiled`. The outputs are those of the layer and h."""
         sequences, h, *weights = tensors
+        sums = weights.pop(0) if self.input_mean else None
         clock, mask, keep = others
         if self.go_backwards:
             sequences = tf.reverse(sequences, [1])
@@ -258,7 +271,10 @@ class ClockworkRNN(keras.layers.Layer):
             sequences = masking.unmasked_first(sequences, mask)
         every_step = self.return_sequences or mask is not None
         sequences = tf.transpose(sequences, [1, 0, 2])  # [T, B, features]
-        states, known = self._states(sequences, self._by_module(weights), h, clock, keep, every_step, known)
+        seen = input_mean.means(sequences, self.modules, clock, sums) if self.input_mean else sequences
+        states, known = cascade.hidden_states(
+            seen, self._by_module(weights), h, self.modules, self.activation, clock, keep, every_step, known
+        )
         if not every_step:
             return [states, states], known
         if mask is None:
@@ -271,72 +287,50 @@ class ClockworkRNN(keras.layers.Layer):
             output = tf.where(mask[..., None], output, tf.zeros_like(output))
         return [output, last], known
 
-    def _states(self, sequences, weights, h, clock, keep, every_step, known):
-        """Return the hidden states [T, B, n], or if they are not asked for the last [B, n]; and what they follow from."""
-        modules, steps = self.modules, recurrence.size(sequences, 0)
-
-        def run(groups, clock=None, known=None):
-            return cascade.clockwork_scan(
-                sequences, weights, h, modules, groups, self.activation, clock=clock, keep=keep, known=known
-            )
-
-        # A loop that may have no step at all, for a first tick behind the end, does not compile.
-        may_be_short = sequences.shape[0] is None and any(modules.phases)
-        if clock is None and not may_be_short:
-            traces = run(modules.groups, known=known)
-            known = [trace.values[1:] for trace in traces]
-            if every_step:
-                return cascade.all_steps(traces, modules, modules.groups, steps), known
-            return cascade.last_step(traces, modules, modules.groups), known
-
-        def all_steps(groups, clock=None):
-            at_ticks = cascade.at_ticks(known[0], modules, groups) if known else None
-            return cascade.all_steps(run(groups, clock, at_ticks), modules, groups, steps)
-
-        every = (modules.every_step,)
-        if may_be_short:
-            states = all_steps(every, clock)
-        else:  # chunks of one length, fed one after another, start at its multiples
-            start = math.gcd(modules.hyperperiod, sequences.shape[0] or 0)
-            at_multiple = tf.reduce_all(clock % min(start, tf.int32.max) == 0)
-            groups = modules.groups_from(start)
-            states = tf.cond(at_multiple, lambda: all_steps(groups, clock), lambda: all_steps(every, clock))
-        return states if every_step else states[-1], [states]
-
     def stepper(self) -> Callable[[tf.Tensor, State], State]:
         """Return a function that makes a single step, for loops in which the next input depends on the output.
 
         Returns:
-            (inputs [B, features], [h [B, n], clock [B]]) → [h, clock] after the step. The clock of the first sequence is
-            that of all. Only the modules that fire are computed.
+            (inputs [B, features], state) → the state after the step, both as in `initial_state`. The clock of the first
+            sequence is that of all. Only the modules that fire are computed.
         """
         weights = self._by_module(self._weight_tensors())
 
         def step(inputs: tf.Tensor, state: State) -> State:
-            h, clock = state
-            return [cascade.single_step(inputs, h, clock[0], weights, self.modules, self.activation), clock + 1]
+            h, clock, *sums = state
+            if self.input_mean:
+                inputs, *sums = input_mean.single_step(inputs, *sums, clock[0], self.modules)
+            h = cascade.single_step(inputs, h, clock[0], weights, self.modules, self.activation)
+            return [h, clock + 1, *sums]
 
         return step
 
-    def _starting_state(self, sequences, initial_state) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Return h and the clock, which is None where it is known to be 0."""
+    def _starting_state(self, sequences, initial_state) -> list[tf.Tensor | None]:
+        """Return h, the clock, which is None where it is known to be 0, and the sums if there are any."""
+        zeros = self.get_initial_state(tf.shape(sequences)[0])
         if initial_state is None:
-            initial_state = self.states if self.stateful else self.get_initial_state(tf.shape(sequences)[0])[:1]
+            initial_state = self.states if self.stateful else zeros[:1]
         elif not isinstance(initial_state, list | tuple):
             initial_state = [initial_state]
-        if len(initial_state) > 2:
-            raise ValueError(f"`initial_state` must be h or [h, clock]. Received: {len(initial_state)} tensors")
-        h = tf.cast(tf.convert_to_tensor(initial_state[0]), self.compute_dtype)
-        h.set_shape([None, self.units])
-        clock = tf.cast(tf.convert_to_tensor(initial_state[1]), tf.int32) if len(initial_state) == 2 else None
-        return h, clock
+        if len(initial_state) not in (1, len(zeros)):
+            whole = "[h, clock, sums]" if self.input_mean else "[h, clock]"
+            raise ValueError(f"`initial_state` must be h or {whole}. Received: {len(initial_state)} tensors")
+        state = []
+        for given, zero in zip(initial_state, zeros, strict=False):
+            state.append(tf.cast(tf.convert_to_tensor(given), zero.dtype))
+            state[-1].set_shape([None, *zero.shape[1:]])
+        return state if len(state) > 1 else [*state, None, *zeros[2:]]
 
     def _drop(self, ones: tf.Tensor, share: float) -> tf.Tensor:
         return keras.random.dropout(ones, share, seed=self.seed_generator)
 
     def get_initial_state(self, batch_size: int | tf.Tensor) -> State:
-        """Return the state before step 0: h [B, n] and the clock, int32 [B], all 0."""
-        return [tf.zeros([batch_size, self.units], self.compute_dtype), tf.zeros([batch_size], tf.int32)]
+        """Return the state before step 0, all 0: h [B, n], the clock, int32 [B], and with `input_mean` the sums."""
+        state = [tf.zeros([batch_size, self.units], self.compute_dtype), tf.zeros([batch_size], tf.int32)]
+        if self.input_mean:  # sums in half precision would soon stop growing
+            shape = [batch_size, len(self.periods), self.input_spec.axes[-1]]
+            state.append(tf.zeros(shape, self.variable_dtype))
+        return state
 
     def reset_state(self) -> None:
         """With `stateful=True`, go back to a state of 0 at step 0."""
@@ -360,20 +354,21 @@ class ClockworkRNN(keras.layers.Layer):
         return kernel, recurrent, bias
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
-        batch, steps = sequences_shape[:2]
+        batch, steps, features = sequences_shape
         output = (batch, steps, self.units) if self.return_sequences else (batch, self.units)
-        return (output, (batch, self.units), (batch,)) if self.return_state else output
+        sums = [(batch, len(self.periods), features)] if self.input_mean else []
+        return (output, (batch, self.units), (batch,), *sums) if self.return_state else output
 
     def compute_output_spec(self, sequences, initial_state=None, mask=None, training=False):
         shapes = self.compute_output_shape(sequences.shape)
         if not self.return_state:
             return keras.KerasTensor(shapes, self.compute_dtype)
-        dtypes = (self.compute_dtype, self.compute_dtype, "int32")
-        return tuple(keras.KerasTensor(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True))
+        dtypes = (self.compute_dtype, self.compute_dtype, "int32", self.variable_dtype)
+        return tuple(keras.KerasTensor(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=False))
 
     def compute_mask(self, sequences, mask=None):
         mask = mask if self.return_sequences else None
-        return [mask, None, None] if self.return_state else mask
+        return [mask] + [None] * (2 + self.input_mean) if self.return_state else mask
 
     def get_config(self):
         modules = self.modules
@@ -389,18 +384,8 @@ class ClockworkRNN(keras.layers.Layer):
             own[f"{kind}_initializer"] = keras.initializers.serialize(getattr(self, f"{kind}_initializer"))
             own[f"{kind}_regularizer"] = keras.regularizers.serialize(getattr(self, f"{kind}_regularizer"))
             own[f"{kind}_constraint"] = keras.constraints.serialize(getattr(self, f"{kind}_constraint"))
-        plain = [
-            "use_bias",
-            "dropout",
-            "recurrent_dropout",
-            "seed",
-            "return_sequences",
-            "return_state",
-            "go_backwards",
-            "stateful",
-            "zero_output_for_mask",
-            "jit_compile",
-        ]
+        plain = ["input_mean", "use_bias", "dropout", "recurrent_dropout", "seed", "return_sequences", "return_state"]
+        plain += ["go_backwards", "stateful", "zero_output_for_mask", "jit_compile"]
         return super().get_config() | own | {name: getattr(self, name) for name in plain}
 
 

@@ -41,6 +41,8 @@ class NetworkSettings:
     """Which modules hear which: the paper's slow_to_fast, or another wiring (clockwork_rnn only)."""
     input_modules: Literal["all", "fastest"] | tuple[int, ...]
     """Which modules see the input: all, fastest, or their numbers from 0 in order of the periods (clockwork_rnn only)."""
+    input_mean: bool
+    """Let a module see the mean of the inputs over its last period, not the one at its tick (clockwork_rnn only)."""
     recurrent_init: Literal["normal", "fan_in", "orthogonal"]
     """Recurrent weights start from a normal distribution, the same over the square root of the units, or an orthogonal matrix."""
     recurrent_scale: float
@@ -160,7 +162,7 @@ def recurrent_layer(
         ValueError: names the setting, what was expected and what came.
     """
     defaults = {"periods": (), "clock_series": "given", "turns": 1}
-    defaults |= {"connections": "slow_to_fast", "input_modules": "all"}
+    defaults |= {"connections": "slow_to_fast", "input_modules": "all", "input_mean": False}
     for name, default in defaults.items():
         value = getattr(settings, name)
         if settings.model != "clockwork_rnn" and value != default:
@@ -190,8 +192,8 @@ def recurrent_layer(
         initial_state = [InitialState(settings.units, _normal(1.0))(sequences) for _ in range(count)]
     if settings.model == "clockwork_rnn":
         periods, phases = clock(settings)
-        wiring = {"phases": phases, "connections": settings.connections, "input_modules": settings.input_modules}
-        return ClockworkRNN(sizes or settings.units, periods, **wiring, **common)(sequences)
+        own = {name: getattr(settings, name) for name in ("connections", "input_modules", "input_mean")}
+        return ClockworkRNN(sizes or settings.units, periods, phases=phases, **own, **common)(sequences)
     if settings.model == "simple_rnn":
         return simple_rnn(settings.units, **common)(sequences, initial_state=initial_state)
     layer = LSTM(settings.units, peepholes=settings.peepholes, forget_bias=settings.forget_bias, **common)

@@ -29,9 +29,8 @@ def expected(layer, x, **state):
     """Return what the NumPy loop makes of the layer's weights: hidden states and clocks."""
     kernel, recurrent, bias = layer.dense_weights()
     modules, activation = layer.modules, ACTIVATIONS[layer.activation.__name__]
-    return clockwork_rnn(
-        x, kernel, recurrent, bias, modules.sizes, modules.periods, modules.phases, modules.hears, activation, **state
-    )
+    clocks = (modules.sizes, modules.periods, modules.phases, modules.hears)
+    return clockwork_rnn(x, kernel, recurrent, bias, *clocks, activation, input_mean=layer.input_mean, **state)
 
 
 def inputs(shape, dtype="float64", seed=0):

@@ -255,6 +255,7 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["--periods", "1", "x"], "Error parsing --periods"),
         (["--model", "lstm", "--periods", "1", "2"], "--periods is for the model clockwork_rnn. Received: (1, 2)"),
         (["--model", "lstm", "--connections", "full"], "--connections is for the model clockwork_rnn. Received: full"),
+        (["--model", "lstm", "--input-mean"], "--input-mean is for the model clockwork_rnn. Received: True for lstm"),
         (["--connections", "ring"], "invalid choice 'ring' for argument '--connections'"),
         (["--model", "lstm", "--turns", "2"], "--turns is for the model clockwork_rnn. Received: 2 for lstm"),
         (["--clock-series", "cubic"], "invalid choice 'cubic' for argument '--clock-series'"),

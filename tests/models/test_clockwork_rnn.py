@@ -28,6 +28,10 @@ CASES = [  # periods, units, other arguments
     ((1, 2, 4), 8, {"activation": "sigmoid"}),
     ((1, 2, 4), 8, {"activation": "linear"}),
     ((1, 2, 4), 8, {"activation": "softplus"}),  # its slope is no simple function of its value
+    ((1, 2, 4, 8), 11, {"input_mean": True}),
+    ((3, 7, 64), [3, 2, 1], {"input_mean": True, "phases": [1, 6, 12], "connections": "full"}),
+    ((4, 2, 5), 8, {"input_mean": True, "input_modules": "fastest", "connections": "hierarchical"}),
+    ((1, 3, 4, 4), 9, {"input_mean": True, "input_modules": [0, 3], "phases": [0, 2, 0, 3]}),
 ]
 
 
@@ -247,11 +251,13 @@ def test_single_steps_equal_the_numpy_loop(periods, units, kwargs, features):
     layer = make_layer(units, periods, dtype="float64", **kwargs)
     x, h = inputs((2, 9, features)), inputs((2, layer.units), seed=1)
     layer.build(x.shape)
-    step, state, states = layer.stepper(), [tf.constant(h), tf.constant([5, 5])], []
+    start = 0 if layer.input_mean else 5  # means begin with the sequence
+    step, states = layer.stepper(), []
+    state = [tf.constant(h), tf.constant([start, start]), *layer.get_initial_state(2)[2:]]
     for t in range(9):
         state = step(x[:, t], state)
         states.append(state[0])
-    reference, clocks_after = expected(layer, x, h=h, clock=np.array([5, 5]))
+    reference, clocks_after = expected(layer, x, h=h, clock=np.array([start, start]))
     np.testing.assert_allclose(np.stack(states, 1), reference, atol=1e-10)
     np.testing.assert_array_equal(state[1], clocks_after)
 
