@@ -139,23 +139,36 @@ def table(rows: Sequence[Row]) -> str:
 
 def picture(results: Sequence[Arrays]) -> Figure:
     """Draw the periods of the best candidate over the generations, one panel a seed, and the sines' steps a cycle."""
-    columns = min(5, len(results))
+    curves = [(np.arange(1, len(result["best"]) + 1), result["best"]) for result in results]
+    return periods_figure(curves, [result["cycles"] for result in results], "generation")
+
+
+def periods_figure(
+    curves: Sequence[tuple[np.ndarray, np.ndarray]], cycles: Sequence[np.ndarray], progress: str
+) -> Figure:
+    """Draw how periods change, one panel a seed, and the steps a cycle of the sines.
+
+    Args:
+        curves: for each seed the progress [K] and the periods [K, g], in steps.
+        cycles: for each seed the steps a cycle [3].
+        progress: what the progress is counted in.
+    """
+    columns = min(5, len(curves))
     with matplotlib.rc_context(STYLE):
-        lines = -(-len(results) // columns)
+        lines = -(-len(curves) // columns)
         figure = Figure(figsize=(7, 0.8 + 1.6 * lines), layout="constrained")
         axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-        for axis in axes.flat[len(results) :]:
+        for axis in axes.flat[len(curves) :]:
             axis.set_axis_off()
-        for seed, (axis, result) in enumerate(zip(axes.flat, results, strict=False)):
-            generations = np.arange(1, len(result["best"]) + 1)
-            axis.plot(generations, result["best"], color="black", linewidth=0.8)
-            for cycle in result["cycles"]:
-                axis.axhline(cycle, color="C0", linewidth=0.8, linestyle=":")
+        for seed, (axis, (steps, periods), waves) in enumerate(zip(axes.flat, curves, cycles, strict=False)):
+            axis.plot(steps, periods, color="black", linewidth=0.8)
+            for wave in waves:
+                axis.axhline(wave, color="C0", linewidth=0.8, linestyle=":")
             axis.set(yscale="log", title=f"seed {seed}")
             axis.set_yticks([1, 4, 16, 64, 256], [1, 4, 16, 64, 256])
             axis.minorticks_off()
             axis.xaxis.get_major_locator().set_params(integer=True)
-        figure.supxlabel("generation")
+        figure.supxlabel(progress)
         figure.supylabel("period")
     return figure
 

@@ -1,0 +1,100 @@
+"""Periods learned by gradient: what keeps modules apart, what snapping hands over, and a table that says what the rows say."""
+
+import csv
+from dataclasses import replace
+from math import log
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from committed import RESULTS, read
+
+import main
+from experiments import learned_periods
+
+
+@pytest.fixture
+def eager():
+    """Run without compiling, which for a few steps takes longer than running."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def in_this_process(function, cells, *_):
+    return [function(**cell.arguments) for cell in cells]
+
+
+def test_modules_apart_and_decided_are_worth_the_entropy_between_them():
+    def worth(periods, undecided):
+        return float(learned_periods.undecidedness(tf.constant(np.log(periods)), 1e-3, 320, undecided))
+
+    assert worth([1.0, 2, 4, 8], 1.0) == pytest.approx(-log(4), abs=1e-6)
+    assert worth([1.0, 2, 2, 2], 0.0) > worth([1.0, 2, 2, 4], 0.0) > worth([1.0, 2, 3, 4], 0.0)
+    assert worth([7.0, 7], 1.0) == pytest.approx(0, abs=1e-6)
+    assert worth([6.5, 6.5], 1.0) == pytest.approx(log(2), abs=0.01)  # each between two periods
+    assert worth([6.5, 6.5], 0.0) == pytest.approx(0, abs=1e-6)
+
+
+def test_bad_starts_differ_a_little_and_good_ones_are_those_of_the_recipe():
+    settings, schedule = replace(main.MODERN, seed=3), learned_periods.Schedule()
+    bad, good = (learned_periods.soft_weights(settings, schedule, start) for start in learned_periods.STARTS)
+    assert np.exp(good[2]) == pytest.approx(settings.periods)
+    assert (np.diff(bad[2]) > 0).all() and np.exp(bad[2]) == pytest.approx([7] * 9, rel=0.4)
+    for place in (0, 1, 3, 4):
+        np.testing.assert_array_equal(bad[place], good[place])
+
+
+def test_handed_over_weights_give_the_errors_of_the_snapped_layer(eager):
+    settings = replace(main.MODERN, units=9, periods=(4, 1, 3), length=30)
+    schedule = learned_periods.Schedule()
+    network = learned_periods.soft_network(settings, schedule)
+    hidden = network.get_layer("hidden")
+    layer, order = hidden.snapped()
+    kernel, bias = network.get_layer("output").get_weights()
+    silence, wanted = np.zeros((1, 30, 0), np.float32), np.zeros((1, 1, 30, 1), np.float32)
+    expected = np.mean((layer(silence).numpy() @ kernel[order] + bias) ** 2)
+    weights = [variable.numpy() for variable in network.trainable_variables]
+    weights = learned_periods.hard_weights(weights, hidden.modules.slices)
+    own = replace(settings, periods=(1, 2, 4))
+    errors = learned_periods.hard_errors(own, [weights], [settings.periods], 2, wanted, silence)
+    assert errors[0] == pytest.approx([expected], rel=1e-4)
+
+
+def test_committed_table_is_that_of_the_committed_rows():
+    rows = read("learned_periods.csv")
+    assert len(rows) == 20  # 10 seeds × 2 starts
+    text = learned_periods.table(rows)
+    assert (RESULTS / "learned_periods.md").read_text(encoding="utf-8") == text + "\n"
+
+
+def test_runs_small_from_the_command_line(tmp_path, monkeypatch, eager):
+    small = replace(main.MODERN, units=4, periods=(1, 2), length=12)
+    monkeypatch.setattr(learned_periods, "MODERN", small)
+    monkeypatch.setattr(learned_periods, "PIECE", 2)
+    monkeypatch.setattr(learned_periods, "compute", in_this_process)
+    flags = ["--seeds", "2", "--annealing", "2", "--updates", "4", "--fine-tuning", "2"]
+    assert learned_periods.main([*flags, "--output-dir", str(tmp_path)]) == 0
+    assert {f"learned_periods.{ending}" for ending in ("csv", "md", "png")} == {
+        path.name for path in tmp_path.iterdir()
+    }
+    with open(tmp_path / "learned_periods.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["seed"], row["start"]) for row in rows] == [("0", "bad"), ("0", "good"), ("1", "bad"), ("1", "good")]
+    assert (tmp_path / "learned_periods.md").read_text(encoding="utf-8") == learned_periods.table(rows) + "\n"
+
+
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        ({"fine_tuning": 0}, "`fine_tuning` must be at least 1. Received: 0"),
+        ({"annealing": 0}, "`annealing` must be at least 1. Received: 0"),
+        ({"updates": 50}, "`updates` must be a multiple of 20. Received: 50"),
+        ({"updates": 100}, "`updates` must be above `annealing`, 300. Received: 100"),
+        ({"narrow": 2.0}, "`narrow` must be above 0 and at most `wide`, 1.5. Received: 2.0"),
+    ],
+)
+def test_bad_options_are_refused(changed, message):
+    with pytest.raises(ValueError) as refused:
+        learned_periods.Options(**changed).check()
+    assert str(refused.value) == message

@@ -1,0 +1,172 @@
+"""Periods learned by gradient: firing chances, states and gradients against plain NumPy loops, and what snapping keeps."""
+
+from math import erf, inf, log, sqrt
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from layers import inputs
+from reference import clockwork_rnn
+
+from models.learned_periods import LearnedPeriodsRNN, firing_chances
+
+
+def make_layer(units, periods, seed=0, **kwargs):
+    defaults = {
+        "longest": 12,
+        "width": 0.5,
+        "return_sequences": True,
+        "dtype": "float64",
+        "recurrent_initializer": keras.initializers.RandomNormal(0, 0.4, seed=seed),
+        "bias_initializer": keras.initializers.RandomNormal(0, 0.4, seed=seed + 1),
+    }
+    return LearnedPeriodsRNN(units, periods, **(defaults | kwargs))
+
+
+@pytest.fixture
+def eager():
+    """Run without compiling, which for a few steps takes longer than running."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def chances(means, width, steps, longest):
+    """Return p [T, g] as two loops, over steps and over the periods that divide them."""
+
+    def below(edge, mean):
+        return 0.5 + 0.5 * erf((edge - mean) / (width * sqrt(2)))
+
+    fires = np.zeros((steps, len(means)))
+    for t in range(steps):
+        for period in range(1, longest + 1):
+            if t % period == 0:
+                low = -inf if period == 1 else log(period - 0.5)
+                high = inf if period == longest else log(period + 0.5)
+                fires[t] += [below(high, mean) - below(low, mean) for mean in means]
+    return fires
+
+
+def states(layer, x, means=None):
+    """Return the hidden states [B, T, n] step by step, module by module."""
+    means = layer.log_periods.numpy() if means is None else means
+    shares = chances(means, float(layer.width.value), x.shape[1], layer.longest)
+    recurrent, bias, units = layer.recurrent_kernel.numpy(), layer.bias.numpy(), layer.modules.slices
+    h, outputs = np.zeros((len(x), layer.units)), []
+    for t in range(x.shape[1]):
+        before = h.copy()
+        for i in range(len(units)):
+            total = np.zeros(before[:, units[i]].shape) + bias[units[i]]
+            if x.shape[2]:
+                total += x[:, t] @ layer.kernel.numpy()[:, units[i]]
+            for j in range(i, len(units)):  # itself and those after it
+                total += before[:, units[j]] @ recurrent[units[j], units[i]]
+            h[:, units[i]] = shares[t, i] * np.tanh(total) + (1 - shares[t, i]) * before[:, units[i]]
+        outputs.append(h.copy())
+    return np.stack(outputs, 1)
+
+
+@pytest.mark.parametrize("longest", [1, 2, 9, 40])
+@pytest.mark.parametrize("width", [0.01, 0.7, 5.0])
+def test_firing_chances_equal_the_double_loop(width, longest):
+    means = np.array([0.0, 1.3, log(7), log(7.5), 3.6])
+    fires = firing_chances(tf.constant(means), tf.constant(width, tf.float64), 23, longest)
+    np.testing.assert_allclose(fires, chances(means, width, 23, longest), atol=1e-12)
+    np.testing.assert_allclose(fires[0], 1, atol=1e-12)  # the masses sum to 1
+
+
+def test_a_narrow_gaussian_on_a_whole_number_fires_as_a_clock():
+    fires = firing_chances(tf.math.log(tf.constant([1.0, 4.0, 150.0])), tf.constant(1e-4), 320, 320)
+    np.testing.assert_array_equal(fires, np.arange(320)[:, None] % [1, 4, 150] == 0)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 1e-5)])
+@pytest.mark.parametrize("features", [3, 0])
+def test_states_equal_the_numpy_loop(features, dtype, tolerance):
+    layer = make_layer(8, (7, 2.5, 3), dtype=dtype)
+    x = inputs((2, 15, features), dtype)
+    np.testing.assert_allclose(layer(x), states(layer, x), atol=tolerance)
+
+
+def test_returns_the_last_state_without_sequences(eager):
+    layers = [make_layer(8, (7, 2.5, 3), return_sequences=sequences) for sequences in (True, False)]
+    x = inputs((2, 15, 3))
+    for layer in layers:
+        layer(x)
+    layers[1].set_weights(layers[0].get_weights())
+    np.testing.assert_array_equal(layers[1](x), layers[0](x)[:, -1])
+
+
+def test_gradients_equal_finite_differences():
+    layer = make_layer(6, (7, 2.5, 3))
+    x, weight = inputs((2, 13, 2)), inputs((2, 13, 6), seed=2)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(x) * weight)
+    variables = layer.trainable_variables
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
+    for variable, gradient in zip(variables, gradients):
+        value = variable.numpy()
+        for place in np.random.default_rng(4).permutation(value.size)[:5]:
+            index, losses = np.unravel_index(place, value.shape), []
+            for shift in (1e-6, -1e-6):
+                moved = value.copy()
+                moved[index] += shift
+                variable.assign(moved)
+                losses.append(np.sum(states(layer, x) * weight))
+            variable.assign(value)
+            assert gradient.numpy()[index] == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize("features", [3, 0])
+@pytest.mark.parametrize("periods", [(1, 2, 4, 8), (7, 7, 7, 7), (6, 1, 9, 2)])
+def test_with_a_tiny_width_it_is_the_clockwork_rnn_that_snapping_returns(periods, features, eager):
+    layer = make_layer([2, 1, 3, 2], periods, width=1e-4)
+    x = inputs((2, 23, features))
+    soft = layer(x).numpy()
+    kernel = layer.kernel.numpy() if features else np.zeros((0, 8))
+    hears = np.triu(np.ones((4, 4), bool))  # by index, whatever the periods
+    own = [layer.recurrent_kernel.numpy(), layer.bias.numpy(), [2, 1, 3, 2], periods, [0] * 4]
+    np.testing.assert_allclose(soft, clockwork_rnn(x, kernel, *own, hears)[0], atol=1e-10)
+    snapped, order = layer.snapped()
+    assert snapped.periods == tuple(sorted(periods))
+    np.testing.assert_allclose(snapped(x), soft[:, :, order], atol=1e-10)
+
+
+def test_snapping_takes_the_nearest_whole_periods_within_bounds(eager):
+    layer = make_layer(4, (1, 2.4, 2.6, 12))
+    layer(inputs((1, 3, 0)))
+    layer.log_periods.assign(np.log([0.1, 2.4, 2.6, 500]))
+    assert layer.snapped()[0].periods == (1, 2, 3, 12)
+
+
+def test_replicas_side_by_side_equal_each_alone(eager):
+    layers = [make_layer(6, periods, seed) for seed, periods in enumerate([(7, 2, 3), (1, 4, 12)])]
+    x = inputs((2, 9, 3))
+    alone = [layer(x) for layer in layers]
+    weights = [np.stack(pair) for pair in zip(*([v.numpy() for v in layer.trainable_variables] for layer in layers))]
+    together = layers[0].through_time(tf.transpose(x, [1, 0, 2]), weights, [tf.zeros([2, 2, 6], tf.float64)])
+    np.testing.assert_allclose(together, np.stack(alone).transpose(2, 0, 1, 3), atol=1e-10)  # [T, R, B, n]
+
+
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        ({"units": 1}, "`units` must be at least the number of modules, 2. Received: 1"),
+        ({"periods": ()}, "`periods` must be numbers from 1 to `longest`, 12. Received: ()"),
+        ({"periods": (0.5, 3)}, "`periods` must be numbers from 1 to `longest`, 12. Received: (0.5, 3)"),
+        ({"periods": (1, 13)}, "`periods` must be numbers from 1 to `longest`, 12. Received: (1, 13)"),
+        ({"longest": 0}, "`longest` must be at least 1. Received: 0"),
+        ({"width": 0.0}, "`width` must be above 0. Received: 0.0"),
+        ({"width": float("nan")}, "`width` must be above 0. Received: nan"),
+    ],
+)
+def test_bad_arguments_are_refused(changed, message):
+    with pytest.raises(ValueError) as refused:
+        make_layer(**({"units": 4, "periods": (1, 2)} | changed))
+    assert str(refused.value) == message
+
+
+def test_unknown_steps_are_refused():
+    with pytest.raises(ValueError, match="`sequences` must have known steps and features. Received: shape"):
+        make_layer(4, (1, 2))(keras.Input((None, 3)))
