@@ -3,6 +3,7 @@
 import csv
 from dataclasses import replace
 from math import log
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from committed import RESULTS, read
 
 import main
 from experiments import learned_periods
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -66,6 +69,7 @@ def test_committed_table_is_that_of_the_committed_rows():
     assert len(rows) == 20  # 10 seeds × 2 starts
     text = learned_periods.table(rows)
     assert (RESULTS / "learned_periods.md").read_text(encoding="utf-8") == text + "\n"
+    assert learned_periods.table(rows) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_runs_small_from_the_command_line(tmp_path, monkeypatch, eager):

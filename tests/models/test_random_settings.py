@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from layers import expected, inputs, make_layer
-from reference import clockwork_rnn
 
-from models import cascade
+from models import cascade, input_mean
 from models.clocks import SERIES, WIRINGS, make_periods, take_turns
 
 SETTINGS = range(24)
@@ -35,6 +34,7 @@ def random_layer(seed):
         phases=phases,
         connections=rng.choice(list(WIRINGS)) if named else rng.random((count, count)) < 0.5,
         input_modules=rng.choice(["all", "fastest"]) if rng.random() < 0.5 else seeing,
+        input_mean=rng.random() < 0.3,
         dtype="float64",
         seed=seed,
     )
@@ -52,7 +52,7 @@ def test_values_equal_the_numpy_loop(seed):
 def test_gradients_equal_finite_differences_of_the_numpy_loop(seed):
     """Along random directions of input and weights, by central differences of the loop."""
     layer, x = random_layer(seed), inputs((2, STEPS, 3), seed=seed)
-    weight, modules = inputs((2, STEPS, layer.units), seed=seed + 1), layer.modules
+    weight = inputs((2, STEPS, layer.units), seed=seed + 1)
     with tf.GradientTape() as tape:
         given = tf.constant(x)
         tape.watch(given)
@@ -64,9 +64,7 @@ def test_gradients_equal_finite_differences_of_the_numpy_loop(seed):
     def loss_at(distance):
         for variable, value, step in zip(layer.trainable_variables, start, steps, strict=True):
             variable.assign(value + distance * step)
-        arrays = layer.dense_weights()
-        clocks = (modules.sizes, modules.periods, modules.phases, modules.hears)
-        states, _ = clockwork_rnn(x + distance * np.cos(x), *arrays, *clocks)
+        states, _ = expected(layer, x + distance * np.cos(x))
         return np.sum(states * weight)
 
     wanted = (loss_at(1e-6) - loss_at(-1e-6)) / 2e-6
@@ -77,13 +75,14 @@ def test_gradients_equal_finite_differences_of_the_numpy_loop(seed):
 
 @pytest.mark.parametrize("seed", SETTINGS)
 def test_the_cascade_equals_the_gated_scan(seed):
-    layer, x = random_layer(seed), inputs((STEPS, 2, 3), seed=seed)
+    layer, x = random_layer(seed), tf.constant(inputs((STEPS, 2, 3), seed=seed))
     modules = layer.modules
     weights = layer._by_module(layer._weight_tensors())
+    seen = input_mean.means(x, modules) if layer.input_mean else x
     h = tf.constant(inputs((2, layer.units), seed=seed + 2))
     states = [
         cascade.all_steps(
-            cascade.clockwork_scan(tf.constant(x), weights, h, modules, groups, keras.ops.tanh), modules, groups, STEPS
+            cascade.clockwork_scan(seen, weights, h, modules, groups, keras.ops.tanh), modules, groups, STEPS
         )
         for groups in (modules.groups, modules.components, (modules.every_step,))
     ]
