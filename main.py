@@ -325,10 +325,10 @@ MODERN_TEXT = Text(
     temperature=0.7,
     **SHARED,
 )
-MODERN_TEXT_LSTM = replace(MODERN_TEXT, model="lstm", units=295, periods=())
-MODERN_TEXT_SIMPLE_RNN = replace(MODERN_TEXT, model="simple_rnn", units=611, periods=(), learning_rate=5e-4)
+MODERN_TEXT_LSTM = replace(MODERN_TEXT, model="lstm", units=295, periods=(), learning_rate=3.2e-2)
+MODERN_TEXT_SIMPLE_RNN = replace(MODERN_TEXT, model="simple_rnn", units=611, periods=())
 # Small ones, of which experiments train many.
-SMALL_TEXT = {"units": 128, "epochs": 15}
+SMALL_TEXT = {"units": 128, "epochs": 8}
 
 TASKS = {
     "generation": (

@@ -240,7 +240,9 @@ class Monitor(keras.callbacks.Callback):
         self.bar.update(self.done, [(self.shown, self.column(self.shown)[-1])], finalize=True)
 
     def _end_epoch(self) -> None:
+        began = time.perf_counter()
         noted = self.task.after_epoch(self.model.network)
+        self.began += time.perf_counter() - began  # which is not training
         for name, value in noted.items():
             tf.summary.scalar(name, value, step=self.done)
         self.epochs.append(noted)

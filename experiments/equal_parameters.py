@@ -33,7 +33,7 @@ def with_parameters(
     outputs: int,
     split: Callable[[int], Sequence[int] | None] = lambda units: None,
 ) -> NetworkSettings:
-    """Return the settings with the number of units that brings `parameters` closest to `count`.
+    """Return the settings with the number of units that brings `parameters` closest to `count`; at least one a module.
 
     Args:
         settings: of the network.

@@ -28,7 +28,7 @@ from experiments.evolution import START, periods_figure, target
 from experiments.markdown import markdown
 from experiments.results import write_results
 from main import MODERN, Generation
-from models.learned_periods import LearnedPeriodsRNN, period_chances
+from models.learned_periods import LearnedPeriodsRNN, period_chances, snapped_periods
 from population import Population, initial_weights, make_population
 from tasks.sequence_generation import SequenceGeneration
 from tasks.task import mean_squared_error, output_layer
@@ -107,9 +107,9 @@ class TwoOptimizers:
 
     def apply(self, gradients: Sequence[tf.Tensor], variables: Sequence[keras.Variable]) -> None:
         """Make one update."""
-        of = dict(zip((variable.path for variable in variables), gradients, strict=True))
+        of = {id(variable): gradient for variable, gradient in zip(variables, gradients, strict=True)}
         for optimizer, part in zip(self.optimizers, self.parts, strict=True):
-            optimizer.apply([of[variable.path] for variable in part], part)
+            optimizer.apply([of[id(variable)] for variable in part], part)
 
 
 def learn(settings: Generation, schedule: Schedule, seeds: int) -> Arrays:
@@ -137,11 +137,11 @@ def learn(settings: Generation, schedule: Schedule, seeds: int) -> Arrays:
     for update in updates[:-1]:
         done = min(1.0, update / schedule.annealing)
         hidden.width.assign(schedule.wide * (schedule.narrow / schedule.wide) ** done)
-        undecided.assign(schedule.undecided * done**3)
+        undecided.assign(schedule.undecided * done**3)  # late, when modules have come apart
         population.train(silence, wanted, PIECE)
         seen.append(np.exp(means.numpy()))
     soft = _mse(population, silence, wanted)
-    periods = np.rint(seen[-1]).clip(1, hidden.longest).astype(int)  # [R, g]
+    periods = snapped_periods(means.numpy(), hidden.longest)  # [R, g]
     hard = [hard_weights(own, hidden.modules.slices) for own in population.weights()]
     slow = replace(settings, learning_rate=schedule.fine_rate * settings.learning_rate)
     snapped, fine = hard_errors(slow, hard, periods, schedule.fine_tuning, wanted, silence)

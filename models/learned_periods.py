@@ -54,6 +54,11 @@ def firing_chances(means: tf.Tensor, width: tf.Tensor, steps: int, longest: int)
     return tf.einsum("tp,...gp->t...g", tf.constant(divides, means.dtype), period_chances(means, width, longest))
 
 
+def snapped_periods(means: np.ndarray, longest: int) -> np.ndarray:
+    """Return the whole-number periods nearest to the means μ of log periods [..., g], from 1 to `longest`."""
+    return np.rint(np.exp(means)).clip(1, longest).astype(int)
+
+
 def leaky_scan(
     drive: tf.Tensor, kernel: tf.Tensor, initial: tf.Tensor, shares: tf.Tensor, activation: Activation
 ) -> tf.Tensor:
@@ -87,7 +92,8 @@ class LearnedPeriodsRNN(keras.layers.Layer):
 
     where j runs over i and the modules after it, as in Koutník et al. 2014, section 3, where these are the slower ones; for
     p see `firing_chances`. The means of the log periods are trained with the weights; the width, the variable `width`, is
-    for the training loop to narrow. With all p 0 or 1 this is the paper's network, which `snapped` returns.
+    for the training loop to narrow. With all p 0 or 1 this is the paper's network, which `snapped` returns. A layer for
+    learning alone: it carries no state, takes no masks and is not saved.
 
     Args:
         units: total number of hidden units n, or one number a module; see `ClockworkRNN`.
@@ -131,7 +137,7 @@ class LearnedPeriodsRNN(keras.layers.Layer):
             raise ValueError(f"`width` must be above 0. Received: {width}")
         self.modules = make_modules(units, range(1, len(periods) + 1))  # sizes and wiring, which go by the index here
         self.units = self.modules.units
-        self.periods = tuple(periods)
+        self.initial_periods = tuple(periods)
         self.longest = longest
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -151,8 +157,8 @@ class LearnedPeriodsRNN(keras.layers.Layer):
         self.kernel = self._weight("kernel", [features, self.units], self.kernel_initializer) if features else None
         self.recurrent_kernel = self._weight("recurrent_kernel", [self.units] * 2, self.recurrent_initializer)
         self.bias = self._weight("bias", [self.units], self.bias_initializer)
-        start = keras.initializers.Constant(np.log(self.periods))
-        self.log_periods = self._weight("log_periods", [len(self.periods)], start)
+        start = keras.initializers.Constant(np.log(self.initial_periods))
+        self.log_periods = self._weight("log_periods", [len(self.initial_periods)], start)
         self.width = self.add_weight((), keras.initializers.Constant(self.initial_width), trainable=False, name="width")
 
     def _weight(self, name: str, shape: Sequence[int], initializer: keras.initializers.Initializer) -> keras.Variable:
@@ -201,13 +207,13 @@ class LearnedPeriodsRNN(keras.layers.Layer):
         return np.repeat(np.repeat(self.modules.hears, sizes, 0), sizes, 1).T
 
     def snapped(self) -> tuple[ClockworkRNN, np.ndarray]:
-        """Return the network with the nearest whole-number periods as an ordinary `ClockworkRNN`, which skips.
+        """Return the built layer with the nearest whole-number periods as an ordinary `ClockworkRNN`, which skips.
 
         Returns:
             layer: with the very same weights and wiring, its modules in order of increasing period.
             order: which unit of this layer each unit of the other is [n].
         """
-        periods = np.rint(np.exp(self.log_periods.numpy())).clip(1, self.longest).astype(int)
+        periods = snapped_periods(self.log_periods.numpy(), self.longest)
         modules = self.modules
         layer = ClockworkRNN(
             modules.sizes,

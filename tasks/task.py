@@ -167,6 +167,8 @@ def recurrent_layer(
         value = getattr(settings, name)
         if settings.model != "clockwork_rnn" and value != default:
             raise ValueError(f"`{name}` is for the model clockwork_rnn. Received: {value} for {settings.model}")
+    if settings.input_mean and not sequences.shape[-1]:
+        raise ValueError("`input_mean` is for networks with an input. Received: True")
     if settings.units < 1:
         raise ValueError(f"`units` must be at least 1. Received: {settings.units}")
     for name in ("recurrent_scale", "weight_std", "bias_std"):
