@@ -16,8 +16,10 @@ def _line(cells: Sequence[object]) -> str:
 
 
 def spread(values: Sequence[float], digits: str = ".2g") -> str:
-    """Return the median and the range of values, or how many are not finite."""
+    """Return the median and the range of values, a single one as it is, or how many are not finite."""
     values = np.array(values, float)
     if lost := int((~np.isfinite(values)).sum()):
         return f"{lost} of {len(values)} diverged"
+    if len(values) == 1:
+        return f"{values[0]:{digits}}"
     return f"{np.median(values):{digits}} ({values.min():{digits}}–{values.max():{digits}})"

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import math
 import tempfile
 from dataclasses import replace
@@ -23,6 +24,7 @@ def train_run(task_class: type[Task], settings: Any) -> dict[str, Any]:
     Returns:
         What its `metrics.json` holds; only `parameters` if training diverged.
     """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each run is traced once, which it takes for retracing
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         settings = replace(settings, name="run", results_dir=Path(folder, "results"), log_dir=Path(folder, "log"))
         task = task_class(settings)

@@ -1,0 +1,63 @@
+"""The text experiment: networks of equal size, what the search sees, and tables that say what the rows say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from committed import RESULTS, read
+
+from data.text import load_text
+from experiments import text
+from experiments.equal_parameters import parameters
+from tasks.character_model import CharacterModel
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_networks_have_about_500_000_parameters():
+    known, characters = text.networks(None), len(load_text(None).characters)
+    for name in text.WIRED:
+        assert parameters(known[name], characters, characters) == pytest.approx(500_000, rel=0.02)
+    for name in ("simple RNN", "LSTM"):
+        variables = CharacterModel(known[name]).network().trainable_variables
+        assert sum(variable.numpy().size for variable in variables) == pytest.approx(500_000, rel=0.02)
+
+
+def test_the_search_sees_nothing_of_the_test_text(tmp_path):
+    whole, part = load_text(None), load_text(str(text._training_part(None, tmp_path)))
+    task = CharacterModel(text.MODERN_TEXT)
+    assert len(part.indices) == len(task.training)
+    seen = np.array(list(part.characters))[part.indices]
+    assert (seen == np.array(list(whole.characters))[task.training]).all()
+
+
+def test_each_method_is_tried_as_often():
+    keys = [key for key, _ in text.search_cells(Path("part.txt"))]
+    tried = [{key["learning_rate"] for key in keys if key["method"] == method} for method in text.METHODS]
+    assert tried[0] == tried[1] == tried[2] and len(keys) == 3 * len(tried[0])
+
+
+def test_committed_tables_are_those_of_the_committed_rows():
+    rows = read("text.csv")
+    written = text.table(rows)
+    assert {row["network"] for row in rows} == {"simple RNN", "LSTM", *text.WIRED}
+    assert (RESULTS / "text.md").read_text(encoding="utf-8") == written + "\n"
+    assert written in (ROOT / "README.md").read_text(encoding="utf-8")
+    for method, recipe in text.METHODS.items():  # recipes are the best of the search
+        found = [row for row in read("search_text.csv") if row["method"] == method]
+        best = min(found, key=lambda row: float(row["bits_per_character"]))
+        assert float(best["learning_rate"]) == recipe.learning_rate
+
+
+def test_runs_small_from_the_command_line(tmp_path):
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("a clock ticks. " * 200, encoding="utf-8")
+    flags = ["--text", str(corpus), "--networks", "simple RNN", "--seeds", "1", "--minutes", "0.0001"]
+    command = [sys.executable, "-m", "experiments.text", *flags, "--output-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stderr
+    assert {"text.csv", "text.md"} <= {path.name for path in tmp_path.iterdir()}
+    refused = subprocess.run([*command, "--minutes", "0"], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert refused.returncode == 2 and "--minutes must be above 0. Received: 0.0" in refused.stderr
