@@ -291,7 +291,7 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["text", "--text", str(ROOT / "data" / "music.flac")], "--text must be a text file in UTF-8. Received:"),
         (
             ["text", "--chunk", "100000"],
-            "--text must hold at least 3200001 characters for training (--streams × --chunk",
+            "--text must hold at least 1600001 characters for training (--streams × --chunk",
         ),
         (["text", "--sample"], "--sample needs --run, the name of a trained run"),
         (["--run", "new"], "--run must be the name of a run that was trained. Received: new"),

@@ -1,7 +1,5 @@
 """The questions about extensions: what is compared, how it is judged, and tables that say what the rows say."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,11 +109,9 @@ def test_committed_tables_are_those_of_the_committed_rows():
         assert known == set(extensions.variants(base))
 
 
-def test_runs_small_from_the_command_line(tmp_path):
-    flags = ["--tasks", "generation", "--questions", "turns", "--seeds", "1", "--epochs", "2"]
-    command = [sys.executable, "-m", "experiments.extensions", *flags, "--output-dir", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stderr
+def test_runs_small_from_the_command_line(tmp_path, capsys):
+    flags = ["--tasks", "generation", "--seeds", "1", "--epochs", "2", "--workers", "1", "--output-dir", str(tmp_path)]
+    assert extensions.main([*flags, "--questions", "turns"]) == 0
     assert {"extensions.csv", "extensions.md", "extensions.png"} <= {path.name for path in tmp_path.iterdir()}
-    refused = subprocess.run([*command, "--questions", "input"], cwd=ROOT, capture_output=True, text=True, timeout=100)
-    assert refused.returncode == 2 and "--questions must hold one that the tasks can answer" in refused.stderr
+    assert extensions.main([*flags, "--questions", "input"]) == 2
+    assert "--questions must hold one that the tasks can answer" in capsys.readouterr().err

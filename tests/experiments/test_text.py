@@ -1,7 +1,5 @@
 """The text experiment: networks of equal size, what the search sees, and tables that say what the rows say."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,13 +49,11 @@ def test_committed_tables_are_those_of_the_committed_rows():
         assert float(best["learning_rate"]) == recipe.learning_rate
 
 
-def test_runs_small_from_the_command_line(tmp_path):
+def test_runs_small_from_the_command_line(tmp_path, capsys):
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("a clock ticks. " * 200, encoding="utf-8")
-    flags = ["--text", str(corpus), "--networks", "simple RNN", "--seeds", "1", "--minutes", "0.0001"]
-    command = [sys.executable, "-m", "experiments.text", *flags, "--output-dir", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stderr
+    flags = ["--text", str(corpus), "--networks", "simple RNN", "--workers", "1", "--output-dir", str(tmp_path)]
+    assert text.main([*flags, "--minutes", "0.0001"]) == 0
     assert {"text.csv", "text.md"} <= {path.name for path in tmp_path.iterdir()}
-    refused = subprocess.run([*command, "--minutes", "0"], cwd=ROOT, capture_output=True, text=True, timeout=100)
-    assert refused.returncode == 2 and "--minutes must be above 0. Received: 0.0" in refused.stderr
+    assert text.main([*flags, "--minutes", "0"]) == 2
+    assert "--minutes must be above 0. Received: 0.0" in capsys.readouterr().err
