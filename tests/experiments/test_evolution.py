@@ -1,7 +1,5 @@
 """Evolution of periods: targets, mutations, how candidates are judged, and tables that say what the rows say."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,11 +55,10 @@ def test_committed_table_is_that_of_the_committed_rows():
     assert text in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_runs_small_from_the_command_line(tmp_path):
+def test_runs_small_from_the_command_line(tmp_path, capsys):
     flags = ["--seeds", "1", "--generations", "2", "--candidates", "8", "--updates", "4", "--epochs", "5"]
-    command = [sys.executable, "-m", "experiments.evolution", *flags, "--output-dir", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stderr
+    flags += ["--workers", "1", "--output-dir", str(tmp_path)]
+    assert evolution.main(flags) == 0
     assert {"evolution.csv", "evolution.md", "evolution.png"} <= {path.name for path in tmp_path.iterdir()}
-    refused = subprocess.run([*command, "--candidates", "3"], cwd=ROOT, capture_output=True, text=True, timeout=100)
-    assert refused.returncode == 2 and "--candidates must be at least 8. Received: 3" in refused.stderr
+    assert evolution.main([*flags, "--candidates", "3"]) == 2
+    assert "--candidates must be at least 8. Received: 3" in capsys.readouterr().err
