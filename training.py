@@ -97,11 +97,8 @@ def train(task: Task, settings: TrainingSettings, run: Run) -> dict:
     per_call = min(UPDATES_PER_CALL, updates)
     if task.epoch_quantity:  # a call must end where an epoch does
         per_call = max(n for n in range(1, UPDATES_PER_CALL + 1) if updates_per_epoch % n == 0)
-    trainer = Trainer(task, network, updates, per_call)
-    rate = learning_rate(settings, updates)
-    optimizer = make_optimizer(settings, rate, network.trainable_variables)
-    trainer.compile(optimizer, jit_compile=True, steps_per_execution=trainer.updates_per_call)
-    monitor = Monitor(task, run, updates, updates_per_epoch, rate)
+    trainer = make_trainer(task, settings, network, updates, per_call)
+    monitor = Monitor(task, run, updates, updates_per_epoch, learning_rate(settings, updates))
     with run.board.as_default():
         compile_seconds = _compile(trainer, batches)
         monitor.resume(trainer)
@@ -146,6 +143,16 @@ class Trainer(keras.Model):
         self.notes.assign(tf.tensor_scatter_nd_update(tf.convert_to_tensor(self.notes), [[row]], [note]))
         self.optimizer.apply(gradients, self.trainable_variables)
         return {"loss": loss}
+
+
+def make_trainer(
+    task: Task, settings: TrainingSettings, network: keras.Model, updates: int, updates_per_call: int
+) -> Trainer:
+    """Return what trains a network for so many updates, so many a call, with the optimiser that the settings describe."""
+    trainer = Trainer(task, network, updates, updates_per_call)
+    optimizer = make_optimizer(settings, learning_rate(settings, updates), network.trainable_variables)
+    trainer.compile(optimizer, jit_compile=True, steps_per_execution=updates_per_call)
+    return trainer
 
 
 def _compile(trainer: Trainer, batches: tf.data.Dataset) -> float:

@@ -27,6 +27,10 @@ ROOT = Path(__file__).parents[1]
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
+# Of settings that say how much is computed, in whichever experiment.
+LOWEST = {"workers": 0, "seeds": 1, "epochs": 1, "draws": 1, "candidates": 8, "annealing": 1, "fine_tuning": 1}
+
+
 @dataclass(frozen=True)
 class Cell:
     """One piece of an experiment.
@@ -67,7 +71,7 @@ class Workers:
 
     def check(self) -> None:
         """Raise a ValueError that names the first setting out of range, also of those that experiments add."""
-        for name, lowest in (("workers", 0), ("seeds", 1), ("epochs", 1), ("draws", 1)):
+        for name, lowest in LOWEST.items():
             value = getattr(self, name, None)
             if value is not None and value < lowest:
                 raise ValueError(f"`{name}` must be at least {lowest}. Received: {value}")

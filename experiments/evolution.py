@@ -176,8 +176,6 @@ def periods_figure(
 def run(options: Options) -> None:
     """Evolve what is missing and write the table and the picture."""
     options.check()
-    if options.candidates < 8:
-        raise ValueError(f"`candidates` must be at least 8. Received: {options.candidates}")
     numbers = {name: getattr(options, name) for name in ("generations", "candidates", "updates")}
     cells = [
         Cell(str(seed), {"settings": replace(MODERN, seed=seed, epochs=options.epochs)} | numbers, options.candidates)

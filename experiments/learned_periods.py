@@ -77,9 +77,6 @@ class Options(Schedule, Workers):
 
     def check(self) -> None:
         super().check()
-        for name in ("annealing", "fine_tuning"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
         if self.updates % PIECE:
             raise ValueError(f"`updates` must be a multiple of {PIECE}. Received: {self.updates}")
         if self.updates <= self.annealing:

@@ -76,15 +76,15 @@ def train_network(settings: Text) -> Arrays:
 
 def networks(text: str | None) -> dict[str, Text]:
     """Return the settings of all networks; those of all wirings have as many parameters as that of the recipe."""
-    known = load_text(text).characters
-    characters = len(known)
-    wanted = parameters(MODERN_TEXT, characters, characters)
+    characters = load_text(text).characters
+    features = len(characters)
+    wanted = parameters(MODERN_TEXT, features, features)
     wired = {
-        name: with_parameters(replace(MODERN_TEXT, connections=wiring), wanted, characters, characters)
+        name: with_parameters(replace(MODERN_TEXT, connections=wiring), wanted, features, features)
         for name, wiring in zip(WIRED, WIRINGS, strict=True)
     }
     baselines = {name: METHODS[name] for name in ("simple RNN", "LSTM")}
-    return {name: replace(settings, text=text, prime=known[0]) for name, settings in (baselines | wired).items()}
+    return {name: replace(settings, text=text, prime=characters[0]) for name, settings in (baselines | wired).items()}
 
 
 def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:
@@ -102,8 +102,7 @@ def search_cells(training: Path) -> Iterator[tuple[dict, Cell]]:
     """Yield (method and learning rate, the cell that trains this network on the given text)."""
     for rate in SEARCH_RATES:
         for method, recipe in METHODS.items():
-            changes = {"learning_rate": rate, "epochs": SEARCH_EPOCHS[method]}
-            settings = replace(recipe, text=str(training), **changes)
+            settings = replace(recipe, text=str(training), learning_rate=rate, epochs=SEARCH_EPOCHS[method])
             name = f"search-{method}-{rate}".replace(" ", "_")
             yield {"method": method, "learning_rate": rate}, Cell(name, {"settings": settings}, 1)
 

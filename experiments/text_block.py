@@ -8,7 +8,7 @@ import numpy as np
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from main import Text
 from tasks.character_model import CharacterModel
-from training import Trainer, learning_rate, make_optimizer
+from training import make_trainer
 
 
 def train_block(settings: Text, seeds: Sequence[int]) -> dict[str, np.ndarray]:
@@ -24,10 +24,8 @@ def train_block(settings: Text, seeds: Sequence[int]) -> dict[str, np.ndarray]:
     """
     task = CharacterModel(settings)
     batches, network = task.epoch(), task.network()
-    updates = settings.epochs * task.chunks
-    trainer = Trainer(task, network, updates, task.chunks)
-    optimizer = make_optimizer(settings, learning_rate(settings, updates), network.trainable_variables)
-    trainer.compile(optimizer, jit_compile=True, steps_per_execution=task.chunks)
+    trainer = make_trainer(task, settings, network, settings.epochs * task.chunks, task.chunks)
+    optimizer = trainer.optimizer
     at_start = [variable.numpy() for variable in optimizer.variables]
     bits = []
     for seed in seeds:

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 from reference import clockwork_rnn
 
 from models.clockwork_rnn import ClockworkRNN
@@ -35,3 +36,14 @@ def expected(layer, x, **state):
 
 def inputs(shape, dtype="float64", seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def gradients_through(layer, x, pieces):
+    """Return the gradients of the sum of squared outputs by x and the weights, x fed in pieces with the state carried."""
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        state, loss = None, 0.0
+        for part in tf.split(x, pieces, axis=1):
+            output, *state = layer(part, initial_state=state)
+            loss += tf.reduce_sum(output**2)
+    return tape.gradient(loss, [x, *(variable.value for variable in layer.trainable_variables)])

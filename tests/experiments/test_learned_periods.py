@@ -85,7 +85,10 @@ def test_committed_table_is_that_of_the_committed_rows():
     assert len(rows) == 20  # 10 seeds × 2 starts
     text = learned_periods.table(rows)
     assert (RESULTS / "learned_periods.md").read_text(encoding="utf-8") == text + "\n"
-    assert text in (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text in readme and "6,000 to 74,000 times" in readme
+    ratios = [float(row["ratio"]) for row in read("learned_periods_apart_0.csv") if row["start"] == "bad"]
+    assert len(ratios) == 10 and (round(min(ratios), -3), round(max(ratios), -3)) == (6000, 74000)
 
 
 def test_runs_small_from_the_command_line(tmp_path, monkeypatch, eager):

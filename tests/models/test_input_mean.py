@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers import expected, inputs, make_layer
+from layers import expected, gradients_through, inputs, make_layer
 
 from models.clocks import make_modules
 from models.clockwork_rnn import ClockworkRNN
@@ -89,17 +89,7 @@ def test_gradients_through_pieces_equal_those_of_the_whole():
     layer = make(8, (2, 3, 7), return_state=True)
     x = tf.constant(inputs((2, 15, 3)))
     layer(x)
-    sources = [x, *(variable.value for variable in layer.trainable_variables)]
-    gradients = []
-    for pieces in (1, 3):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            state, loss = None, 0.0
-            for part in tf.split(x, pieces, axis=1):
-                output, *state = layer(part, initial_state=state)
-                loss += tf.reduce_sum(output**2)
-        gradients.append(tape.gradient(loss, sources))
-    for one, other in zip(*gradients, strict=True):
+    for one, other in zip(gradients_through(layer, x, 1), gradients_through(layer, x, 3), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-10)
 
 
