@@ -82,6 +82,37 @@ def states_figure(states: np.ndarray, modules: Sequence[tuple[str, slice]], rate
     return figure
 
 
+def clock_figure(fires: np.ndarray, modules: Sequence[str]) -> Figure:
+    """Draw who fires when, as Figure 2 of Koutník et al. 2014: a row a module, the slowest on top.
+
+    Args:
+        fires: at each step, which modules fire, boolean [T, g].
+        modules: a label for each, fastest first.
+    """
+    steps = len(fires)
+    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(7, 1.2 + 0.22 * len(modules)), layout="constrained")
+        axis = figure.subplots()
+        extent = (-0.5, steps - 0.5, -0.5, len(modules) - 0.5)
+        axis.imshow(
+            fires.T,
+            cmap="Greys",
+            vmin=0,
+            vmax=1.2,
+            aspect="auto",
+            interpolation="nearest",
+            origin="lower",
+            extent=extent,
+        )
+        axis.set_yticks(range(len(modules)), modules)
+        axis.set_yticks(np.arange(len(modules) + 1) - 0.5, minor=True)
+        axis.grid(which="minor", axis="y", color="0.8")
+        axis.tick_params(which="minor", length=0)
+        axis.set(xlabel="time step", title="dark: the module fires; light: it holds its state")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
 def epochs_figure(epochs: Sequence[Mapping[str, float]], quantity: str) -> Figure:
     """Draw a quantity over epochs, from what was noted after each."""
     with matplotlib.rc_context(STYLE):

@@ -108,6 +108,11 @@ MODERN_LSTM = replace(
     peepholes=True,
     learning_rate=1e-2,
 )
+# Of equal parameters, but not searched: the settings of the LSTM, and of the Clockwork RNN with a lower learning rate. The same
+# holds for these three models in the other tasks.
+MODERN_GRU = replace(MODERN_LSTM, model="gru", units=15, forget_bias=0.0, peepholes=False)
+MODERN_CLOCKWORK_LSTM = replace(MODERN, model="clockwork_lstm", units=18, forget_bias=3.0, learning_rate=2e-2)
+MODERN_CLOCKWORK_GRU = replace(MODERN, model="clockwork_gru", units=20, learning_rate=2e-2)
 MODERN_SIMPLE_RNN = replace(
     MODERN,
     model="simple_rnn",
@@ -210,6 +215,9 @@ MODERN_WORDS_LSTM = replace(
     input_noise=0.6,
     learning_rate=1e-2,
 )
+MODERN_WORDS_GRU = replace(MODERN_WORDS_LSTM, model="gru", units=47, peepholes=False)
+MODERN_WORDS_CLOCKWORK_LSTM = replace(MODERN_WORDS, model="clockwork_lstm", units=51, input_noise=0.6)
+MODERN_WORDS_CLOCKWORK_GRU = replace(MODERN_WORDS, model="clockwork_gru", units=59, input_noise=0.6)
 MODERN_WORDS_SIMPLE_RNN = replace(
     MODERN_WORDS,
     model="simple_rnn",
@@ -274,6 +282,9 @@ MODERN_SPEECH = Speech(
     **SHARED,
 )
 MODERN_SPEECH_LSTM = replace(MODERN_SPEECH, model="lstm", units=80, periods=(), learning_rate=1e-2)
+MODERN_SPEECH_GRU = replace(MODERN_SPEECH_LSTM, model="gru", units=95)
+MODERN_SPEECH_CLOCKWORK_LSTM = replace(MODERN_SPEECH, model="clockwork_lstm", units=98)
+MODERN_SPEECH_CLOCKWORK_GRU = replace(MODERN_SPEECH, model="clockwork_gru", units=119)
 MODERN_SPEECH_SIMPLE_RNN = replace(MODERN_SPEECH, model="simple_rnn", units=184, periods=(), learning_rate=1e-3)
 # A research diary of 2014: a simple RNN of 200 units that sees 200 samples, trained on the truth, without clipping or
 # regularisation. Its optimiser is not known; plain stochastic gradient descent is assumed.
@@ -326,6 +337,9 @@ MODERN_TEXT = Text(
     **SHARED,
 )
 MODERN_TEXT_LSTM = replace(MODERN_TEXT, model="lstm", units=295, periods=(), learning_rate=3.2e-2)
+MODERN_TEXT_GRU = replace(MODERN_TEXT_LSTM, model="gru", units=344)
+MODERN_TEXT_CLOCKWORK_LSTM = replace(MODERN_TEXT, model="clockwork_lstm", units=357)
+MODERN_TEXT_CLOCKWORK_GRU = replace(MODERN_TEXT, model="clockwork_gru", units=418)
 MODERN_TEXT_SIMPLE_RNN = replace(MODERN_TEXT, model="simple_rnn", units=611, periods=())
 # Small ones, of which experiments train many.
 SMALL_TEXT = {"units": 128, "epochs": 8}
@@ -337,6 +351,9 @@ TASKS = {
             MODERN,
             MODERN_LSTM,
             MODERN_SIMPLE_RNN,
+            MODERN_GRU,
+            MODERN_CLOCKWORK_LSTM,
+            MODERN_CLOCKWORK_GRU,
             PAPER,
             PAPER_LSTM,
             PAPER_SIMPLE_RNN,
@@ -350,6 +367,9 @@ TASKS = {
             MODERN_WORDS,
             MODERN_WORDS_LSTM,
             MODERN_WORDS_SIMPLE_RNN,
+            MODERN_WORDS_GRU,
+            MODERN_WORDS_CLOCKWORK_LSTM,
+            MODERN_WORDS_CLOCKWORK_GRU,
             PAPER_WORDS,
             PAPER_WORDS_LSTM,
             PAPER_WORDS_SIMPLE_RNN,
@@ -357,9 +377,27 @@ TASKS = {
     ),
     "speech": (
         speech_prediction.SpeechPrediction,
-        [MODERN_SPEECH, MODERN_SPEECH_LSTM, MODERN_SPEECH_SIMPLE_RNN, DIARY_SPEECH],
+        [
+            MODERN_SPEECH,
+            MODERN_SPEECH_LSTM,
+            MODERN_SPEECH_SIMPLE_RNN,
+            MODERN_SPEECH_GRU,
+            MODERN_SPEECH_CLOCKWORK_LSTM,
+            MODERN_SPEECH_CLOCKWORK_GRU,
+            DIARY_SPEECH,
+        ],
     ),
-    "text": (character_model.CharacterModel, [MODERN_TEXT, MODERN_TEXT_LSTM, MODERN_TEXT_SIMPLE_RNN]),
+    "text": (
+        character_model.CharacterModel,
+        [
+            MODERN_TEXT,
+            MODERN_TEXT_LSTM,
+            MODERN_TEXT_SIMPLE_RNN,
+            MODERN_TEXT_GRU,
+            MODERN_TEXT_CLOCKWORK_LSTM,
+            MODERN_TEXT_CLOCKWORK_GRU,
+        ],
+    ),
 }
 
 

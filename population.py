@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.baselines import InitialState
-from models.recurrence import product, size
+from models.initial_state import InitialState
+from models.linear import size
 from tasks.task import Task
 from training import TrainingSettings, learning_rate, make_optimizer
 
@@ -151,7 +151,7 @@ class Population:
         if self.initial_states:
             state = [tf.broadcast_to(self._of(layer)[0][:, None], shape) for layer in self.initial_states]
         else:
-            state = [tf.zeros(shape)] * 2  # h, and c for the LSTM
+            state = [tf.zeros(shape) for _ in self.hidden.cell.states]
         own = {} if self.periods is None else {"periods": self.periods.value()}
         states = self.hidden.through_time(sequences, self._of(self.hidden), state, **own)  # [T, R, B, n]
         if not self.hidden.return_sequences:
@@ -159,7 +159,7 @@ class Population:
         if training and self.dropout:
             states = tf.nn.experimental.stateless_dropout(states, self.dropout, self._noise_seed(0))
         kernel, bias = self._of(self.output)
-        outputs = self.output.activation(product(states, kernel) + bias[:, None])  # [T, R, B, m]
+        outputs = self.output.activation(tf.einsum("trbi,rij->trbj", states, kernel) + bias[:, None])  # [T, R, B, m]
         outputs = tf.transpose(outputs, [1, 2, 0, 3])  # [R, B, T, m]
         return outputs if self.hidden.return_sequences else outputs[:, :, 0]
 

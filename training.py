@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import figures
 from runs import Run, write_whole
-from tasks.task import Task, clock
+from tasks.task import Task, clock, clock_pictures
 
 UPDATES_PER_CALL = 50  # one call from Python takes as long as about ten updates of a small network
 UPDATES_PER_POINT = 10  # of TensorBoard's curves
@@ -319,7 +319,7 @@ def _metrics(task: Task, settings: TrainingSettings, network: keras.Model, monit
 
 def _write_results(task: Task, run: Run, network: keras.Model, monitor: Monitor, metrics: dict) -> None:
     report = task.report(network)
-    for name, figure in report.figures.items():
+    for name, figure in (report.figures | clock_pictures(network.get_layer("hidden"))).items():
         png = figures.png(figure)
         (run.results / f"{name}.png").write_bytes(png)
         tf.summary.image(name, tf.image.decode_png(png)[None], step=monitor.done)

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.baselines import nearest_units
 from models.clockwork_rnn import ClockworkRNN
 
 
@@ -41,6 +40,10 @@ def simple_rnn(units: int) -> keras.layers.Layer:
 
 def lstm(units: int) -> keras.layers.Layer:
     return keras.layers.LSTM(units, return_sequences=True)
+
+
+def gru(units: int) -> keras.layers.Layer:
+    return keras.layers.GRU(units, return_sequences=True)
 
 
 def masked_clockwork(units: int, modules: int = 9) -> keras.layers.Layer:
@@ -122,6 +125,27 @@ def with_torch(kind: str, units: int, steps: int, batch: int) -> Contestant:
 
 def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
+
+
+def nearest_units(budget: int, count: Callable[[int], int], lowest: int = 1) -> int:
+    """Return the number of hidden units whose parameters come nearest to a budget; the smaller one of two as near.
+
+    Args:
+        budget: the number of parameters wanted.
+        count: the parameters of a network of so many units, growing with them.
+        lowest: the smallest number of units that the network allows.
+
+    Example:
+        >>> nearest_units(250, lambda n: n * n + 2 * n + 1)  # a simple RNN without input, with one output
+        15
+    """
+    low, high = lowest, lowest
+    while count(high) < budget:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < budget else (low, middle)
+    return min((low, high), key=lambda units: abs(count(units) - budget))
 
 
 def units_for(make: Callable[[int], keras.layers.Layer], parameters: int) -> int:

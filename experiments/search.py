@@ -8,6 +8,7 @@ the first was much larger. Generation is scored on targets of its own, words by 
 training clips.
 """
 
+import csv
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,17 @@ from experiments.published import GENERATION_UNITS, WORDS_UNITS
 from runs import write_csv
 from tasks.spoken_words import SpokenWords
 
+# Of 1000 and of 10,000 parameters, periods included.
+SEARCHED_UNITS = {
+    "generation": {
+        **{method: units[1000] for method, units in GENERATION_UNITS.items()},
+        **{"gru": 17, "clockwork_lstm": 20, "clockwork_gru": 22},
+    },
+    "words": {
+        **{method: units[10000] for method, units in WORDS_UNITS.items()},
+        **{"gru": 47, "clockwork_lstm": 51, "clockwork_gru": 59},
+    },
+}
 INITS = (("normal", 0.1), ("fan_in", 0.5), ("fan_in", 1.0), ("fan_in", 2.0), ("orthogonal", 1.0), ("orthogonal", 1.1))
 
 
@@ -93,8 +105,11 @@ def _words_arguments() -> dict[str, Any]:
 SEARCHES = {
     "generation": Search(
         starts=[
-            replace(start, units=GENERATION_UNITS[start.model][1000], epochs=recipes.PAPER.epochs)
-            for start in (recipes.MODERN_SIMPLE_RNN, recipes.MODERN_LSTM, recipes.MODERN)
+            replace(start, units=SEARCHED_UNITS["generation"][start.model], epochs=recipes.PAPER.epochs)
+            for start in (
+                *(recipes.MODERN_SIMPLE_RNN, recipes.MODERN_LSTM, recipes.MODERN),
+                *(recipes.MODERN_GRU, recipes.MODERN_CLOCKWORK_LSTM, recipes.MODERN_CLOCKWORK_GRU),
+            )
         ],
         known={
             "simple_rnn": {"recurrent_scale": 1.1, "weight_std": 0.1},
@@ -103,6 +118,9 @@ SEARCHES = {
                 **{"peepholes": False, "clip_norm": 0.1},
             },
             "clockwork_rnn": {"recurrent_init": "normal", "recurrent_scale": 0.1, "weight_std": 0.1, "clip_norm": 0.1},
+            "gru": {"recurrent_init": "fan_in", "recurrent_scale": 2.0, "weight_std": 0.1, "clip_norm": 0.1},
+            "clockwork_lstm": {"recurrent_init": "normal", "recurrent_scale": 0.1, "weight_std": 0.1, "clip_norm": 0.1},
+            "clockwork_gru": {"recurrent_init": "normal", "recurrent_scale": 0.1, "weight_std": 0.1, "clip_norm": 0.1},
         },
         choices={
             "clip_norm": (0.03, 0.1, 0.3, 1.0),
@@ -121,11 +139,14 @@ SEARCHES = {
     ),
     "words": Search(
         starts=[
-            replace(start, units=WORDS_UNITS[start.model][10000])
-            for start in (recipes.MODERN_WORDS_SIMPLE_RNN, recipes.MODERN_WORDS_LSTM, recipes.MODERN_WORDS)
+            replace(start, units=SEARCHED_UNITS["words"][start.model])
+            for start in (
+                *(recipes.MODERN_WORDS_SIMPLE_RNN, recipes.MODERN_WORDS_LSTM, recipes.MODERN_WORDS),
+                *(recipes.MODERN_WORDS_GRU, recipes.MODERN_WORDS_CLOCKWORK_LSTM, recipes.MODERN_WORDS_CLOCKWORK_GRU),
+            )
         ],
         known=dict.fromkeys(
-            WORDS_UNITS,
+            SEARCHED_UNITS["words"],
             {
                 **{"recurrent_init": "orthogonal", "recurrent_scale": 1.0, "weight_std": 0.3, "input_noise": 0.6},
                 **{"dropout": 0.0, "clip_norm": 1.0, "forget_bias": 1.0, "peepholes": False},
@@ -153,6 +174,8 @@ SEARCHES = {
 class Options(Workers):
     task: Literal["generation", "words"] = "generation"
     """What to search for."""
+    methods: tuple[str, ...] = tuple(SEARCHED_UNITS["generation"])
+    """Methods to search for; the table keeps its rows of others."""
     draws: int = 12
     """Settings tried for each method, besides the learning rates."""
     epochs: int | None = None
@@ -167,9 +190,9 @@ def draw(settings: Any, choices: Mapping[str, Sequence[Any]], rng: np.random.Gen
     """Draw settings of the same method."""
     chosen = {name: values[rng.integers(len(values))] for name, values in choices.items()}
     chosen["recurrent_init"], chosen["recurrent_scale"] = chosen.pop("recurrent")
-    if settings.model == "clockwork_rnn":
+    if settings.model == "clockwork_rnn":  # whose state before the first step was not searched
         chosen.pop("learned_initial_state", None)
-    if settings.model != "lstm":
+    if settings.model not in ("lstm", "clockwork_lstm"):
         chosen |= {"forget_bias": settings.forget_bias, "peepholes": settings.peepholes}
     return replace(settings, **chosen)
 
@@ -178,6 +201,8 @@ def drawn(options: Options) -> Iterator[tuple[int, Any]]:
     """Yield (number of the draw, settings) for each method."""
     search = SEARCHES[options.task]
     for start in search.starts:
+        if start.model not in options.methods:
+            continue
         rng = np.random.default_rng(0)
         start = replace(start, learning_rate=1.0, epochs=options.epochs or start.epochs)
         for number in range(options.draws):
@@ -202,7 +227,11 @@ def run(options: Options) -> None:
             found = {"method": setting.model, "draw": number, "learning_rate": rate}
             found |= {"score": f"{search.mean(scores):.4g}", "worst": f"{scores.max():.4g}"}
             rows.append({name: found.get(name, getattr(setting, name, None)) for name in search.columns})
-    write_csv(options.output_dir / f"search_{options.task}.csv", search.columns, rows)
+    table = options.output_dir / f"search_{options.task}.csv"
+    if table.exists():
+        with open(table, newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row["method"] not in options.methods] + rows
+    write_csv(table, search.columns, rows)
     for start in search.starts:
         ranked = sorted((row for row in rows if row["method"] == start.model), key=lambda row: float(row["score"]))
         print(f"\n{start.model}, by mean score:")

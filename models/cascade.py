@@ -1,392 +1,266 @@
-"""The Clockwork RNN as a cascade: group after group, each over its own ticks only.
+"""The Clockwork RNN as a cascade: group after group of a plan, each over its own ticks only, and back.
 
-Connections run from slow to fast, so the slow modules can be taken through the whole sequence before the faster ones
-start. All that one group says to another is then a matrix product outside any loop, taken at the ticks of the slower of
-the two, since what a slow module says stays the same until it fires again. Axes as in `models.recurrence`.
+Connections run from slow to fast, so the slow modules can be taken through the whole sequence before the faster ones start.
+A group's way has three steps: drive (what comes in from the input and from earlier groups), scan (its own ticks) and say
+(what it tells later groups). All but the scan are matrix products outside any loop, taken at the ticks of the slower of the
+two, since what a slow module says stays the same until it fires again. Axes as in `linear`.
 """
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from models.clocks import Clock, Group, Modules
-from models.recurrence import Activation, Size, product, scan, size
+from .blocks import (
+    Block,
+    Weights,
+    input_rows,
+    join_state,
+    make_blocks,
+    make_blocks_back,
+    split_state,
+    to_first_rows,
+    to_input_rows,
+)
+from .cells import Cell, Own, State, heeded
+from .clocks import fires
+from .linear import Size, Trace, at, at_back, hold, hold_back, product, product_back, size
+from .plan import Group, Plan, Ticks
+from .scan import Passage, scan, scan_back
 
-Inputs = tf.Tensor | list[tf.Tensor]  # the same for all modules, or one a module
+EVERY_STEP = Ticks(1, 1)  # the state after a step is what is held at the next one
 
 
-class Weights(NamedTuple):
-    """The weights of a Clockwork RNN, the recurrent ones one array a block row; module i has k_i units.
+class Inputs(NamedTuple):
+    """What a network computes with; gradients have the same form.
 
     Args:
-        kernel: from the input to the units of the modules that see it [..., inputs, their units], or None.
-        recurrent: for each module [..., units it hears, k_i], fastest heard module first, or None where it hears none.
-        bias: [..., n], or None.
+        sequences: [T, ..., B, features], with any number of features, also none; or a tuple of one for each module.
+        state: before the first step, tensors [..., B, n].
+        weights: see `blocks.Weights`.
     """
 
-    kernel: tf.Tensor | None
-    recurrent: Sequence[tf.Tensor | None]
-    bias: tf.Tensor | None
+    sequences: tf.Tensor | tuple[tf.Tensor, ...]
+    state: State
+    weights: Weights
 
 
-class Trace(NamedTuple):
-    """Values that change at the ticks of a clock only: the first before any tick, then one after each tick.
-
-    Args:
-        values: [1 + ticks, ..., B, units].
-        clock: when they change.
-    """
-
-    values: tf.Tensor
-    clock: Clock
-
-
-def clockwork_scan(
-    sequences: Inputs,
-    weights: Weights,
-    initial: tf.Tensor,
-    modules: Modules,
-    groups: Sequence[Group],
-    activation: Activation,
-    *,
-    clock: tf.Tensor | None = None,
-    keep: tf.Tensor | None = None,
-    known: Sequence[tf.Tensor] | None = None,
-    periods: tf.Tensor | None = None,
-) -> list[Trace]:
-    """Run a Clockwork RNN over whole sequences.
-
-    h_i(t) = f(Σ_j W_ij h_j(t−1) + W_i x(t) + b_i) where module i fires, h_i(t−1) elsewhere (Koutník et al. 2014,
-    section 3).
+class Conditions(NamedTuple):
+    """What a network computes under; none of it has a gradient.
 
     Args:
-        sequences: inputs [T, ..., B, features], or a list of one a module; no features are allowed.
-        weights: see `Weights`.
-        initial: the state before the first step [..., B, n].
-        modules: who fires when and who hears whom.
-        groups: all modules, once each, such that each group hears only itself and earlier ones.
-        activation: an elementwise function.
-        clock: the number of the first step, int32 [B]; None is 0. Needs groups that serve it, those of
-            `Modules.groups_from` a number that divides it, or `Modules.every_step` alone.
+        clock: the number of the first step, int32 [B]; None is 0. It needs a plan that serves it.
         keep: what each listener's view of the states is multiplied by [..., B, n] (recurrent dropout); None is 1.
-        known: each group's states after its ticks [ticks, ..., B, k], if only their gradient is wanted.
-        periods: of each unit, int32 [..., n], where replicas have periods of their own; None is those of the modules.
-            Needs a single group that looks at every step.
-
-    Returns:
-        The states of each group.
+        periods: of each unit, int32 [..., n], where replicas have periods of their own; None is those of the modules. They
+            need `plan.make_joint_plan`.
     """
-    steps = _steps(sequences)
-    layout = Layout(modules, groups)
-    kernels = layout.split(_input_kernel(weights, layout))
-    strips = layout.split(_recurrent_kernel(weights, layout, initial), axis=-2)
-    biases, starts, keeps = (layout.split(layout.arrange(tensor)) for tensor in (weights.bias, initial, keep))
-    traces: list[Trace] = []
-    stream = None  # what the groups so far say to each of the later ones that are as fast or faster, summed
-    for index, group in enumerate(groups):
-        ticks = group.clock.ticks(steps)
-        start, strip = starts[index], strips[index]
-        drive = _input_drive(sequences, kernels[index], biases[index], start, modules, group, ticks)
-        if stream is not None:
-            rest, now = tf.split(stream.values, [-1, layout.widths[index]], axis=-1)
-            drive += heard(Trace(now, stream.clock), group.clock, ticks)
-            stream = Trace(rest, stream.clock)
-        for source in layout.faster_sources(index):
-            block = strips[source][..., layout.slices[index]]
-            drive += product(heard(_heeded(traces[source], keeps[source]), group.clock, ticks), block)
-        later, own, _ = tf.split(strip, [layout.slices[index].start, layout.widths[index], -1], axis=-1)
-        states = scan(
-            drive,
-            own if layout.connected(group, group) else None,
-            start,
-            activation,
-            fires=_fires(modules, group, ticks, clock, periods, start),
-            keep=keeps[index],
-            known=None if known is None else known[index],
+
+    clock: tf.Tensor | None = None
+    keep: tf.Tensor | None = None
+    periods: tf.Tensor | None = None
+
+
+class Cascade:
+    """A network of one plan and one kind of cell, given what it computes with; `forward`, then perhaps `backward`."""
+
+    def __init__(self, plan: Plan, cell: Cell, inputs: Inputs, conditions: Conditions = Conditions()):  # noqa: B008
+        self.plan = plan
+        self.cell = cell
+        self.inputs = inputs
+        self.conditions = conditions
+        self.steps = size(inputs.sequences[0] if isinstance(inputs.sequences, tuple) else inputs.sequences, 0)
+        self.starts = list(zip(*(split_state(plan, part) for part in inputs.state), strict=True))
+        keeps = split_state(plan, conditions.keep)
+        self.blocks = make_blocks(plan, cell, inputs.weights)
+        self.owns = [Own(b.own, b.peepholes, keep) for b, keep in zip(self.blocks, keeps, strict=True)]
+
+    def forward(self) -> list[Passage]:
+        """Run through time.
+
+        h_i(t) = f(Σ_j W_ij h_j(t−1) + W_i x(t) + b_i) where module i fires, h_i(t−1) elsewhere (Koutník et al. 2014,
+        section 3), for the simple cell; others have their own equations.
+
+        Returns:
+            Each group's states before and after all of its ticks [1 + ticks, ..., B, k], and what its cells kept.
+        """
+        passages: list[Passage] = []
+        stream = None  # what the groups so far say to each of the later ones that tick as often or more often, summed
+        for place, group in enumerate(self.plan.groups):
+            told = None
+            if stream is not None:
+                stream, told = tf.split(stream, [-1, group.width], -1)
+            drive = self._drive(place, passages, told)
+            passages.append(scan(self.cell, drive, self.starts[place], self.owns[place], self._fires(group)))
+            stream = self._say(place, passages[place].states[0], stream)
+        return passages
+
+    def backward(
+        self, passages: Sequence[Passage], errors: Sequence[Sequence[tf.Tensor | None]], last: State
+    ) -> Inputs:
+        """Run back through time.
+
+        Args:
+            passages: what `forward` returned.
+            errors: for each group and part of its state, the errors of the states [1 + ticks, ..., B, k], or None.
+            last: errors of the state after the last step besides [..., B, n].
+
+        Returns:
+            The gradients of the inputs.
+        """
+        plan, count = self.plan, len(self.plan.groups)
+        errors, last = (
+            [list(parts) for parts in errors],
+            list(zip(*(split_state(plan, part) for part in last), strict=True)),
         )
-        traces.append(Trace(tf.concat([start[None], states], 0), group.clock))  # [1 + ticks, ..., B, k]
-        listening = layout.listening(index)
-        if listening.any():
-            block = later if listening.all() else later * tf.constant(listening, later.dtype)
-            said = _heeded(traces[-1], keeps[index])
-            stream = _sum(stream, Trace(product(said.values, block), group.clock), steps)
-    return traces
+        starts, gradients, later = [None] * count, [None] * count, [None] * count
+        sequences, stream = None, None
+        for place in reversed(range(count)):
+            group = plan.groups[place]
+            said, told_later, stream = self._say_back(place, passages[place].states[0], stream)
+            errors[place][0], later[place] = _sum(errors[place][0], said), _sum(later[place], told_later)
+            deltas, starts[place], own = scan_back(
+                self.cell, passages[place], tuple(errors[place]), last[place], self.owns[place], self._fires(group)
+            )
+            block, seen = self._see_back(place, deltas)
+            gradients[place] = block._replace(own=own.kernel, later=later[place], peepholes=own.peepholes)
+            sequences = seen if sequences is None else [_sum(*pair) for pair in zip(sequences, seen, strict=True)]
+            deltas = deltas[..., : self.cell.gates, :]  # of what modules said
+            for source in group.samples:
+                sampled, part = self._sample_back(place, source, passages[source].states[0], deltas)
+                errors[source][0], later[source] = _sum(errors[source][0], sampled), _sum(later[source], part)
+            if group.stream_before is not None:
+                told = hold_back(deltas, group.stream_before, group.ticks, self._changes(group.stream_before))
+                stream = told if stream is None else tf.concat([stream, told], -1)
+        state = tuple(join_state(plan, parts) for parts in zip(*starts, strict=True))
+        given = self.inputs.sequences if isinstance(self.inputs.sequences, tuple) else (self.inputs.sequences,)
+        sequences = tuple(tf.zeros_like(x) if e is None else e for x, e in zip(given, sequences, strict=True))
+        weights = make_blocks_back(plan, self.cell, gradients, self.inputs.weights)
+        return Inputs(sequences if isinstance(self.inputs.sequences, tuple) else sequences[0], state, weights)
+
+    def _drive(self, place: int, passages: Sequence[Passage], told: tf.Tensor | None) -> tf.Tensor:
+        """Return what comes in at a group's ticks from the input and from earlier groups [ticks, ..., B, rows, k]."""
+        group, block = self.plan.groups[place], self.blocks[place]
+        ticks, start = group.ticks.count(self.steps), self.starts[place][0]
+        batch = [size(start, axis) for axis in range(start.shape.rank - 1)]
+        drive = tf.zeros([ticks, *batch, self.cell.rows, group.width], start.dtype)
+        if block.bias is not None:
+            drive += block.bias[..., None, :, :]
+        if (seen := self._see(group, block)) is not None:
+            drive += to_input_rows(self.cell, seen)
+        said = None if told is None else hold(Trace(told, group.stream_before), group.ticks, ticks)
+        for source in group.samples:
+            sampled = self._sample(place, source, passages[source].states[0])
+            said = _sum(said, product(sampled, self.blocks[source].later[..., group.columns]))
+        return drive if said is None else drive + to_first_rows(self.cell, said)
+
+    def _see(self, group: Group, block: Block) -> tf.Tensor | None:
+        """Return what the input says to a group at its ticks [ticks, ..., B, gates, k]."""
+        if block.input is None:
+            return None
+        if not isinstance(self.inputs.sequences, tuple):
+            return product(at(self.inputs.sequences, group.ticks), block.input)
+        parts = tf.split(block.input, [self.plan.modules.sizes[m] for m in group.members], -1)
+        pairs = zip(group.members, parts, strict=True)
+        return tf.concat([product(at(self.inputs.sequences[m], group.ticks), part) for m, part in pairs], -1)
+
+    def _see_back(self, place: int, deltas: tf.Tensor) -> tuple[Block, list[tf.Tensor | None]]:
+        """Return the gradients of input weights and bias, and the errors of each of the sequences [T, ..., B, features]."""
+        group, block = self.plan.groups[place], self.blocks[place]
+        bias = None if block.bias is None else tf.reduce_sum(deltas, [0, -3])  # [..., rows, k]
+        several = isinstance(self.inputs.sequences, tuple)
+        sequences = list(self.inputs.sequences) if several else [self.inputs.sequences]
+        errors, gradient = [None] * len(sequences), None
+        if block.input is not None:
+            sizes = [self.plan.modules.sizes[m] for m in group.members] if several else [group.width]
+            deltas = tf.split(input_rows(self.cell, deltas), sizes, -1)
+            kernels, gradients = tf.split(block.input, sizes, -1), []
+            for source, delta, kernel in zip(group.members if several else [0], deltas, kernels, strict=True):
+                seen = at(sequences[source], group.ticks)
+                by_input, part = product_back(delta, seen, kernel)
+                gradients.append(part)
+                shared = range(1, 1 + by_input.shape.rank - seen.shape.rank)  # replicas that see the same
+                errors[source] = at_back(tf.reduce_sum(by_input, list(shared)), group.ticks, self.steps)
+            gradient = tf.concat(gradients, -1)
+        return Block(gradient, None, None, bias, None), errors
+
+    def _sample(self, place: int, source: int, h: tf.Tensor) -> tf.Tensor:
+        """Return what a group hears at its ticks of an earlier one that ticks more often [ticks, ..., B, k of the source]."""
+        group, trace = self.plan.groups[place], Trace(heeded(h, self.owns[source]), self.plan.groups[source].ticks)
+        return hold(trace, group.ticks, group.ticks.count(self.steps))
+
+    def _sample_back(self, place: int, source: int, h: tf.Tensor, deltas: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the errors of the source's states, and the gradient of all that it says to later groups."""
+        group, ticks, later = self.plan.groups[place], self.plan.groups[source].ticks, self.blocks[source].later
+        errors, part = product_back(deltas, self._sample(place, source, h), later[..., group.columns])
+        errors = heeded(hold_back(errors, ticks, group.ticks, self._changes(ticks)), self.owns[source])
+        around = [group.columns.start, later.shape[-1] - group.columns.stop]
+        return errors, tf.pad(part, [[0, 0]] * (part.shape.rank - 1) + [around])
+
+    def _say(self, place: int, h: tf.Tensor, stream: tf.Tensor | None) -> tf.Tensor | None:
+        """Add what a group says at its ticks to the stream [1 + changes, ..., B, gates, units of later groups]."""
+        group = self.plan.groups[place]
+        if not group.told:
+            return stream
+        said = product(heeded(h, self.owns[place]), self._told(place, self.blocks[place].later))
+        if stream is None:
+            return said
+        after = group.stream_after
+        parts = (Trace(stream, group.stream_before), Trace(said, group.ticks))
+        return tf.add_n([hold(part, after, self._changes(after)) for part in parts])
+
+    def _say_back(self, place: int, h: tf.Tensor, stream: tf.Tensor | None):
+        """Return the errors of the group's states, the gradient of what it says with, and the errors of the stream before."""
+        group, before = self.plan.groups[place], None
+        if not group.told:
+            return None, None, stream
+        said = hold_back(stream, group.ticks, group.stream_after, self._changes(group.ticks))
+        if group.stream_before is not None:
+            before = hold_back(stream, group.stream_before, group.stream_after, self._changes(group.stream_before))
+        later = self._told(place, self.blocks[place].later)
+        errors, gradient = product_back(said, heeded(h, self.owns[place]), later)
+        return heeded(errors, self.owns[place]), self._told(place, gradient), before
+
+    def _told(self, place: int, later: tf.Tensor) -> tf.Tensor:
+        """Return the weights to later groups, zero but for those who hear through the stream."""
+        told = np.array(self.plan.groups[place].told)
+        return later if told.all() else later * tf.constant(told, later.dtype)
+
+    def _changes(self, ticks: Ticks) -> Size:
+        """Return how many values something has that changes at ticks."""
+        return 1 + ticks.count(self.steps)
+
+    def _fires(self, group: Group) -> tf.Tensor | None:
+        """Return which units fire at a group's ticks, boolean [ticks, ..., B or 1, k]; None if all do."""
+        if not group.gated:
+            return None
+        modules, clock, periods = self.plan.modules, self.conditions.clock, self.conditions.periods
+        sizes = [modules.sizes[m] for m in group.members]
+        phases = tf.constant(np.repeat([modules.phases[m] for m in group.members], sizes), tf.int32)
+        if periods is None:
+            periods = tf.constant(np.repeat([modules.periods[m] for m in group.members], sizes), tf.int32)
+        ticks, replicas = group.ticks.count(self.steps), self.inputs.state[0].shape.rank - 2
+        steps = tf.range(ticks)[:, None, None] * group.ticks.period + group.ticks.phase  # [ticks, 1, 1]
+        if clock is not None:
+            steps += clock[:, None]  # [ticks, B, 1]
+        steps = tf.reshape(steps, [ticks, *[1] * replicas, size(steps, 1), 1])  # [ticks, ..., 1 or B, 1]
+        return fires(steps, periods[..., None, :], phases)  # [ticks, ..., 1 or B, k]
 
 
-def hidden_states(
-    sequences: Inputs,
-    weights: Weights,
-    initial: tf.Tensor,
-    modules: Modules,
-    activation: Activation,
-    clock: tf.Tensor | None,
-    keep: tf.Tensor | None,
-    every_step: bool,
-    known: Sequence[tf.Tensor] | None,
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Run a Clockwork RNN in the groups that serve its clock best.
-
-    Args:
-        sequences, weights, initial, modules, activation, clock, keep: as in `clockwork_scan`, without replica axes.
-        every_step: whether all hidden states are asked for, or the last.
-        known: what this function returned besides the hidden states, if only the gradient is wanted.
-
-    Returns:
-        The hidden states [T, B, n], or the last [B, n]; and the states from which they follow.
-    """
-    steps = _steps(sequences)
-    unknown_length = not isinstance(steps, int)
-
-    def run(groups, clock=None, known=None):
-        return clockwork_scan(
-            sequences, weights, initial, modules, groups, activation, clock=clock, keep=keep, known=known
-        )
-
-    # A loop that may have no step at all, for a first tick behind the end, does not compile.
-    may_be_short = unknown_length and any(modules.phases)
-    if clock is None and not may_be_short:
-        traces = run(modules.groups, known=known)
-        known = [trace.values[1:] for trace in traces]
-        if every_step:
-            return all_steps(traces, modules, modules.groups, steps), known
-        return last_step(traces, modules, modules.groups), known
-
-    def in_groups(groups, clock=None):
-        values = at_ticks(known[0], modules, groups) if known else None
-        return all_steps(run(groups, clock, values), modules, groups, steps)
-
-    every = (modules.every_step,)
-    if may_be_short:
-        states = in_groups(every, clock)
-    else:  # chunks of one length, fed one after another, start at its multiples
-        start = math.gcd(modules.hyperperiod, 0 if unknown_length else steps)
-        at_multiple = tf.reduce_all(clock % min(start, tf.int32.max) == 0)
-        groups = modules.groups_from(start)
-        states = tf.cond(at_multiple, lambda: in_groups(groups, clock), lambda: in_groups(every, clock))
-    return states if every_step else states[-1], [states]
+def all_steps(plan: Plan, parts: Sequence[tf.Tensor], steps: Size) -> tf.Tensor:
+    """Return one part of the state after each step [T, ..., B, n], from that of each group [1 + ticks, ..., B, k]."""
+    pairs = zip(parts, plan.groups, strict=True)
+    return join_state(plan, [hold(Trace(part, group.ticks), EVERY_STEP, steps) for part, group in pairs])
 
 
-def single_step(
-    inputs: Inputs, h: tf.Tensor, clock: tf.Tensor, weights: Weights, modules: Modules, activation: Activation
-) -> tf.Tensor:
-    """Return the hidden state after one step [B, n]; only the modules that fire are computed.
-
-    Args:
-        inputs: [B, features], or a list of one a module.
-        h: the state before [B, n].
-        clock: the number of the step, an int32 scalar.
-        weights, modules, activation: as in `clockwork_scan`, without replica axes.
-    """
-    kernels, before = _input_kernels(weights, modules), tf.split(h, modules.sizes, axis=-1)
-    biases = [0.0] * len(before) if weights.bias is None else tf.split(weights.bias, modules.sizes)
-
-    def fired(module: int) -> tf.Tensor:
-        drive = tf.zeros_like(before[module]) + biases[module]
-        if kernels[module] is not None:
-            drive += (inputs[module] if isinstance(inputs, list) else inputs) @ kernels[module]
-        if weights.recurrent[module] is not None:
-            drive += tf.concat([before[j] for j in modules.heard_by(module)], -1) @ weights.recurrent[module]
-        return activation(drive)
-
-    clocks = enumerate(zip(modules.periods, modules.phases, strict=True))
-    return tf.concat(
-        [
-            tf.cond((clock - phase) % period == 0, lambda m=m: fired(m), lambda m=m: before[m])
-            for m, (period, phase) in clocks
-        ],
-        -1,
-    )
-
-
-class Layout:
-    """The order in which the cascade keeps units: the last group first, as fast modules are in the hidden state.
-
-    So all that a group says to later ones is one run of columns, and with the paper's wiring nothing is reordered.
-    """
-
-    def __init__(self, modules: Modules, groups: Sequence[Group]):
-        self.modules = modules
-        self.groups = groups
-        self.order = [m for group in reversed(groups) for m in group.members]
-        self.widths = [modules.width(group) for group in groups]
-        ends = np.cumsum(self.widths[::-1])[::-1].tolist()
-        self.slices = [slice(end - width, end) for end, width in zip(ends, self.widths, strict=True)]
-
-    def arrange(self, tensor: tf.Tensor | None) -> tf.Tensor | None:
-        """Bring the last axis from the order of the hidden state into this one."""
-        if tensor is None or self.order == sorted(self.order):
-            return tensor
-        parts = tf.split(tensor, self.modules.sizes, axis=-1)
-        return tf.concat([parts[m] for m in self.order], -1)
-
-    def restore(self, values: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Bring one tensor a group [..., its units] into the order of the hidden state [..., n]."""
-        joint = tf.concat(values[::-1], -1)
-        if self.order == sorted(self.order):
-            return joint
-        parts = tf.split(joint, [self.modules.sizes[m] for m in self.order], axis=-1)
-        return tf.concat([parts[place] for place in np.argsort(self.order)], -1)
-
-    def split(self, tensor: tf.Tensor | None, axis: int = -1) -> list[tf.Tensor | None]:
-        """Return each group's part."""
-        return [None] * len(self.groups) if tensor is None else tf.split(tensor, self.widths[::-1], axis=axis)[::-1]
-
-    def connected(self, listener: Group, source: Group) -> bool:
-        return any(self.modules.hears[i][j] for i in listener.members for j in source.members)
-
-    def listening(self, source: int) -> np.ndarray:
-        """Return which units of later groups take what a group says from the stream, boolean [their units]."""
-        said = [False]
-        for group in reversed(self.groups[source + 1 :]):
-            slower = group.clock.period > self.groups[source].clock.period
-            said += [self.connected(group, self.groups[source]) and not slower] * self.modules.width(group)
-        return np.array(said[1:], bool)
-
-    def faster_sources(self, listener: int) -> list[int]:
-        """Return the earlier groups that tick more often than a group that hears them."""
-        group = self.groups[listener]
-        return [
-            index
-            for index, source in enumerate(self.groups[:listener])
-            if source.clock.period < group.clock.period and self.connected(group, source)
-        ]
-
-
-def all_steps(traces: Sequence[Trace], modules: Modules, groups: Sequence[Group], steps: Size) -> tf.Tensor:
-    """Return the hidden state after each of the steps [T, ..., B, n]."""
-    after = Clock(1, 1)  # the state after a step is what is heard at the next one
-    return Layout(modules, groups).restore([heard(trace, after, steps) for trace in traces])
-
-
-def at_ticks(states: tf.Tensor, modules: Modules, groups: Sequence[Group]) -> list[tf.Tensor]:
-    """Return each group's states after its ticks [ticks, ..., B, k], from the hidden states after all steps."""
-    layout = Layout(modules, groups)
-    parts = layout.split(layout.arrange(states))
-    return [part[group.clock.phase :: group.clock.period] for part, group in zip(parts, groups, strict=True)]
-
-
-def last_step(traces: Sequence[Trace], modules: Modules, groups: Sequence[Group]) -> tf.Tensor:
-    """Return the hidden state after the last step [..., B, n]."""
-    return Layout(modules, groups).restore([trace.values[-1] for trace in traces])
-
-
-def heard(source: Trace, listener: Clock, ticks: Size) -> tf.Tensor:
-    """Return the source's value one step before each tick of the listener [ticks, ...].
-
-    At step t that is the one after the source's update number floor((t − 1 − phase) / period), or the first value before
-    any. Each value is repeated so often that the result ticks at the common clock, from which the listener's ticks are
-    taken.
-    """
-    values, clock = source
-    common = clock.common(listener).period
-    repeats, stride = clock.period // common, listener.period // common
-    if repeats > 1:
-        rest = [size(values, axis) for axis in range(1, values.shape.rank)]
-        values = tf.broadcast_to(values[:, None], [size(values, 0), repeats, *rest])  # [1 + ticks, repeats, ...]
-        values = tf.reshape(values, [-1, *rest])  # [(1 + ticks) · repeats, ...]
-    return values[repeats - 1 + (listener.phase - clock.phase) // common :: stride][:ticks]
-
-
-def _sum(one: Trace | None, other: Trace, steps: Size) -> Trace:
-    """Add two traces, at the clock that has the ticks of both."""
-    if one is None:
-        return other
-    clock = one.clock.common(other.clock)
-    changes = clock.ticks(steps) + 1
-    return Trace(heard(one, clock, changes) + heard(other, clock, changes), clock)
-
-
-def _heeded(trace: Trace, keep: tf.Tensor | None) -> Trace:
-    return trace if keep is None else trace._replace(values=trace.values * keep)
-
-
-def _input_kernel(weights: Weights, layout: Layout) -> tf.Tensor | None:
-    """Return the input weights of all units [..., features, n], or None where there are none."""
-    kernel, modules = weights.kernel, layout.modules
-    if kernel is None or all(modules.sees_input):
-        return layout.arrange(kernel)
-    parts = [
-        tf.zeros([*kernel.shape[:-1], size], kernel.dtype) if part is None else part
-        for part, size in zip(_input_kernels(weights, modules), modules.sizes, strict=True)
+def all_steps_back(plan: Plan, errors: tf.Tensor, steps: Size) -> list[tf.Tensor]:
+    """Return the errors of each group's states [1 + ticks, ..., B, k], from those after each step [T, ..., B, n]."""
+    return [
+        hold_back(part, group.ticks, EVERY_STEP, 1 + group.ticks.count(steps))
+        for part, group in zip(split_state(plan, errors), plan.groups, strict=True)
     ]
-    return layout.arrange(tf.concat(parts, -1))
 
 
-def _input_kernels(weights: Weights, modules: Modules) -> list[tf.Tensor | None]:
-    """Return the input weights of each module, None for one that has none."""
-    if weights.kernel is None:
-        return [None] * len(modules.sizes)
-    seeing = [size for size, sees in zip(modules.sizes, modules.sees_input, strict=True) if sees]
-    seen = iter(tf.split(weights.kernel, seeing, axis=-1))
-    return [next(seen) if sees else None for sees in modules.sees_input]
-
-
-def _steps(sequences: Inputs) -> Size:
-    return size(sequences[0] if isinstance(sequences, list) else sequences, 0)
-
-
-def _input_drive(
-    sequences: Inputs,
-    kernel: tf.Tensor | None,
-    bias: tf.Tensor | None,
-    start: tf.Tensor,
-    modules: Modules,
-    group: Group,
-    ticks: Size,
-) -> tf.Tensor:
-    """Return W x(t) + b of a group at its ticks [ticks, ..., B, k]."""
-    drive = tf.zeros([ticks, *(size(start, axis) for axis in range(start.shape.rank))], start.dtype)
-    at_ticks = slice(group.clock.phase, None, group.clock.period)
-    if kernel is not None and isinstance(sequences, list):
-        parts = tf.split(kernel, [modules.sizes[m] for m in group.members], axis=-1)
-        drives = [product(sequences[m][at_ticks], part) for m, part in zip(group.members, parts, strict=True)]
-        drive += tf.concat(drives, -1)
-    elif kernel is not None:
-        drive += product(sequences[at_ticks], kernel)
-    return drive if bias is None else drive + bias[..., None, :]
-
-
-def _recurrent_kernel(weights: Weights, layout: Layout, like: tf.Tensor) -> tf.Tensor:
-    """Return the recurrent weights of all units for `h @ W` [..., n, n], zero where nothing connects."""
-    sizes = layout.modules.sizes
-
-    def zeros(i: int, sources: Sequence[int]) -> tf.Tensor:
-        return tf.zeros([*like.shape[:-2], sum(sizes[j] for j in sources), sizes[i]], like.dtype)
-
-    columns = []
-    for i in layout.order:
-        kernel, heard_by = weights.recurrent[i], layout.modules.heard_by(i)
-        absent = len(sizes) - len(heard_by)
-        if layout.order[absent:] == list(heard_by):  # the paper's wiring: all from some module on
-            parts = [zeros(i, layout.order[:absent])] + ([kernel] if heard_by else [])
-        else:
-            heard_from = dict(zip(heard_by, tf.split(kernel, [sizes[j] for j in heard_by], axis=-2), strict=True))
-            parts = [heard_from.get(j, zeros(i, [j])) for j in layout.order]
-        columns.append(tf.concat(parts, -2))  # [..., n, k_i]
-    return tf.concat(columns, -1)
-
-
-def _fires(
-    modules: Modules,
-    group: Group,
-    ticks: Size,
-    clock: tf.Tensor | None,
-    periods: tf.Tensor | None,
-    like: tf.Tensor,
-) -> tf.Tensor | None:
-    """Return which units fire at a group's ticks, boolean [ticks, ..., B or 1, k]; None if all do."""
-    if not group.gated:
-        return None
-    sizes = [modules.sizes[m] for m in group.members]
-    phases = tf.constant(np.repeat([modules.phases[m] for m in group.members], sizes), tf.int32)
-    if periods is None:
-        periods = tf.constant(np.repeat([modules.periods[m] for m in group.members], sizes), tf.int32)
-    steps = tf.range(ticks)[:, None, None] * group.clock.period + group.clock.phase  # [ticks, 1, 1]
-    if clock is not None:
-        steps += clock[:, None]  # [ticks, B, 1]
-    replicas = [1] * (like.shape.rank - 2)
-    steps = tf.reshape(steps, [ticks, *replicas, size(steps, 1), 1])  # [ticks, ..., 1 or B, 1]
-    return (steps - phases) % periods[..., None, :] == 0  # [ticks, ..., 1 or B, k]
+def _sum(one: tf.Tensor | None, other: tf.Tensor | None) -> tf.Tensor | None:
+    """Add two tensors of which each may be missing."""
+    return other if one is None else one if other is None else one + other

@@ -7,19 +7,12 @@ A module with period P and phase p fires at the steps t = p, p + P, p + 2P, …;
 import math
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
-# Recurrent multiply-adds a step up to which modules share a scan. Measured on two cores, nine modules, one update by
-# XLA: with 36 units and batch 1 0.46 ms apart, 0.36 ms in scans of modules 3–8, 1–2 and 0; with 144 units and batch 16
-# 4.2 and 3.3 ms (5–8, 3–4, the rest apart). Fewer loops also compile in half the time.
-JOINT_WORK = 128
-# The same as a share of all recurrent multiply-adds, for large networks: with 1152 units and batch 16 scans of modules 5–8,
-# 3–4, 2, 1 and 0 take 54 ms an update and 3.2 s to compile, those of 6–8 and each of the others 50 ms and 4.7 s.
-JOINT_SHARE = 0.04
+LONGEST_PERIOD = 2**31 - 1  # the clock of a state counts steps in 32 bits
 
 # Who hears whom, from the periods of listeners [g, 1] and of sources [1, g].
 WIRINGS = {
@@ -46,39 +39,9 @@ SERIES = {
 Connections = str | Sequence[Sequence[bool]] | np.ndarray
 
 
-class Clock(NamedTuple):
-    """Ticks at the steps phase, phase + period, phase + 2·period, …"""
-
-    period: int
-    phase: int = 0
-
-    def ticks(self, steps):
-        """Return how often the clock ticks in the first `steps` steps, a number or a tensor."""
-        return (steps - self.phase + self.period - 1) // self.period
-
-    def common(self, *others: "Clock") -> "Clock":
-        """Return the slowest clock that ticks whenever this one or another one does."""
-        apart = (n for other in others for n in (other.period, other.phase - self.phase))
-        period = math.gcd(self.period, *apart)
-        return Clock(period, self.phase % period)
-
-
-@dataclass(frozen=True)
-class Group:
-    """Modules that are carried through time together.
-
-    A module that hears nobody who hears it, directly or through others, is a group by itself. Others cannot be
-    separated: they share a group, whose clock ticks whenever one of them fires.
-
-    Args:
-        members: indices of the modules, in increasing order.
-        clock: when the group is updated.
-        gated: whether some tick leaves a member asleep, so that the scan has to choose unit by unit.
-    """
-
-    members: tuple[int, ...]
-    clock: Clock
-    gated: bool
+def fires(step, period, phase=0):
+    """Return whether a module fires at a step: numbers, NumPy arrays or tensors alike, of shapes that broadcast."""
+    return (step - phase) % period == 0
 
 
 @dataclass(frozen=True)
@@ -110,72 +73,15 @@ class Modules:
         """Return the modules that `listener` hears, in the order of the rows of its recurrent kernel."""
         return tuple(np.flatnonzero(self.hears[listener]).tolist())
 
-    def width(self, group: Group) -> int:
-        """Return the number of units of a group."""
-        return sum(self.sizes[m] for m in group.members)
-
     def fires(self, steps: np.ndarray) -> np.ndarray:
         """Return, for each of the `steps` [T], which modules fire: boolean [T, g]."""
-        return (np.asarray(steps)[:, None] - np.array(self.phases)) % np.array(self.periods) == 0
-
-    def joint_group(self, members: tuple[int, ...]) -> Group:
-        """Return the given members as one group, with the slowest clock that has all their ticks."""
-        clocks = [Clock(self.periods[m], self.phases[m]) for m in members]
-        clock = clocks[0].common(*clocks)
-        return Group(members, clock, gated=any(own != clock for own in clocks))
+        return fires(np.asarray(steps)[:, None], np.array(self.periods), np.array(self.phases))
 
     @property
     def work(self) -> float:
         """Multiply-adds a step of the recurrent products (O_H in Koutník et al. 2014, section 3)."""
         heard = np.array(self.hears) @ np.array(self.sizes)
         return float(np.sum(heard * np.array(self.sizes) / np.array(self.periods)))
-
-    @property
-    def every_step(self) -> Group:
-        """All modules as one group that looks at every step who fires, which serves a clock that starts anywhere."""
-        return Group(tuple(range(len(self.sizes))), Clock(1), gated=True)
-
-    def groups_from(self, start: int) -> tuple[Group, ...]:
-        """Return the groups that serve a clock which starts anywhere at a multiple of `start`.
-
-        A module whose period does not divide `start` may fire at other ticks in one stretch of time than in the next: it
-        gets the slowest clock that has all of them, and the scan chooses.
-        """
-        common = [math.gcd(period, start) for period in self.periods]
-        phases = [phase % period for phase, period in zip(self.phases, common, strict=True)]
-        seen = replace(self, periods=tuple(common), phases=tuple(phases))
-        changing = {m for m, period in enumerate(self.periods) if period != common[m]}
-        return tuple(replace(g, gated=g.gated or not changing.isdisjoint(g.members)) for g in seen.groups)
-
-    @cached_property
-    def components(self) -> tuple[Group, ...]:
-        """The strongly connected modules, in an order in which each group hears only itself and earlier ones."""
-        reaches = np.array(self.hears) | np.eye(len(self.sizes), dtype=bool)
-        for _ in self.sizes:  # paths of ever more connections: i reaches j if what j says arrives at i in the end
-            reaches = reaches @ reaches
-        mutual = reaches & reaches.T
-        found = {tuple(np.flatnonzero(row).tolist()) for row in mutual}
-        # Whoever hears a group also hears all that the group hears: counting sources sorts them topologically.
-        order = sorted(found, key=lambda members: (reaches[members[0]].sum(), [-m for m in members]))
-        return tuple(self.joint_group(members) for members in order)
-
-    @cached_property
-    def groups(self) -> tuple[Group, ...]:
-        """The components, neighbours joined where one loop over more units is cheaper than two loops.
-
-        A step of a loop costs about a microsecond however few its units, so small modules share a scan as long as that
-        adds no ticks and few multiply-adds (see `JOINT_WORK` and `JOINT_SHARE`).
-        """
-        limit = max(JOINT_WORK, JOINT_SHARE * self.work)
-        groups = [self.components[0]]
-        for component in self.components[1:]:
-            joint = self.joint_group(tuple(sorted(groups[-1].members + component.members)))
-            work = self.width(joint) ** 2 / joint.clock.period
-            if work <= limit and 1 / joint.clock.period <= sum(1 / g.clock.period for g in (groups[-1], component)):
-                groups[-1] = joint
-            else:
-                groups.append(component)
-        return tuple(groups)
 
 
 def make_modules(
@@ -205,7 +111,11 @@ def make_modules(
     Raises:
         ValueError: names the argument, what was expected and what came.
     """
+    if isinstance(periods, str) or np.ndim(periods) != 1:
+        raise ValueError(f"`periods` must be a list, one period a module, such as [1, 2, 4]. Received: {periods!r}")
     periods = _whole_numbers("periods", periods, lowest=1)
+    if max(periods, default=1) > LONGEST_PERIOD:
+        raise ValueError(f"`periods` must be at most {LONGEST_PERIOD}. Received: {max(periods)}")
     if not periods:
         raise ValueError("`periods` must name at least one module. Received: ()")
     order = sorted(range(len(periods)), key=periods.__getitem__)

@@ -3,7 +3,7 @@
 x̄_i(t) = 1/c Σ x(s) over s = t − c + 1 … t, with c = min(T_i, t + 1), so that the mean begins with the sequence.
 
 At a tick these are the inputs since the tick before, so what goes from one stretch of a sequence to the next is a sum a
-module. Axes as in `models.recurrence`.
+module. Axes as in `linear`.
 """
 
 import functools
@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from models.clocks import Modules
-from models.recurrence import size
+from .clocks import Modules, fires
+from .linear import size
 
 
 def means(
@@ -110,5 +110,5 @@ def single_step(
     sums += tf.cast(inputs, sums.dtype)[:, None]
     counts = tf.cast(tf.minimum(clock + 1, modules.periods), sums.dtype)  # [g]
     seen = tf.unstack(tf.cast(sums / counts[:, None], inputs.dtype), axis=1)
-    fires = (clock - modules.phases) % modules.periods == 0  # [g]
-    return seen, tf.where(fires[:, None], tf.zeros_like(sums), sums)
+    fired = fires(clock, modules.periods, modules.phases)  # [g]
+    return seen, tf.where(fired[:, None], tf.zeros_like(sums), sums)

@@ -10,9 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.clocks import make_modules
-from models.clockwork_rnn import ClockworkRNN
-from models.recurrence import Activation, compiled, product, size
+from .cells import Activation, Simple
+from .clocks import make_modules
+from .clockwork_rnn import ClockworkRNN
+from .linear import size
 
 
 def period_chances(means: tf.Tensor, width: tf.Tensor, longest: int) -> tf.Tensor:
@@ -140,13 +141,13 @@ class LearnedPeriodsRNN(keras.layers.Layer):
         self.initial_periods = tuple(periods)
         self.longest = longest
         self.activation = keras.activations.get(activation)
+        self.cell = Simple(self.activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.return_sequences = return_sequences
         self.initial_width = width
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        self._run = compiled(self._recur)
 
     def build(self, sequences_shape):
         _, steps, features = sequences_shape
@@ -166,15 +167,10 @@ class LearnedPeriodsRNN(keras.layers.Layer):
 
     def call(self, sequences):
         weights = [tf.convert_to_tensor(variable) for variable in self.trainable_variables]
-        (states,) = self._run([tf.convert_to_tensor(sequences), *weights])
-        return states if self.return_sequences else states[:, -1]
-
-    def _recur(self, tensors, others, known):
-        """Run the layer as a pure function; see `recurrence.compiled`. Its gradient runs through time once more."""
-        sequences, *weights = tensors
-        initial = tf.zeros([size(sequences, 0), self.units], sequences.dtype)
+        initial = tf.zeros([tf.shape(sequences)[0], self.units], self.compute_dtype)
         states = self.through_time(tf.transpose(sequences, [1, 0, 2]), weights, [initial])  # [T, B, n]
-        return [tf.transpose(states, [1, 0, 2])], []
+        states = tf.transpose(states, [1, 0, 2])
+        return states if self.return_sequences else states[:, -1]
 
     def through_time(
         self, sequences: tf.Tensor, weights: Sequence[tf.Tensor], initial_state: Sequence[tf.Tensor]
@@ -196,7 +192,7 @@ class LearnedPeriodsRNN(keras.layers.Layer):
         shape = [sequences.shape[0], *(size(initial, axis) for axis in range(initial.shape.rank))]
         drive = tf.zeros(shape, bias.dtype) + bias[..., None, :]
         if kernel:
-            drive += product(sequences, kernel[0])  # [T, ..., B, n]
+            drive += tf.einsum("t...bi,...ij->t...bj", sequences, kernel[0])  # [T, ..., B, n]
         heard = recurrent * tf.constant(self._wired, recurrent.dtype)
         return leaky_scan(drive, heard, initial, shares, self.activation)
 

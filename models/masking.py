@@ -19,10 +19,10 @@ def held(states: tf.Tensor, initial: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Return the state after each step of the masked sequences [B, T, n]: a masked step leaves it as it is.
 
     Args:
-        states: after each step of the compacted sequences [T, B, n].
+        states: after each step of the compacted sequences [B, T, n].
         initial: before the first step [B, n].
         mask: as in `unmasked_first`.
     """
-    states = tf.transpose(tf.concat([initial[None], states], 0), [1, 0, 2])  # [B, 1 + T, n]
+    states = tf.concat([initial[:, None], states], 1)  # [B, 1 + T, n]
     done = tf.cumsum(tf.cast(mask, tf.int32), axis=1)  # [B, T]
     return tf.gather(states, done, batch_dims=1)  # [B, T, n]

@@ -15,6 +15,7 @@ from tasks.task import (
     Report,
     Task,
     clock,
+    is_clocked,
     layer_modules,
     mean_squared_error,
     output_layer,
@@ -33,7 +34,7 @@ class Settings(NetworkSettings):
     column: str | None
     """Column of a CSV file; without it, the first."""
     sizes: Literal["equal", "spectrum"]
-    """Split the units evenly, or in proportion to the target's energy in the octaves of the modules (clockwork_rnn only)."""
+    """Split the units evenly, or in proportion to the target's energy in the octaves of the modules (clockwork models only)."""
     output_activation: Literal["linear", "tanh"]
     """Activation of the output unit."""
     constant_input: bool
@@ -71,8 +72,8 @@ class SequenceGeneration(Task):
         settings = self.settings
         if settings.sizes == "equal":
             return None
-        if settings.model != "clockwork_rnn":
-            raise ValueError(f"`sizes` is for the model clockwork_rnn. Received: spectrum for {settings.model}")
+        if not is_clocked(settings.model):
+            raise ValueError(f"`sizes` is for the clockwork models. Received: spectrum for {settings.model}")
         return sizes_from_spectrum(self.target.values, clock(settings)[0], settings.units)
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:

@@ -12,23 +12,36 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from models.baselines import LSTM, InitialState, simple_rnn
+import figures
 from models.clocks import SERIES, WIRINGS, make_periods, take_turns
-from models.clockwork_rnn import ClockworkRNN
+from models.clockwork_rnn import ClockworkGRU, ClockworkLSTM, ClockworkRNN
+from models.initial_state import InitialState
+from models.layer import ClockworkLayer
+
+# The last three are the same layers with one module that fires at every step.
+MODELS = {
+    "clockwork_rnn": ClockworkRNN,
+    "clockwork_lstm": ClockworkLSTM,
+    "clockwork_gru": ClockworkGRU,
+    "simple_rnn": ClockworkRNN,
+    "lstm": ClockworkLSTM,
+    "gru": ClockworkGRU,
+}
+LONGEST_CLOCK = 128  # steps of the picture of who fires when; in more, single steps would not be seen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NetworkSettings:
     """The recurrent layer; a task adds what it needs."""
 
-    model: Literal["clockwork_rnn", "lstm", "simple_rnn"]
+    model: Literal[tuple(MODELS)]
     """The recurrent layer."""
     units: int
     """Hidden units, split evenly among the modules."""
     periods: tuple[int, ...]
-    """Clock period of each module, in steps (clockwork_rnn only; none for the others)."""
+    """Clock period of each module, in steps (clockwork models only; none for the others)."""
     clock_series: Literal[("given", *SERIES)]
-    """Clock periods as given, or instead those of a series (clockwork_rnn only)."""
+    """Clock periods as given, or instead those of a series (clockwork models only)."""
     modules: int
     """Modules of the series; not used for periods as given."""
     series_base: float
@@ -36,13 +49,13 @@ class NetworkSettings:
     lowest_period: int
     """What all periods of the series are multiplied by; not used for periods as given."""
     turns: int
-    """Replace each module by so many that take turns, each as many times as slow: 2 makes odd-even pairs (clockwork_rnn only)."""
+    """Replace each module by so many that take turns, each as many times as slow: 2 makes odd-even pairs (clockwork models only)."""
     connections: Literal[tuple(WIRINGS)]
-    """Which modules hear which: the paper's slow_to_fast, or another wiring (clockwork_rnn only)."""
+    """Which modules hear which: the paper's slow_to_fast, or another wiring (clockwork models only)."""
     input_modules: Literal["all", "fastest"] | tuple[int, ...]
-    """Which modules see the input: all, fastest, or their numbers from 0 in order of the periods (clockwork_rnn only)."""
+    """Which modules see the input: all, fastest, or their numbers from 0 in order of the periods (clockwork models only)."""
     input_mean: bool
-    """Let a module see the mean of the inputs over its last period, not the one at its tick (clockwork_rnn only)."""
+    """Let a module see the mean of the inputs over its last period, not the one at its tick (clockwork models only)."""
     recurrent_init: Literal["normal", "fan_in", "orthogonal"]
     """Recurrent weights start from a normal distribution, the same over the square root of the units, or an orthogonal matrix."""
     recurrent_scale: float
@@ -52,11 +65,11 @@ class NetworkSettings:
     bias_std: float
     """Standard deviation of the initial biases; 0 starts them at 0."""
     learned_initial_state: bool
-    """Learn the state before the first step, starting from N(0, 1), instead of 0 (lstm and simple_rnn only)."""
+    """Learn the state before the first step, starting from N(0, 1), instead of 0."""
     forget_bias: float
-    """Initial bias of the forget gate (lstm only)."""
+    """Initial bias of the forget gate (LSTMs only)."""
     peepholes: bool
-    """Let the gates see the cell (lstm only)."""
+    """Let the gates see the cell (LSTMs only)."""
     dropout: float
     """Share of the hidden layer's outputs dropped in training, anew at every step."""
 
@@ -163,10 +176,13 @@ def recurrent_layer(
     """
     defaults = {"periods": (), "clock_series": "given", "turns": 1}
     defaults |= {"connections": "slow_to_fast", "input_modules": "all", "input_mean": False}
+    clocked, kind = is_clocked(settings.model), MODELS[settings.model]
     for name, default in defaults.items():
         value = getattr(settings, name)
-        if settings.model != "clockwork_rnn" and value != default:
-            raise ValueError(f"`{name}` is for the model clockwork_rnn. Received: {value} for {settings.model}")
+        if not clocked and value != default:
+            raise ValueError(f"`{name}` is for the clockwork models. Received: {value} for {settings.model}")
+    if settings.peepholes and kind is not ClockworkLSTM:
+        raise ValueError(f"`peepholes` is for the models lstm and clockwork_lstm. Received: True for {settings.model}")
     if settings.input_mean and not sequences.shape[-1]:
         raise ValueError("`input_mean` is for networks with an input. Received: True")
     if settings.units < 1:
@@ -182,33 +198,51 @@ def recurrent_layer(
         "stateful": stateful,
         "name": "hidden",
     }
+    if kind is not ClockworkRNN:
+        # The layer's own dropout is not used here: a seed spares it a draw, which would move all later initial weights.
+        common["seed"] = settings.seed
+    if kind is ClockworkLSTM:
+        common |= {"peepholes": settings.peepholes, "unit_forget_bias": False}
     initial_state = None
     if settings.learned_initial_state:
-        if settings.model == "clockwork_rnn":
-            raise ValueError("`learned_initial_state` is for the models lstm and simple_rnn. Received: True")
         if stateful:
             raise ValueError(
                 "`learned_initial_state` is for tasks that carry no state from batch to batch. Received: True"
             )
-        count = 2 if settings.model == "lstm" else 1
+        count = 2 if kind is ClockworkLSTM else 1
         initial_state = [InitialState(settings.units, _normal(1.0))(sequences) for _ in range(count)]
-    if settings.model == "clockwork_rnn":
-        periods, phases = clock(settings)
-        own = {name: getattr(settings, name) for name in ("connections", "input_modules", "input_mean")}
-        return ClockworkRNN(sizes or settings.units, periods, phases=phases, **own, **common)(sequences)
-    if settings.model == "simple_rnn":
-        return simple_rnn(settings.units, **common)(sequences, initial_state=initial_state)
-    layer = LSTM(settings.units, peepholes=settings.peepholes, forget_bias=settings.forget_bias, **common)
-    return layer(sequences, initial_state=initial_state)
+    periods, phases = clock(settings) if clocked else ((1,), 0)
+    own = {name: getattr(settings, name) for name in ("connections", "input_modules", "input_mean")}
+    layer = kind(sizes or settings.units, periods, phases=phases, **own, **common)
+    hidden = layer(sequences, initial_state=initial_state)
+    if kind is ClockworkLSTM:
+        bias = layer.bias.numpy().reshape(4, -1)
+        bias[1] = settings.forget_bias
+        layer.bias.assign(bias.reshape(-1))
+    return hidden
+
+
+def is_clocked(model: str) -> bool:
+    """Return whether a model has modules with clocks of their own."""
+    return model.startswith("clockwork")
 
 
 def layer_modules(layer: keras.layers.Layer) -> list[tuple[str, slice]]:
     """Return a label and the units of each module of a recurrent layer, for pictures of its states."""
-    if not isinstance(layer, ClockworkRNN) or len(layer.periods) == 1:
+    if not isinstance(layer, ClockworkLayer) or len(layer.periods) == 1:
         return [("all units", slice(None))]
     modules = layer.modules
     names = (f"period {p}" + f", phase {f}" * bool(f) for p, f in zip(modules.periods, modules.phases, strict=True))
     return list(zip(names, modules.slices, strict=True))
+
+
+def clock_pictures(layer: keras.layers.Layer) -> dict[str, Figure]:
+    """Return the picture of who fires when in a layer, or none where all modules fire at every step."""
+    if not isinstance(layer, ClockworkLayer) or not layer.clocked:
+        return {}
+    steps = min(max(2 * max(layer.periods), 16), LONGEST_CLOCK)
+    labels = [name for name, _ in layer_modules(layer)] if len(layer.periods) > 1 else [f"period {layer.periods[0]}"]
+    return {"clock": figures.clock_figure(layer.modules.fires(np.arange(steps)), labels)}
 
 
 def output_layer(

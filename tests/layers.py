@@ -1,37 +1,48 @@
-"""Layers for tests, and what the NumPy loop makes of their weights."""
+"""Layers for tests, and what the reference makes of their weights."""
 
 import keras
 import numpy as np
 import tensorflow as tf
-from reference import clockwork_rnn
 
-from models.clockwork_rnn import ClockworkRNN
+from models import reference
+from models.clockwork_rnn import ClockworkGRU, ClockworkLSTM, ClockworkRNN
 
 ACTIVATIONS = {
     "tanh": np.tanh,
     "relu": lambda a: np.maximum(a, 0),
-    "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
+    "sigmoid": reference.sigmoid,
     "linear": lambda a: a,
     "softplus": lambda a: np.log1p(np.exp(a)),
+    "softsign": lambda a: a / (1 + np.abs(a)),
 }
+CELLS = {ClockworkRNN: reference.simple, ClockworkLSTM: reference.lstm, ClockworkGRU: reference.gru}
 
 
-def make_layer(units, periods, seed=0, **kwargs):
+def make_layer(units, periods, seed=0, kind=ClockworkRNN, **kwargs):
     defaults = {
         "return_sequences": True,
         "recurrent_initializer": keras.initializers.RandomNormal(0, 0.4, seed=seed),
         "bias_initializer": keras.initializers.RandomNormal(0, 0.4, seed=seed + 1),
         "jit_compile": False,
     }
-    return ClockworkRNN(units, periods, **(defaults | kwargs))
+    return kind(units, periods, **(defaults | kwargs))
 
 
-def expected(layer, x, **state):
-    """Return what the NumPy loop makes of the layer's weights: hidden states and clocks."""
-    kernel, recurrent, bias = layer.dense_weights()
-    modules, activation = layer.modules, ACTIVATIONS[layer.activation.__name__]
-    clocks = (modules.sizes, modules.periods, modules.phases, modules.hears)
-    return clockwork_rnn(x, kernel, recurrent, bias, *clocks, activation, input_mean=layer.input_mean, **state)
+def expected_states(layer, x, state=None, clock=None, mask=None):
+    """Return what the reference makes of the layer's weights: each part of the state after every step, and the clocks."""
+    cell = CELLS[type(layer)]
+    options = {"f": ACTIVATIONS[layer.activation.__name__], "input_mean": layer.input_mean}
+    if cell is not reference.simple:
+        options["gate"] = ACTIVATIONS[layer.recurrent_activation.__name__]
+    if layer.peephole_kernel is not None:
+        options["peepholes"] = layer.peephole_kernel.numpy()
+    return reference.clockwork(x, *layer.dense_weights(), layer.modules, cell, state, clock, mask, **options)
+
+
+def expected(layer, x, h=None, clock=None, mask=None):
+    """Return what the reference makes of the layer's weights: hidden states and clocks, of a layer without other state."""
+    states, clocks = expected_states(layer, x, None if h is None else [h], clock, mask)
+    return states[0], clocks
 
 
 def inputs(shape, dtype="float64", seed=0):

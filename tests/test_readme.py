@@ -75,7 +75,9 @@ def test_command_runs_in_a_fresh_clone(command, tmp_path):
 
 
 def test_the_layer_example_runs():
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    code, _ = re.findall(
+        r"```python\n(.*?)```", README, flags=re.DOTALL
+    )  # the other is of the package: test_package.py
     names = {}
     exec(code, names)
     assert names["model"].output.shape == (None, None, 25)

@@ -91,3 +91,10 @@ def test_the_picture_has_all_axes():
     assert [axis.get_xlabel() for axis in drawn.axes] == ["time steps", "batch", "hidden units", "modules of 64 units"]
     for axis in drawn.axes:
         assert all(len(container.lines[0].get_xdata()) > 3 for container in axis.containers)
+
+
+def test_nearest_units_finds_the_published_sizes():
+    """Table 1 of Koutník et al. 2014: simple RNNs of 100, 250 and 1000 parameters."""
+    assert [contestants.nearest_units(budget, lambda n: (n + 1) ** 2) for budget in (100, 250, 1000)] == [9, 15, 31]
+    assert contestants.nearest_units(1, lambda n: n * n) == 1
+    assert contestants.nearest_units(5, lambda n: 2 * n) == 2  # 4 and 6 are as near: the smaller

@@ -1,10 +1,9 @@
-"""The clocks: module sizes, who fires, who hears whom, and the order of the groups."""
+"""The clocks: module sizes, who fires and who hears whom."""
 
 import numpy as np
 import pytest
 
-from models import clocks
-from models.clocks import SERIES, Clock, make_modules, make_periods, sizes_from_spectrum, take_turns
+from models.clocks import SERIES, make_modules, make_periods, sizes_from_spectrum, take_turns
 
 NINE = tuple(2**i for i in range(9))
 
@@ -41,21 +40,6 @@ def test_wirings_by_name(name, hears):
     assert ["".join(str(int(heard)) for heard in row) for row in modules.hears] == hears
 
 
-@pytest.mark.parametrize(
-    ("name", "groups"),  # those of equal period hear each other; what has no cycle is carried through time apart
-    [
-        ("slow_to_fast", [(3,), (1, 2), (0,)]),
-        ("fast_to_slow", [(0,), (1, 2), (3,)]),
-        ("full", [(0, 1, 2, 3)]),
-        ("hierarchical", [(0, 1, 2, 3)]),
-        ("none", [(3,), (0,), (1, 2)]),  # in any order: none hears another
-    ],
-)
-def test_wirings_have_the_groups_of_their_cycles(name, groups):
-    components = make_modules(4, (1, 2, 2, 4), connections=name).components
-    assert [group.members for group in components] == groups
-
-
 def test_slow_to_fast_hears_all_that_are_not_faster():
     hears = np.array(make_modules(4, [1, 2, 2, 8]).hears)
     assert hears.tolist() == [[1, 1, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]]
@@ -75,53 +59,6 @@ def test_phases_shift_the_ticks():
     assert [np.flatnonzero(column).tolist() for column in fires.T] == [[1, 5], [3, 7]]
 
 
-def test_components_come_after_all_that_they_hear():
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        g = int(rng.integers(1, 7))
-        matrix = rng.random((g, g)) < 0.3
-        modules = make_modules(g, rng.integers(1, 9, g).tolist(), connections=matrix)
-        for groups in (modules.components, modules.groups):
-            assert sorted(m for group in groups for m in group.members) == list(range(g))
-            known = set()
-            for group in groups:
-                known |= set(group.members)
-                heard = {j for i in group.members for j in range(g) if modules.hears[i][j]}
-                assert heard <= known
-
-
-def test_modules_that_hear_each_other_share_a_component():
-    ring = make_modules(3, [1, 2, 4], connections=[[1, 0, 1], [1, 1, 0], [0, 1, 1]])
-    assert [group.members for group in ring.components] == [(0, 1, 2)]
-    assert [group.members for group in make_modules(3, [4, 4, 1]).components] == [(1, 2), (0,)]
-
-
-def test_a_group_ticks_whenever_a_member_may_fire():
-    together = make_modules(4, [4, 4], phases=[0, 2]).components[0]
-    assert (together.clock, together.gated) == ((2, 0), True)
-    same = make_modules(4, [4, 4], phases=[3, 3]).components[0]
-    assert (same.clock, same.gated) == ((4, 3), False)
-
-
-def test_neighbours_share_a_scan_where_that_costs_little():
-    assert [group.members for group in make_modules(36, NINE).groups] == [(3, 4, 5, 6, 7, 8), (1, 2), (0,)]
-    large = [group.members for group in make_modules(1152, NINE).groups]
-    assert large == [(5, 6, 7, 8), (3, 4), (2,), (1,), (0,)]
-
-
-def test_a_clock_that_starts_at_a_multiple_gates_only_what_may_fire_otherwise(monkeypatch):
-    monkeypatch.setattr(clocks, "JOINT_WORK", 0)
-    modules = make_modules(10, (1, 4, 6, 16), phases=[0, 3, 5, 6])
-    found = {group.members: (group.clock, group.gated) for group in modules.groups_from(8)}
-    assert found == {  # of period 6 only that it fires at odd steps is sure, of period 16 that it does at 6 mod 8
-        (3,): (Clock(8, 6), True),
-        (2,): (Clock(2, 1), True),
-        (1,): (Clock(4, 3), False),
-        (0,): (Clock(1, 0), False),
-    }
-    assert modules.groups_from(modules.hyperperiod) == modules.groups
-
-
 def test_work_is_the_papers_count():
     """O_H = k² Σ_i (g − i) / T_i with i from 0 (Koutník et al. 2014, section 3)."""
     assert make_modules(36, NINE).work == sum(4 * 4 * (9 - i) / 2**i for i in range(9))
@@ -130,6 +67,9 @@ def test_work_is_the_papers_count():
 @pytest.mark.parametrize(
     "arguments, message",
     [
+        (dict(units=4, periods=4), "`periods` must be a list, one period a module, such as .* Received: 4"),
+        (dict(units=4, periods="124"), "`periods` must be a list, one period a module, such as .* Received: '124'"),
+        (dict(units=4, periods=[1, 2**31]), "`periods` must be at most 2147483647. Received: 2147483648"),
         (dict(units=4, periods=[]), "`periods` must name at least one module"),
         (dict(units=4, periods=[1, 0]), r"`periods` must be whole numbers from 1. Received: \(1, 0\)"),
         (dict(units=4, periods=[1, 2.5]), r"`periods` must be whole numbers. Received: \[1, 2.5\]"),

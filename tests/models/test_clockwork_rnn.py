@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from layers import expected, gradients_through, inputs, make_layer
 
-from models import cascade, clocks
+from models import cascade, plan
 from models.clockwork_rnn import ClockworkRNN
 
 CASES = [  # periods, units, other arguments
@@ -38,8 +38,11 @@ CASES = [  # periods, units, other arguments
 @pytest.fixture(params=["apart", "joint"])
 def scans(request, monkeypatch):
     """Run a test with all components scanned apart, and with small ones joined wherever that is possible."""
-    monkeypatch.setattr(clocks, "JOINT_WORK", {"apart": 0, "joint": 1e9}[request.param])
-    monkeypatch.setattr(clocks, "JOINT_SHARE", 0)
+    monkeypatch.setattr(plan, "JOINT_WORK", {"apart": 0, "joint": 1e9}[request.param])
+    monkeypatch.setattr(plan, "JOINT_SHARE", 0)
+    plan.make_plan.cache_clear()
+    yield
+    plan.make_plan.cache_clear()
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 1e-5)])
@@ -82,8 +85,8 @@ def test_eager_graph_and_xla_agree_also_with_unknown_length(length, model_jit, l
 
 def test_compiled_layer_traces_a_shape_once(monkeypatch):
     traces = []
-    scan = cascade.clockwork_scan
-    monkeypatch.setattr(cascade, "clockwork_scan", lambda *args, **kwargs: (traces.append(1), scan(*args, **kwargs))[1])
+    forward = cascade.Cascade.forward
+    monkeypatch.setattr(cascade.Cascade, "forward", lambda self: (traces.append(1), forward(self))[1])
     layer = make_layer(6, (1, 2), jit_compile=True)
     for _ in range(3):
         layer(inputs((2, 9, 3), "float32"))

@@ -1,5 +1,6 @@
 """Periods learned by gradient: firing chances, states and gradients against plain NumPy loops, and what snapping keeps."""
 
+import types
 from math import erf, inf, log, sqrt
 
 import keras
@@ -7,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from layers import inputs
-from reference import clockwork_rnn
 
+from models import reference
 from models.learned_periods import LearnedPeriodsRNN, firing_chances
 
 
@@ -126,8 +127,9 @@ def test_with_a_tiny_width_it_is_the_clockwork_rnn_that_snapping_returns(periods
     soft = layer(x).numpy()
     kernel = layer.kernel.numpy() if features else np.zeros((0, 8))
     hears = np.triu(np.ones((4, 4), bool))  # by index, whatever the periods
-    own = [layer.recurrent_kernel.numpy(), layer.bias.numpy(), [2, 1, 3, 2], periods, [0] * 4]
-    np.testing.assert_allclose(soft, clockwork_rnn(x, kernel, *own, hears)[0], atol=1e-10)
+    modules = types.SimpleNamespace(sizes=[2, 1, 3, 2], periods=periods, phases=[0] * 4, hears=hears)
+    (states,), _ = reference.clockwork(x, kernel, layer.recurrent_kernel.numpy(), layer.bias.numpy(), modules)
+    np.testing.assert_allclose(soft, states, atol=1e-10)
     snapped, order = layer.snapped()
     assert snapped.periods == tuple(sorted(periods))
     np.testing.assert_allclose(snapped(x), soft[:, :, order], atol=1e-10)

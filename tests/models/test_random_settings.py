@@ -1,15 +1,16 @@
-"""Clockwork RNNs of random wirings, series, phases and inputs, against the plain NumPy loop and the gated scan."""
+"""All three cells with random wirings, series, phases and inputs, against the reference and the gated scan."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers import expected, inputs, make_layer
+from layers import CELLS, expected, expected_states, inputs, make_layer
 
-from models import cascade, input_mean
+from models import input_mean, plan, variables
+from models.cascade import Cascade, Inputs, all_steps
 from models.clocks import SERIES, WIRINGS, make_periods, take_turns
+from models.clockwork_rnn import ClockworkLSTM
 
-SETTINGS = range(24)
+SETTINGS = range(36)
 STEPS = 19
 
 
@@ -26,7 +27,7 @@ def random_layer(seed):
         periods = rng.integers(1, 9, count).tolist()
         phases = [int(rng.integers(period)) for period in periods]
     count = len(periods)
-    named = rng.random() < 0.6
+    named, kind = rng.random() < 0.6, list(CELLS)[seed % 3]
     seeing = np.flatnonzero(rng.random(count) < 0.6).tolist()
     layer = make_layer(
         rng.integers(1, 4, count).tolist(),
@@ -37,19 +38,21 @@ def random_layer(seed):
         input_mean=rng.random() < 0.3,
         dtype="float64",
         seed=seed,
+        kind=kind,
+        **({"peepholes": bool(seed % 2)} if kind is ClockworkLSTM else {}),
     )
     layer.build((2, STEPS, 3))
     return layer
 
 
 @pytest.mark.parametrize("seed", SETTINGS)
-def test_values_equal_the_numpy_loop(seed):
+def test_values_equal_the_reference(seed):
     layer, x = random_layer(seed), inputs((2, STEPS, 3), seed=seed)
     np.testing.assert_allclose(layer(x), expected(layer, x)[0], atol=1e-10)
 
 
 @pytest.mark.parametrize("seed", SETTINGS)
-def test_gradients_equal_finite_differences_of_the_numpy_loop(seed):
+def test_gradients_equal_finite_differences_of_the_reference(seed):
     """Along random directions of input and weights, by central differences of the loop."""
     layer, x = random_layer(seed), inputs((2, STEPS, 3), seed=seed)
     weight = inputs((2, STEPS, layer.units), seed=seed + 1)
@@ -77,14 +80,55 @@ def test_gradients_equal_finite_differences_of_the_numpy_loop(seed):
 def test_the_cascade_equals_the_gated_scan(seed):
     layer, x = random_layer(seed), tf.constant(inputs((STEPS, 2, 3), seed=seed))
     modules = layer.modules
-    weights = layer._by_module(layer._weight_tensors())
-    seen = input_mean.means(x, modules) if layer.input_mean else x
-    h = tf.constant(inputs((2, layer.units), seed=seed + 2))
-    states = [
-        cascade.all_steps(
-            cascade.clockwork_scan(seen, weights, h, modules, groups, keras.ops.tanh), modules, groups, STEPS
-        )
-        for groups in (modules.groups, modules.components, (modules.every_step,))
-    ]
-    np.testing.assert_allclose(states[0], states[2], atol=1e-12)
-    np.testing.assert_allclose(states[1], states[2], atol=1e-12)
+    weights = variables.as_weights(layer, variables.tensors(layer))
+    seen = tuple(input_mean.means(x, modules)) if layer.input_mean else x
+    state = tuple(tf.constant(inputs((2, layer.units), seed=seed + 2 + part)) for part in range(len(layer.cell.states)))
+    results = []
+    for own in (plan.make_plan(modules, STEPS), plan.make_joint_plan(modules, STEPS)):
+        passages = Cascade(own, layer.cell, Inputs(seen, state, weights)).forward()
+        parts = zip(*(passage.states for passage in passages), strict=True)
+        results.append([all_steps(own, part, STEPS) for part in parts])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", SETTINGS)
+def test_masks_clocks_and_states_equal_the_reference(seed):
+    layer = random_layer(seed)
+    layer.return_state = True
+    x, rng = inputs((3, STEPS, 3), seed=seed), np.random.default_rng(seed)
+    state = [inputs((3, layer.units), seed=seed + 3 + part) for part in range(len(layer.cell.states))]
+    mask = rng.random((3, STEPS)) < 0.6
+    mask[2] = False
+    clock = None if layer.input_mean or not layer.clocked else rng.integers(0, 1000, 3).astype("int32")
+    given = state + ([] if clock is None else [clock])
+    output, *after = layer(x, initial_state=given, mask=tf.constant(mask))
+    states, clocks = expected_states(layer, x, state, clock, mask)
+    np.testing.assert_allclose(output, states[0], atol=1e-10)
+    for one, other in zip(after, states):
+        np.testing.assert_allclose(one, other[:, -1], atol=1e-10)
+    if layer.clocked:
+        np.testing.assert_array_equal(after[len(states)], clocks)
+
+
+@pytest.mark.parametrize("seed", SETTINGS)
+def test_streaming_equals_the_reference(seed):
+    layer, x = random_layer(seed), inputs((2, STEPS, 3), seed=seed)
+    step, state, outputs = layer.stepper(), layer.get_initial_state(2), []
+    for t in range(STEPS):
+        state = step(tf.constant(x[:, t]), state)
+        outputs.append(state[0])
+    np.testing.assert_allclose(np.stack(outputs, 1), expected(layer, x)[0], atol=1e-10)
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+@pytest.mark.parametrize("kind", CELLS)
+def test_no_step_and_one(kind, steps):
+    layer = make_layer(7, (1, 2, 4), kind=kind, dtype="float64", phases=[0, 1, 0], return_state=True)
+    x = inputs((2, steps, 3))
+    output, *state = layer(x)
+    assert output.shape == (2, steps, 7)
+    states, clocks = expected_states(layer, x)
+    np.testing.assert_allclose(output, states[0], atol=1e-12)
+    np.testing.assert_allclose(state[0], states[0][:, -1] if steps else np.zeros((2, 7)), atol=1e-12)
+    np.testing.assert_array_equal(state[-1], clocks)

@@ -1,0 +1,349 @@
+"""What the three Keras layers share: their weights, their state with its clock, and the way into the network and out of it."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from . import input_mean, masking, variables
+from .cascade import Conditions, Inputs
+from .cells import Cell
+from .clocks import Connections, make_modules
+from .describe import describe
+from .exporting import being_exported
+from .program import Program
+from .stepping import single_step
+
+State = list[tf.Tensor]
+
+FORMAT = 1  # of saved configurations; a file of a later one may mean something that this version does not know
+LATE = 2**30  # a clock beyond it goes back by whole hyperperiods, if they are short enough, before it can overflow
+
+
+class ClockworkLayer(keras.layers.Layer):
+    """A recurrent layer whose units are split into modules, each updated only when its own clock fires.
+
+    `ClockworkRNN`, `ClockworkLSTM` and `ClockworkGRU` are this layer with their cells; arguments are described there.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        units: int | Sequence[int],
+        periods: Sequence[int],
+        *,
+        phases: int | Sequence[int] = 0,
+        connections: Connections = "slow_to_fast",
+        input_modules: str | Sequence[int] = "all",
+        input_mean: bool = False,
+        use_bias: bool = True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        zero_output_for_mask: bool = False,
+        unroll: bool = False,
+        use_cudnn: bool | str = "auto",
+        implementation: int = 2,
+        jit_compile: bool = True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if use_cudnn not in ("auto", False):
+            raise ValueError(f'`use_cudnn` must be "auto" or False: no cuDNN kernel has clocks. Received: {use_cudnn}')
+        self.cell = cell
+        self.modules = make_modules(units, periods, phases, connections, input_modules)
+        self.units = self.modules.units
+        self.periods = self.modules.periods
+        self.connections = connections if isinstance(connections, str) else self.modules.hears
+        self.input_mean = input_mean
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.dropout = _share("dropout", dropout)
+        self.recurrent_dropout = _share("recurrent_dropout", recurrent_dropout)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+        self.stateful = stateful
+        self.zero_output_for_mask = zero_output_for_mask
+        self.unroll = unroll
+        self.jit_compile = jit_compile
+        self.states = None
+        self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self._program = functools.cache(lambda sequences: Program(self.modules, cell, sequences, batch_first=True))
+
+    @property
+    def clocked(self) -> bool:
+        """Whether the state needs a clock: not where every module fires at every step."""
+        return max(self.periods) > 1
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        return (*self.cell.states, *["clock"] * self.clocked, *["sums"] * self.input_mean)
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        features = sequences_shape[-1]
+        if features is None:
+            raise ValueError(f"The number of input features must be known. Received: input shape {sequences_shape}")
+        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: features})
+        variables.create(self, features)
+        if self.stateful:
+            if sequences_shape[0] is None:
+                raise ValueError(
+                    f"With `stateful=True` the batch size must be known. Received: input shape {sequences_shape}"
+                )
+            zeros = self.get_initial_state(sequences_shape[0])
+            self.states = [
+                self.add_weight(zero.shape, "zeros", zero.dtype, trainable=False, autocast=False, name=name)
+                for name, zero in zip(self.state_names, zeros, strict=True)
+            ]
+
+    def initial_bias(self, shape, dtype):
+        """Return what the biases start from."""
+        return self.bias_initializer(shape, dtype)
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        sequences = tf.convert_to_tensor(sequences)
+        state, clock, sums = self._starting_state(sequences, initial_state)
+        if training and self.dropout:
+            sequences *= self._drop(tf.ones_like(sequences[:, :1]), self.dropout)  # one mask for all steps
+        keep = (
+            self._drop(tf.ones_like(state[0]), self.recurrent_dropout) if training and self.recurrent_dropout else None
+        )
+        read, given = sequences, mask
+        if self.go_backwards:
+            read, given = tf.reverse(read, [1]), None if mask is None else tf.reverse(mask, [1])
+        if mask is not None:
+            read = masking.unmasked_first(read, given)
+        if self.input_mean:
+            means = input_mean.means(tf.transpose(read, [1, 0, 2]), self.modules, clock, *sums)
+            read = tuple(tf.transpose(mean, [1, 0, 2]) for mean in means)
+        wanted = len(state) if mask is not None else int(self.return_sequences)
+        inputs = Inputs(read, state, variables.as_weights(self, variables.tensors(self)))
+        outputs = self._program(wanted)(
+            inputs, Conditions(clock, keep), self.jit_compile and not being_exported(sequences)
+        )
+        outputs, last = outputs[:wanted], outputs[wanted:]
+        if mask is not None:
+            outputs = [masking.held(part, start, given) for part, start in zip(outputs, state, strict=True)]
+            last = [part[:, -1] for part in outputs]
+        output = outputs[0] if self.return_sequences else last[0]
+        if self.return_sequences and self.zero_output_for_mask and mask is not None:
+            output = tf.where(given[..., None], output, tf.zeros_like(output))
+        return self._with_state(output, last, clock, (sequences, sums, mask))
+
+    def _with_state(self, output, last, clock, read):
+        """Return the layer's output, with the state if it is asked for, and carry the state if that is asked for."""
+        sequences, sums, mask = read
+        counts = tf.reduce_sum(tf.cast(mask, tf.int32), 1) if mask is not None else tf.shape(sequences)[1]  # of steps
+        state = list(last)
+        if self.clocked or sums:
+            before = 0 if clock is None else clock
+            after = before + tf.broadcast_to(counts, tf.shape(last[0])[:1])  # [B]
+            if clock is not None and self.modules.hyperperiod > LATE // 2:  # it cannot go back: say that it wrapped
+                output, *state = (_nan_where(after < before, part) for part in (output, *state))
+            state += [after] * self.clocked
+            if sums and (self.stateful or self.return_state):
+                state.append(input_mean.since_ticks(sequences, *sums, after, self.modules, mask, self.go_backwards))
+        if self.stateful:
+            for variable, value in zip(self.states, state, strict=True):
+                variable.assign(value)
+        return (output, *state) if self.return_state else output
+
+    def through_time(
+        self,
+        sequences: tf.Tensor,
+        weights: Sequence[tf.Tensor],
+        initial_state: Sequence[tf.Tensor],
+        periods: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Run from step 0 as a pure function of time-major tensors, for any number of networks at once.
+
+        Args:
+            sequences: [T, ..., B, features], where the leading axes of all arguments are replicas of the network.
+            weights: in the order of `trainable_variables`, each with the replica axes in front.
+            initial_state: the parts of the cell's state [..., B, n], without clock.
+            periods: of each module, int32 [..., g], where networks have periods of their own; the order of modules and who
+                hears whom stay those of the layer. Every step is then looked at, which takes longer.
+
+        Returns:
+            The hidden states after all steps [T, ..., B, n].
+
+        Raises:
+            ValueError: `periods` come with `input_mean=True`, whose means are over the periods of the layer.
+        """
+        if self.input_mean and periods is not None:
+            raise ValueError(f"`periods` must be None with `input_mean=True`. Received: {periods}")
+        if periods is not None:
+            periods = tf.gather(periods, np.repeat(range(len(self.periods)), self.modules.sizes), axis=-1)  # [..., n]
+        seen = tuple(input_mean.means(sequences, self.modules)) if self.input_mean else sequences
+        inputs = Inputs(seen, tuple(initial_state), variables.as_weights(self, weights))
+        return Program(self.modules, self.cell, sequences=1)(inputs, Conditions(periods=periods))[0]
+
+    def stepper(self) -> Callable[[tf.Tensor, State], State]:
+        """Return a function that makes a single step, for loops in which the next input depends on the output.
+
+        Returns:
+            (inputs [B, features], state) → the state after the step, both as in `initial_state`. The clock of the first
+            sequence is that of all. Only the modules that fire are computed.
+        """
+        weights, parts = variables.as_weights(self, variables.tensors(self)), len(self.cell.states)
+
+        def step(inputs: tf.Tensor, state: State) -> State:
+            clock, sums = (state[parts], state[parts + 1 :]) if self.clocked else (None, state[parts:])
+            now = 0 if clock is None else clock[0]
+            if self.input_mean:
+                inputs, *sums = input_mean.single_step(inputs, *sums, now, self.modules)
+            after = single_step(self.modules, self.cell, Inputs(inputs, tuple(state[:parts]), weights), now)
+            return [*after, *([] if clock is None else [self._early(clock) + 1]), *sums]
+
+        return step
+
+    def _starting_state(
+        self, sequences, initial_state
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor | None, list[tf.Tensor]]:
+        """Return the parts of the cell's state, the clock, which is None where it is known to be 0, and the sums, if any."""
+        zeros, parts = self.get_initial_state(tf.shape(sequences)[0]), len(self.cell.states)
+        if initial_state is None:
+            initial_state = self.states if self.stateful else zeros[:parts]
+        elif not isinstance(initial_state, list | tuple):
+            initial_state = [initial_state]
+        if len(initial_state) not in (parts, len(zeros)):
+            names, short = ", ".join(self.state_names), ", ".join(self.cell.states)
+            wanted = f"[{names}]" if parts == len(zeros) else f"{short if parts == 1 else f'[{short}]'} or [{names}]"
+            raise ValueError(f"`initial_state` must be {wanted}. Received: {len(initial_state)} tensors")
+        state = []
+        for given, zero in zip(initial_state, zeros, strict=False):
+            state.append(tf.cast(tf.convert_to_tensor(given), zero.dtype))
+            state[-1].set_shape([None, *zero.shape[1:]])
+        sums = (state if len(state) == len(zeros) else zeros)[parts + self.clocked :]
+        clock = self._early(state[parts]) if self.clocked and len(state) > parts else None
+        return tuple(state[:parts]), clock, sums
+
+    def _early(self, clock: tf.Tensor) -> tf.Tensor:
+        """Return a clock at which the same happens as at a very late one, if there is one that is far from overflow."""
+        period = self.modules.hyperperiod
+        return clock if period > LATE // 2 else tf.where(clock >= LATE, clock % period + period, clock)
+
+    def _drop(self, ones: tf.Tensor, share: float) -> tf.Tensor:
+        return keras.random.dropout(ones, share, seed=self.seed_generator)
+
+    def get_initial_state(self, batch_size: int | tf.Tensor) -> State:
+        """Return the state before step 0, all 0: h [B, n], for an LSTM c [B, n], the clock, int32 [B], and perhaps the sums."""
+        state = [tf.zeros([batch_size, self.units], self.compute_dtype) for _ in self.cell.states]
+        if self.clocked:
+            state.append(tf.zeros([batch_size], tf.int32))
+        if self.input_mean:  # sums in half precision would soon stop growing
+            shape = [batch_size, len(self.periods), self.input_spec.axes[-1]]
+            state.append(tf.zeros(shape, self.variable_dtype))
+        return state
+
+    def reset_state(self) -> None:
+        """With `stateful=True`, go back to a state of 0 at step 0."""
+        for variable in self.states or ():
+            variable.assign(tf.zeros_like(variable.value))
+
+    def dense_weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return NumPy arrays (kernel [inputs, gates · n], recurrent kernel [n, gates · n], bias as Keras has it).
+
+        Gates are in Keras's order, in each the units of the fastest module first; where nothing connects there are zeros.
+        """
+        return variables.dense(self)
+
+    def describe(self, steps: int | None = None) -> str:
+        """Return a table of the modules, for so many steps (the longest period if None); see `describe.describe`."""
+        return describe(self, steps or max(self.periods))
+
+    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+        batch, steps, features = sequences_shape
+        output = (batch, steps, self.units) if self.return_sequences else (batch, self.units)
+        shapes = {"clock": (batch,), "sums": (batch, len(self.periods), features)}
+        state = (shapes.get(name, (batch, self.units)) for name in self.state_names)
+        return (output, *state) if self.return_state else output
+
+    def compute_output_spec(self, sequences, initial_state=None, mask=None, training=False):
+        shapes = self.compute_output_shape(sequences.shape)
+        if not self.return_state:
+            return keras.KerasTensor(shapes, self.compute_dtype)
+        dtypes = {"clock": "int32", "sums": self.variable_dtype}
+        dtypes = (self.compute_dtype, *(dtypes.get(name, self.compute_dtype) for name in self.state_names))
+        return tuple(keras.KerasTensor(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True))
+
+    def compute_mask(self, sequences, mask=None):
+        mask = mask if self.return_sequences else None
+        return [mask] + [None] * len(self.state_names) if self.return_state else mask
+
+    def get_config(self):
+        modules = self.modules
+        own = {
+            "format": FORMAT,
+            "units": list(modules.sizes),
+            "periods": list(modules.periods),
+            "phases": list(modules.phases),
+            "connections": self.connections,
+            "input_modules": [i for i, sees in enumerate(modules.sees_input) if sees],
+        }
+        for kind in ("kernel", "recurrent", "bias"):
+            own[f"{kind}_initializer"] = keras.initializers.serialize(getattr(self, f"{kind}_initializer"))
+            own[f"{kind}_regularizer"] = keras.regularizers.serialize(getattr(self, f"{kind}_regularizer"))
+            own[f"{kind}_constraint"] = keras.constraints.serialize(getattr(self, f"{kind}_constraint"))
+        plain = ["input_mean", "use_bias", "dropout", "recurrent_dropout", "seed", "return_sequences", "return_state"]
+        plain += ["go_backwards", "stateful", "zero_output_for_mask", "unroll", "jit_compile"]
+        return super().get_config() | own | {name: getattr(self, name) for name in plain}
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        if (given := config.pop("format", FORMAT)) > FORMAT:
+            raise ValueError(
+                f"`{cls.__name__}` was saved by a later version: format {given}, this one knows up to {FORMAT}"
+            )
+        return cls(**config)
+
+
+def elementwise(name: str, activation: str | Callable | None) -> Callable:
+    """Return an activation, refusing one that mixes units, such as softmax: modules are computed apart from each other."""
+    activation = keras.activations.get(activation)
+    with tf.init_scope():
+        values = tf.constant([[-1.0, 0.5, 2.0]])
+        apart = tf.concat([activation(value) for value in tf.split(values, 3, axis=-1)], -1)
+        if not np.allclose(activation(values), apart, atol=1e-6):
+            raise ValueError(f"`{name}` must be elementwise. Received: {activation}")
+    return activation
+
+
+def _share(name: str, value: float) -> float:
+    if not 0 <= value < 1:
+        raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {value}")
+    return value
+
+
+def _nan_where(wrong: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Replace the sequences of a batch that are wrong [B] by not-a-number [B, ...]."""
+    wrong = tf.reshape(wrong, [-1] + [1] * (values.shape.rank - 1))
+    return tf.where(wrong, tf.constant(float("nan"), values.dtype), values)

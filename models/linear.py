@@ -1,0 +1,105 @@
+"""The linear pieces of the network, each with its way back: products with weights, and values held from tick to tick.
+
+Axes, in order: time T, any leading replica axes (several networks at once), batch B, gates, units. Weights have the same
+replica axes in front.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from .plan import Ticks
+
+Size = int | tf.Tensor  # known when the graph is built, or only when it runs
+
+
+class Trace(NamedTuple):
+    """Values that change at ticks only: the first before any tick, then one after each.
+
+    Args:
+        values: [1 + ticks, ..., B, units].
+        ticks: when they change.
+    """
+
+    values: tf.Tensor
+    ticks: Ticks
+
+
+def size(tensor: tf.Tensor, axis: int) -> Size:
+    """Return the length of an axis as a number if it is known, so that XLA and slices see constants."""
+    known = tensor.shape[axis]
+    return tf.shape(tensor)[axis] if known is None else known
+
+
+def product(values: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Multiply the values at all steps [T, ..., B, i] by a kernel [..., i, gates, j] at once [T, ..., B, gates, j].
+
+    `@` would repeat the kernel for each step, and sum its gradient over as many matrices.
+    """
+    return einsum("t*bi,*igj->t*bgj", values, kernel)
+
+
+def product_back(errors: tf.Tensor, values: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the errors of the values and the gradient of the kernel, from the errors of the product."""
+    by_values = einsum("t*bgj,*igj->t*bi", errors, kernel)
+    return by_values, einsum("t*bi,t*bgj->*igj", values, errors)
+
+
+def einsum(equation: str, *tensors: tf.Tensor) -> tf.Tensor:
+    """Sum products as the equation says, where * stands for the replica axes (which not all exporters know as `...`)."""
+    terms = equation.split("->")[0].split(",")
+    axes = ["RSUV"[: tensor.shape.rank - len(term) + 1] for term, tensor in zip(terms, tensors, strict=True)]
+    most = max(axes, key=len)
+    inputs = (term.replace("*", most[len(most) - len(own) :]) for term, own in zip(terms, axes, strict=True))
+    return tf.einsum(",".join(inputs) + "->" + equation.split("->")[1].replace("*", most), *tensors)
+
+
+def hold(source: Trace, listener: Ticks, count: Size) -> tf.Tensor:
+    """Return the source's value one step before each of so many ticks of the listener [count, ...].
+
+    At step t that is the one after the source's update number floor((t − 1 − phase) / period), or the first value before
+    any. Each value is repeated so often that the result changes at the common ticks, from which the listener's are taken.
+    """
+    values = source.values
+    repeats, first, stride = _places(source.ticks, listener)
+    if repeats > 1:
+        rest = [size(values, axis) for axis in range(1, values.shape.rank)]
+        values = tf.broadcast_to(values[:, None], [size(values, 0), repeats, *rest])  # [1 + ticks, repeats, ...]
+        values = tf.reshape(values, [-1, *rest])  # [(1 + ticks) · repeats, ...]
+    return at(values, Ticks(stride, first))[:count]
+
+
+def hold_back(errors: tf.Tensor, source: Ticks, listener: Ticks, length: Size) -> tf.Tensor:
+    """Return the errors of the source's values [length, ...], from those of what was held [count, ...]."""
+    repeats, first, stride = _places(source, listener)
+    errors = at_back(errors, Ticks(stride, first), length * repeats)
+    if repeats > 1:
+        rest = [size(errors, axis) for axis in range(1, errors.shape.rank)]
+        errors = tf.reduce_sum(tf.reshape(errors, [length, repeats, *rest]), 1)
+    return errors
+
+
+def at(values: tf.Tensor, ticks: Ticks) -> tf.Tensor:
+    """Return the values at ticks [ticks, ...], of those at all steps [T, ...]."""
+    return values if ticks == (1, 0) else values[ticks.phase :: ticks.period]
+
+
+def at_back(errors: tf.Tensor, ticks: Ticks, steps: Size) -> tf.Tensor:
+    """Return the errors at all steps [T, ...], from those at ticks, or at the first of them."""
+    none = [[0, 0]] * (errors.shape.rank - 1)
+    before = min(ticks.phase, steps) if isinstance(steps, int) else ticks.phase  # a first tick may lie behind the end
+    if ticks.period > 1:
+        rest = [size(errors, axis) for axis in range(1, errors.shape.rank)]
+        errors = tf.pad(errors[:, None], [[0, 0], [0, ticks.period - 1], *none])
+        errors = tf.reshape(errors, [-1, *rest])[: steps - before]  # [ticks · period or less, ...]
+    behind = steps - before - size(errors, 0)
+    return (
+        errors if before == 0 and isinstance(behind, int) and behind == 0 else tf.pad(errors, [[before, behind], *none])
+    )
+
+
+def _places(source: Ticks, listener: Ticks) -> tuple[int, int, int]:
+    """Return how often each value is repeated, and which of the repeated ones are held: the first, and every how many."""
+    common = source.common(listener).period
+    repeats = source.period // common
+    return repeats, repeats - 1 + (listener.phase - source.phase) // common, listener.period // common
