@@ -7,6 +7,7 @@ from typing import Literal
 
 import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
+from export import export_run
 from runs import Run, RunSettings, trained
 from tasks import character_model, sequence_generation, speech_prediction, spoken_words
 from training import DivergenceError, TrainingSettings, train
@@ -68,6 +69,7 @@ SHARED = {
     "overwrite": False,
     "resume": False,
     "run": None,
+    "export": None,
 }
 
 # The best setting known of each method (Adam, cosine decay), found by `python -m experiments.search`: about 800 parameters,
@@ -406,8 +408,11 @@ def main(arguments: list[str]) -> int:
     try:
         task_class, settings = command_line.read(arguments, TASKS)
         settings.check()
+        if settings.export and not settings.run:
+            raise ValueError(f"`export` needs `run`, the name of a trained run. Received: {settings.export}")
         if settings.run:
-            task_class.use(settings, trained(task_class.name, settings))
+            folder = trained(task_class.name, settings)
+            print(export_run(folder, settings.export)) if settings.export else task_class.use(settings, folder)
             return 0
         task = task_class(settings)
         run = Run(task.name, settings)

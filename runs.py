@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
@@ -34,6 +35,8 @@ class RunSettings:
     """Go on with a run of that name that was interrupted."""
     run: str | None
     """Name of a trained run to use, instead of training one."""
+    export: Literal["saved_model", "onnx", "litert"] | None
+    """Write the model of the trained run beside it, for another runtime."""
 
 
 class Run:

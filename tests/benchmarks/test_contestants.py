@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import contestants, figure, layers, timing
+from benchmarks import contestants, figure, gated, layers, timing
 from models.clocks import make_modules
 
 ROOT = Path(__file__).parents[2]
@@ -98,3 +98,17 @@ def test_nearest_units_finds_the_published_sizes():
     assert [contestants.nearest_units(budget, lambda n: (n + 1) ** 2) for budget in (100, 250, 1000)] == [9, 15, 31]
     assert contestants.nearest_units(1, lambda n: n * n) == 1
     assert contestants.nearest_units(5, lambda n: 2 * n) == 2  # 4 and 6 are as near: the smaller
+
+
+def test_the_readme_has_the_committed_gated_benchmark():
+    with open(gated.RESULTS, newline="", encoding="utf-8") as file:
+        rows = [gated.Row(**{name: read(row[name]) for name in gated.COLUMNS}) for row in csv.DictReader(file)]
+    assert gated.summary(rows) in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def read(text):
+    """Return a cell of a CSV as a number where it is one."""
+    try:
+        return float(text) if "." in text or "e" in text else int(text)
+    except ValueError:
+        return text

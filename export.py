@@ -1,0 +1,107 @@
+"""A trained run's model as a file for another runtime, checked against the model before it is kept."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+FILES = {"saved_model": "saved_model", "onnx": "model.onnx", "litert": "model.tflite"}
+PACKAGES = {"saved_model": (), "onnx": ("tf2onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}
+STEPS = 100  # of sequences whose length the model leaves open
+TOLERANCE = 1e-4  # of the largest output
+
+Run = Callable[[Path, list[np.ndarray]], Sequence[np.ndarray]]
+
+
+def export_run(folder: Path, kind: str) -> str:
+    """Write the model of a trained run beside it and return what there is to say of the file.
+
+    What is exported reads whole sequences from step 0, also where the run carries its state from chunk to chunk.
+
+    Args:
+        folder: of the run.
+        kind: one of `FILES`.
+
+    Raises:
+        ValueError: a package is missing, the folder cannot be written, or the file does not give what the model gives;
+            then nothing is left.
+    """
+    if missing := [name for name in PACKAGES[kind] if importlib.util.find_spec(name) is None]:
+        raise ValueError(
+            f"`export` to {kind} needs the packages {', '.join(PACKAGES[kind])}. Received: no {missing[0]}"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"`export` needs a run whose folder can be written. Received: {folder}")
+    model = _without_state(keras.models.load_model(folder / "model.keras"))
+    shapes = [
+        (value.shape[0] or 1, *(STEPS if size is None else size for size in value.shape[1:])) for value in model.inputs
+    ]
+    inputs = [_example(shape, value.dtype) for shape, value in zip(shapes, model.inputs, strict=True)]
+    wanted = np.asarray(model(inputs if len(inputs) > 1 else inputs[0], training=False))
+    target = folder / FILES[kind]
+    part = target.with_name(f".part.{target.name}")
+    try:
+        found = WRITERS[kind](model, part, inputs)
+        largest = float(np.abs(np.asarray(found) - wanted).max())
+        if not largest <= TOLERANCE * max(1.0, float(np.abs(wanted).max())):
+            raise ValueError(f"`export` to {kind} must give what the model gives. Received: off by {largest:.2g}")
+        size = sum(file.stat().st_size for file in ([part] if part.is_file() else part.rglob("*")) if file.is_file())
+        if target.is_dir():
+            shutil.rmtree(target)
+        os.replace(part, target)
+    finally:
+        shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+    return f"{target}: {size / 1024:.0f} KiB, off by at most {largest:.1g} for inputs of shape {', '.join(map(str, shapes))}"
+
+
+def _without_state(model: keras.Model) -> keras.Model:
+    """Return a model that carries nothing from call to call."""
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        return type(layer).from_config(config | {"stateful": False} if "stateful" in config else config)
+
+    plain = keras.models.clone_model(model, clone_function=clone)
+    for variable, value in zip(plain.trainable_variables, model.trainable_variables, strict=True):
+        variable.assign(value)
+    return plain
+
+
+def _example(shape: Sequence[int], dtype: str) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=shape).astype(dtype) if "float" in dtype else rng.integers(0, 4, shape).astype(dtype)
+
+
+def _saved_model(model: keras.Model, path: Path, inputs: list[np.ndarray]) -> np.ndarray:
+    model.export(path, verbose=False)
+    loaded = tf.saved_model.load(path)
+    return loaded.serve([tf.constant(value) for value in inputs] if len(inputs) > 1 else tf.constant(inputs[0]))
+
+
+def _onnx(model: keras.Model, path: Path, inputs: list[np.ndarray]) -> np.ndarray:
+    import onnxruntime
+
+    model.export(path, format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(path)
+    return session.run(None, dict(zip([value.name for value in session.get_inputs()], inputs, strict=False)))[0]
+
+
+def _litert(model: keras.Model, path: Path, inputs: list[np.ndarray]) -> np.ndarray:
+    from ai_edge_litert.interpreter import Interpreter
+
+    specs = [keras.InputSpec(shape=value.shape, dtype=str(value.dtype)) for value in inputs]
+    model.export(path, format="litert", verbose=False, input_signature=[specs] if len(specs) > 1 else specs)
+    interpreter = Interpreter(str(path))
+    interpreter.allocate_tensors()
+    for detail, value in zip(sorted(interpreter.get_input_details(), key=lambda d: d["name"]), inputs, strict=False):
+        interpreter.set_tensor(detail["index"], value)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+WRITERS = {"saved_model": _saved_model, "onnx": _onnx, "litert": _litert}

@@ -1,0 +1,68 @@
+"""Trained runs as files for other runtimes: by the command line, checked, and nothing left where that fails."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import export
+import main
+
+ROOT = Path(__file__).parents[1]
+TINY = {
+    "words": ["--units", "14", "--epochs", "1", "--model", "clockwork_gru"],
+    "text": ["--units", "32", "--epochs", "1", "--streams", "16", "--chunk", "64", "--model", "clockwork_lstm"],
+    "speech": ["--units", "28", "--epochs", "1", "--seconds", "0.1", "--chunk", "512"],
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Return a function that gives the folder in which a task's tiny run lies, training it at most once."""
+    folders = {}
+
+    def folder(task):
+        if task not in folders:
+            folders[task] = tmp_path_factory.mktemp(task)
+            places = [f"--{kind}-dir={folders[task] / kind}" for kind in ("results", "log")]
+            assert main.main([task, "--name", "a", *places, *TINY[task]]) == 0
+        return folders[task]
+
+    return folder
+
+
+@pytest.mark.parametrize("kind", export.FILES)
+@pytest.mark.parametrize("task", TINY)
+def test_runs_are_exported_beside_themselves(trained, task, kind, capsys):
+    for package in export.PACKAGES[kind]:
+        pytest.importorskip(package)
+    folder = trained(task)
+    assert main.main([task, "--run", "a", "--export", kind, f"--results-dir={folder / 'results'}"]) == 0
+    said = capsys.readouterr().out
+    assert export.FILES[kind] in said and "off by at most" in said
+    assert (folder / "results" / task / "a" / export.FILES[kind]).exists()
+
+
+def test_a_file_that_gives_something_else_is_refused_and_not_left(trained, monkeypatch, capsys):
+    folder = trained("words") / "results"
+    monkeypatch.setitem(export.FILES, "wrong", "wrong.bin")
+    monkeypatch.setitem(export.PACKAGES, "wrong", ())
+    monkeypatch.setitem(export.WRITERS, "wrong", lambda model, path, inputs: path.write_text("x") and np.float32(7.0))
+    with pytest.raises(ValueError, match="`export` to wrong must give what the model gives. Received: off by"):
+        export.export_run(folder / "words" / "a", "wrong")
+    assert not [file.name for file in (folder / "words" / "a").iterdir() if "wrong" in file.name]
+
+
+def test_a_missing_package_is_named(trained, monkeypatch):
+    monkeypatch.setitem(export.PACKAGES, "onnx", ("no_such_package",))
+    with pytest.raises(ValueError, match="`export` to onnx needs the packages no_such_package"):
+        export.export_run(trained("words") / "results" / "words" / "a", "onnx")
+
+
+def test_the_command_line_refuses_in_one_line(tmp_path):
+    command = [sys.executable, ROOT / "main.py", "--run", "a", "--export", "onnx", "--results-dir", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "--run must be the name of a run that was trained" in done.stderr
