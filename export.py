@@ -63,6 +63,9 @@ def _without_state(model: keras.Model) -> keras.Model:
     """Return a model that carries nothing from call to call."""
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, keras.layers.Normalization):  # whose numbers tf2onnx would take for inputs
+            mean, std = np.asarray(layer.mean), np.maximum(np.sqrt(layer.variance), keras.config.epsilon())
+            return keras.layers.Rescaling(1 / std, -mean / std, name=layer.name)
         config = layer.get_config()
         return type(layer).from_config(config | {"stateful": False} if "stateful" in config else config)
 

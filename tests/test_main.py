@@ -57,7 +57,7 @@ def test_writes_what_the_design_promises(music_run):
     folder, output = music_run
     results = folder / "results" / "generation" / "a"
     assert {path.name for path in results.iterdir()} == {
-        *("config.json", "metrics.json", "model.keras", "signal.png", "training.png", "states.png"),
+        *("config.json", "metrics.json", "model.keras", "signal.png", "training.png", "states.png", "clock.png"),
         *("target.wav", "output.wav"),
     }
     config, metrics = (json.loads((results / name).read_text()) for name in ("config.json", "metrics.json"))
