@@ -44,25 +44,30 @@ class Block(NamedTuple):
     peepholes: tf.Tensor | None
 
 
-def split_state(plan: Plan, tensor: tf.Tensor | None, axis: int = -1) -> list[tf.Tensor | None]:
-    """Return each group's part of a tensor whose axis has the units of the hidden state."""
+def split_state(plan: Plan, tensor: tf.Tensor | None) -> list[tf.Tensor | None]:
+    """Return each group's part of a tensor whose last axis has the units of the hidden state."""
+    if tensor is not None and list(plan.order) != sorted(plan.order):
+        parts = tf.split(tensor, plan.modules.sizes, -1)
+        tensor = tf.concat([parts[m] for m in plan.order], -1)
+    return _split_groups(plan, tensor, -1)
+
+
+def join_state(plan: Plan, parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Return one tensor whose last axis has the units of the hidden state, from each group's part."""
+    joint = parts[0] if len(parts) == 1 else tf.concat(parts[::-1], -1)
+    if list(plan.order) == sorted(plan.order):
+        return joint
+    parts = tf.split(joint, [plan.modules.sizes[m] for m in plan.order], -1)
+    return tf.concat([parts[place] for place in np.argsort(plan.order)], -1)
+
+
+def _split_groups(plan: Plan, tensor: tf.Tensor | None, axis: int) -> list[tf.Tensor | None]:
+    """Return each group's part of a tensor whose axis has the units in the order of the plan."""
     if tensor is None:
         return [None] * len(plan.groups)
-    if list(plan.order) != sorted(plan.order):
-        parts = tf.split(tensor, plan.modules.sizes, axis)
-        tensor = tf.concat([parts[m] for m in plan.order], axis)
     if len(plan.groups) == 1:
         return [tensor]
     return tf.split(tensor, [group.width for group in reversed(plan.groups)], axis)[::-1]
-
-
-def join_state(plan: Plan, parts: Sequence[tf.Tensor], axis: int = -1) -> tf.Tensor:
-    """Return one tensor whose axis has the units of the hidden state, from each group's part."""
-    joint = parts[0] if len(parts) == 1 else tf.concat(parts[::-1], axis)
-    if list(plan.order) == sorted(plan.order):
-        return joint
-    parts = tf.split(joint, [plan.modules.sizes[m] for m in plan.order], axis)
-    return tf.concat([parts[place] for place in np.argsort(plan.order)], axis)
 
 
 def make_blocks(plan: Plan, cell: Cell, weights: Weights) -> list[Block]:
@@ -70,7 +75,7 @@ def make_blocks(plan: Plan, cell: Cell, weights: Weights) -> list[Block]:
     inputs = split_state(plan, _input_kernel(plan, cell, weights.kernel))
     biases = split_state(plan, None if weights.bias is None else bias_rows(cell, weights.bias))
     peepholes = split_state(plan, weights.peepholes)
-    recurrent = split_rows(plan, _recurrent_kernel(plan, cell, weights.recurrent))
+    recurrent = _split_groups(plan, _recurrent_kernel(plan, cell, weights.recurrent), -3)
     blocks = []
     for place, (group, strip) in enumerate(zip(plan.groups, recurrent, strict=True)):
         first, sees = group.columns.start, any(plan.modules.sees_input[m] for m in group.members)
@@ -120,7 +125,7 @@ def _input_kernel(plan: Plan, cell: Cell, kernel: tf.Tensor | None) -> tf.Tensor
     kernel = by_gate(kernel, cell.gates)
     if all(modules.sees_input):
         return kernel
-    seeing = iter(tf.split(kernel, _seeing_sizes(plan), -1))
+    seeing = iter(tf.split(kernel, modules.seeing_sizes, -1))
     parts = [
         next(seeing) if sees else tf.zeros([*kernel.shape[:-1], size], kernel.dtype)
         for sees, size in zip(modules.sees_input, modules.sizes, strict=True)
@@ -134,11 +139,6 @@ def _input_kernel_back(plan: Plan, gradient: tf.Tensor) -> tf.Tensor:
         parts = tf.split(gradient, modules.sizes, -1)
         gradient = tf.concat([part for part, sees in zip(parts, modules.sees_input, strict=True) if sees], -1)
     return flat(gradient)
-
-
-def _seeing_sizes(plan: Plan) -> list[int]:
-    modules = plan.modules
-    return [size for size, sees in zip(modules.sizes, modules.sees_input, strict=True) if sees]
 
 
 def bias_rows(cell: Cell, bias: tf.Tensor) -> tf.Tensor:
@@ -173,15 +173,6 @@ def to_first_rows(cell: Cell, said: tf.Tensor) -> tf.Tensor:
     """Put what modules say [..., gates, k] into its rows of the drive [..., rows, k]."""
     more = cell.rows - cell.gates
     return tf.pad(said, [[0, 0]] * (said.shape.rank - 2) + [[0, more], [0, 0]]) if more else said
-
-
-def split_rows(plan: Plan, kernel: tf.Tensor | None) -> list[tf.Tensor | None]:
-    """Return each group's rows of the recurrent kernel of all units, in the order of the plan [..., n, gates, n]."""
-    if kernel is None:
-        return [None] * len(plan.groups)
-    if len(plan.groups) == 1:
-        return [kernel]
-    return tf.split(kernel, [group.width for group in reversed(plan.groups)], -3)[::-1]
 
 
 def _recurrent_kernel(plan: Plan, cell: Cell, recurrent: Sequence[tf.Tensor | None]) -> tf.Tensor | None:

@@ -59,6 +59,11 @@ class Modules:
         return sum(self.sizes)
 
     @property
+    def seeing_sizes(self) -> list[int]:
+        """The units of each module that sees the input."""
+        return [size for size, sees in zip(self.sizes, self.sees_input, strict=True) if sees]
+
+    @property
     def hyperperiod(self) -> int:
         """After this many steps the whole pattern of firing repeats."""
         return math.lcm(*self.periods)

@@ -111,7 +111,6 @@ class Program:
         """
         sequences = inputs.sequences[0] if isinstance(inputs.sequences, tuple) else inputs.sequences
         steps, clock = sequences.shape[0], conditions.clock
-        plans = [make_plan(self.modules, steps)]
         start = math.gcd(self.modules.hyperperiod, steps or 0)
         if conditions.periods is not None:
             plans = [make_joint_plan(self.modules, steps)]
@@ -119,6 +118,8 @@ class Program:
             plans = [make_plan(self.modules, steps, start), make_joint_plan(self.modules, steps)]
             if all(group.ticks.period == 1 for group in plans[0].groups):
                 plans = plans[1:]
+        else:
+            plans = [make_plan(self.modules, steps)]
         cascades = [Cascade(plan, self.cell, inputs, conditions) for plan in plans]
         if len(cascades) == 1:
             return cascades, lambda follow: follow(0)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from .blocks import flat
 from .cells import Cell, Moment, Own, State, heeded
 from .linear import size
 
@@ -103,7 +104,7 @@ def _with_own(cell: Cell, drive: tf.Tensor, h: tf.Tensor, own: Own) -> tf.Tensor
     """Add what the group says to itself to its drive [..., B, rows, k]."""
     if own.kernel is None:
         return drive
-    said = heeded(h, own) @ _flat(own.kernel)  # [..., B, gates · k]
+    said = heeded(h, own) @ flat(own.kernel)  # [..., B, gates · k]
     said = tf.reshape(said, [*(size(h, axis) for axis in range(h.shape.rank - 1)), cell.gates, h.shape[-1]])
     if cell.rows == cell.gates:
         return drive + said
@@ -117,12 +118,7 @@ def _with_own_back(cell: Cell, delta: tf.Tensor, own: Own) -> tf.Tensor | float:
     delta = delta[..., : cell.gates, :] if cell.rows > cell.gates else delta
     batch = [size(delta, axis) for axis in range(delta.shape.rank - 2)]
     delta = tf.reshape(delta, [*batch, cell.gates * delta.shape[-1]])
-    return heeded(tf.linalg.matmul(delta, _flat(own.kernel), transpose_b=True), own)
-
-
-def _flat(kernel: tf.Tensor) -> tf.Tensor:
-    *replicas, k, gates, _ = kernel.shape
-    return tf.reshape(kernel, [*replicas, k, gates * k])
+    return heeded(tf.linalg.matmul(delta, flat(own.kernel), transpose_b=True), own)
 
 
 def _read(values: tf.Tensor) -> tf.TensorArray:

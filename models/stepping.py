@@ -19,8 +19,9 @@ def single_step(modules: Modules, cell: Cell, inputs: Inputs, clock: tf.Tensor |
     """
     before = list(zip(*(tf.split(part, modules.sizes, -1) for part in inputs.state), strict=True))  # one a module
     weights, parts = inputs.weights, []
-    seeing = [size for size, sees in zip(modules.sizes, modules.sees_input, strict=True) if sees]
-    kernels = iter(() if weights.kernel is None else tf.split(by_gate(weights.kernel, cell.gates), seeing, -1))
+    kernels = iter(
+        () if weights.kernel is None else tf.split(by_gate(weights.kernel, cell.gates), modules.seeing_sizes, -1)
+    )
     biases = _split(modules, None if weights.bias is None else bias_rows(cell, weights.bias))
     peepholes = _split(modules, weights.peepholes)
     for module, (period, phase) in enumerate(zip(modules.periods, modules.phases, strict=True)):
