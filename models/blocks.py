@@ -70,20 +70,29 @@ def _split_groups(plan: Plan, tensor: tf.Tensor | None, axis: int) -> list[tf.Te
     return tf.split(tensor, [group.width for group in reversed(plan.groups)], axis)[::-1]
 
 
-def make_blocks(plan: Plan, cell: Cell, weights: Weights) -> list[Block]:
-    """Return the weights of each group."""
+def make_blocks(
+    plan: Plan, cell: Cell, weights: Weights, recurrent: Sequence[tuple[tf.Tensor | None, ...]] | None = None
+) -> list[Block]:
+    """Return the weights of each group; `recurrent` are the `own` and `later` of each, where they have been made before."""
     inputs = split_state(plan, _input_kernel(plan, cell, weights.kernel))
     biases = split_state(plan, None if weights.bias is None else bias_rows(cell, weights.bias))
     peepholes = split_state(plan, weights.peepholes)
-    recurrent = _split_groups(plan, _recurrent_kernel(plan, cell, weights.recurrent), -3)
+    recurrent = _recurrent_blocks(plan, cell, weights) if recurrent is None else recurrent
     blocks = []
-    for place, (group, strip) in enumerate(zip(plan.groups, recurrent, strict=True)):
-        first, sees = group.columns.start, any(plan.modules.sees_input[m] for m in group.members)
-        own = strip[..., first : group.columns.stop] if group.hears_itself else None
-        later = None if strip is None else strip[..., :first]
-        block = Block(inputs[place] if sees else None, own, later, biases[place], peepholes[place])
-        blocks.append(block)
+    for place, (group, (own, later)) in enumerate(zip(plan.groups, recurrent, strict=True)):
+        sees = any(plan.modules.sees_input[m] for m in group.members)
+        blocks.append(Block(inputs[place] if sees else None, own, later, biases[place], peepholes[place]))
     return blocks
+
+
+def _recurrent_blocks(plan: Plan, cell: Cell, weights: Weights) -> list[tuple[tf.Tensor | None, ...]]:
+    strips = _split_groups(plan, _recurrent_kernel(plan, cell, weights.recurrent), -3)
+    pairs = []
+    for group, strip in zip(plan.groups, strips, strict=True):
+        first, last = group.columns.start, group.columns.stop
+        own = strip[..., first:last] if group.hears_itself else None
+        pairs.append((own, strip[..., :first] if strip is not None and first else None))
+    return pairs
 
 
 def make_blocks_back(plan: Plan, cell: Cell, gradients: Sequence[Block], weights: Weights) -> Weights:

@@ -25,7 +25,19 @@ from .blocks import (
 )
 from .cells import Cell, Own, State, heeded
 from .clocks import fires
-from .linear import Size, Trace, at, at_back, hold, hold_back, product, product_back, size
+from .linear import (
+    Size,
+    Trace,
+    at,
+    at_back,
+    hold,
+    hold_back,
+    kernel_gradient,
+    product,
+    product_back,
+    size,
+    values_back,
+)
 from .plan import Group, Plan, Ticks
 from .scan import Passage, scan, scan_back
 
@@ -37,12 +49,12 @@ class Inputs(NamedTuple):
 
     Args:
         sequences: [T, ..., B, features], with any number of features, also none; or a tuple of one for each module.
-        state: before the first step, tensors [..., B, n].
+        state: before the first step, tensors [..., B, n]; None is zeros, without replica axes.
         weights: see `blocks.Weights`.
     """
 
     sequences: tf.Tensor | tuple[tf.Tensor, ...]
-    state: State
+    state: State | None
     weights: Weights
 
 
@@ -54,25 +66,41 @@ class Conditions(NamedTuple):
         keep: what each listener's view of the states is multiplied by [..., B, n] (recurrent dropout); None is 1.
         periods: of each unit, int32 [..., n], where replicas have periods of their own; None is those of the modules. They
             need `plan.make_joint_plan`.
+        exported: whether the network is on its way into a file for another runtime; see `scan.scan`.
     """
 
     clock: tf.Tensor | None = None
     keep: tf.Tensor | None = None
     periods: tf.Tensor | None = None
+    exported: bool = False
 
 
 class Cascade:
-    """A network of one plan and one kind of cell, given what it computes with; `forward`, then perhaps `backward`."""
+    """A network of one plan and one kind of cell, given what it computes with; `forward`, then perhaps `backward`.
 
-    def __init__(self, plan: Plan, cell: Cell, inputs: Inputs, conditions: Conditions = Conditions()):  # noqa: B008
+    `recurrent` are the recurrent weights of each group, as `blocks.make_blocks` takes them.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        cell: Cell,
+        inputs: Inputs,
+        conditions: Conditions = Conditions(),  # noqa: B008
+        recurrent=None,
+    ):
         self.plan = plan
         self.cell = cell
         self.inputs = inputs
         self.conditions = conditions
-        self.steps = size(inputs.sequences[0] if isinstance(inputs.sequences, tuple) else inputs.sequences, 0)
-        self.starts = list(zip(*(split_state(plan, part) for part in inputs.state), strict=True))
+        sequences = inputs.sequences[0] if isinstance(inputs.sequences, tuple) else inputs.sequences
+        self.steps = size(sequences, 0)
+        state = inputs.state
+        if state is None:
+            state = [tf.zeros([size(sequences, 1), plan.modules.units], sequences.dtype) for _ in cell.states]
+        self.starts = list(zip(*(split_state(plan, part) for part in state), strict=True))
         keeps = split_state(plan, conditions.keep)
-        self.blocks = make_blocks(plan, cell, inputs.weights)
+        self.blocks = make_blocks(plan, cell, inputs.weights, recurrent)
         self.owns = [Own(b.own, b.peepholes, keep) for b, keep in zip(self.blocks, keeps, strict=True)]
 
     def forward(self) -> list[Passage]:
@@ -91,7 +119,8 @@ class Cascade:
             if stream is not None:
                 stream, told = tf.split(stream, [-1, group.width], -1)
             drive = self._drive(place, passages, told)
-            passages.append(scan(self.cell, drive, self.starts[place], self.owns[place], self._fires(group)))
+            given = (drive, self.starts[place], self.owns[place], self._fires(group))
+            passages.append(scan(self.cell, *given, append=self.conditions.exported))
             stream = self._say(place, passages[place].states[0], stream)
         return passages
 
@@ -132,7 +161,7 @@ class Cascade:
             if group.stream_before is not None:
                 told = hold_back(deltas, group.stream_before, group.ticks, self._changes(group.stream_before))
                 stream = told if stream is None else tf.concat([stream, told], -1)
-        state = tuple(join_state(plan, parts) for parts in zip(*starts, strict=True))
+        state = self.inputs.state and tuple(join_state(plan, parts) for parts in zip(*starts, strict=True))
         given = self.inputs.sequences if isinstance(self.inputs.sequences, tuple) else (self.inputs.sequences,)
         sequences = tuple(tf.zeros_like(x) if e is None else e for x, e in zip(given, sequences, strict=True))
         weights = make_blocks_back(plan, self.cell, gradients, self.inputs.weights)
@@ -167,22 +196,24 @@ class Cascade:
     def _see_back(self, place: int, deltas: tf.Tensor) -> tuple[Block, list[tf.Tensor | None]]:
         """Return the gradients of input weights and bias, and the errors of each of the sequences [T, ..., B, features]."""
         group, block = self.plan.groups[place], self.blocks[place]
-        bias = None if block.bias is None else tf.reduce_sum(deltas, [0, -3])  # [..., rows, k]
         several = isinstance(self.inputs.sequences, tuple)
         sequences = list(self.inputs.sequences) if several else [self.inputs.sequences]
-        errors, gradient = [None] * len(sequences), None
-        if block.input is not None:
-            sizes = [self.plan.modules.sizes[m] for m in group.members] if several else [group.width]
-            deltas = tf.split(input_rows(self.cell, deltas), sizes, -1)
-            kernels, gradients = tf.split(block.input, sizes, -1), []
-            for source, delta, kernel in zip(group.members if several else [0], deltas, kernels, strict=True):
-                seen = at(sequences[source], group.ticks)
-                by_input, part = product_back(delta, seen, kernel)
-                gradients.append(part)
-                shared = range(1, 1 + by_input.shape.rank - seen.shape.rank)  # replicas that see the same
-                errors[source] = at_back(tf.reduce_sum(by_input, list(shared)), group.ticks, self.steps)
-            gradient = tf.concat(gradients, -1)
-        return Block(gradient, None, None, bias, None), errors
+        errors = [None] * len(sequences)
+        if block.input is None:
+            bias = None if block.bias is None else tf.reduce_sum(deltas, [0, -3])  # [..., rows, k]
+            return Block(None, None, None, bias, None), errors
+        sizes = [self.plan.modules.sizes[m] for m in group.members] if several else [group.width]
+        deltas, kernels, gradients = tf.split(deltas, sizes, -1), tf.split(block.input, sizes, -1), []
+        for source, delta, kernel in zip(group.members if several else [0], deltas, kernels, strict=True):
+            seen = at(sequences[source], group.ticks)
+            # The bias is the weight of an input that is always 1, so that one product gives both gradients.
+            gradients.append(kernel_gradient(tf.concat([seen, tf.ones_like(seen[..., :1])], -1), delta))
+            by_input = values_back(input_rows(self.cell, delta), kernel)
+            shared = range(1, 1 + by_input.shape.rank - seen.shape.rank)  # replicas that see the same
+            errors[source] = at_back(tf.reduce_sum(by_input, list(shared)), group.ticks, self.steps)
+        gradient = tf.concat(gradients, -1)  # [..., features + 1, rows, k]
+        bias = None if block.bias is None else gradient[..., -1, :, :]
+        return Block(input_rows(self.cell, gradient[..., :-1, :, :]), None, None, bias, None), errors
 
     def _sample(self, place: int, source: int, h: tf.Tensor) -> tf.Tensor:
         """Return what a group hears at its ticks of an earlier one that ticks more often [ticks, ..., B, k of the source]."""
@@ -239,7 +270,7 @@ class Cascade:
         phases = tf.constant(np.repeat([modules.phases[m] for m in group.members], sizes), tf.int32)
         if periods is None:
             periods = tf.constant(np.repeat([modules.periods[m] for m in group.members], sizes), tf.int32)
-        ticks, replicas = group.ticks.count(self.steps), self.inputs.state[0].shape.rank - 2
+        ticks, replicas = group.ticks.count(self.steps), self.starts[0][0].shape.rank - 2
         steps = tf.range(ticks)[:, None, None] * group.ticks.period + group.ticks.phase  # [ticks, 1, 1]
         if clock is not None:
             steps += clock[:, None]  # [ticks, B, 1]

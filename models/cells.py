@@ -14,7 +14,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from .linear import einsum
+from .linear import einsum, kernel_gradient
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
 State = tuple[tf.Tensor, ...]
@@ -73,6 +73,13 @@ class Cell:
     states: tuple[str, ...] = ("h",)
     peepholes = 0
 
+    def __eq__(self, other) -> bool:
+        """Say whether the other cell does the same, so that layers of equal cells share what is compiled."""
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
     @property
     def rows(self) -> int:
         return self.gates
@@ -106,7 +113,7 @@ class Cell:
         """Return the gradients of kernel and peepholes over all steps, from the errors of the drives [T, ..., B, rows, k]."""
         if own.kernel is None:
             return Own(None)
-        return Own(einsum("t*bi,t*bgj->*igj", heeded(moments.before[0], own), deltas[..., : self.gates, :]))
+        return Own(kernel_gradient(heeded(moments.before[0], own), deltas[..., : self.gates, :]))
 
 
 def heeded(h: tf.Tensor, own: Own) -> tf.Tensor:

@@ -1,6 +1,5 @@
 """What the three Keras layers share: their weights, their state with its clock, and the way into the network and out of it."""
 
-import functools
 from collections.abc import Callable, Sequence
 
 import keras
@@ -13,7 +12,7 @@ from .cells import Cell
 from .clocks import Connections, make_modules
 from .describe import describe
 from .exporting import being_exported
-from .program import Program
+from .program import Program, shared_program
 from .stepping import single_step
 
 State = list[tf.Tensor]
@@ -95,7 +94,6 @@ class ClockworkLayer(keras.layers.Layer):
         self.states = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        self._program = functools.cache(lambda sequences: Program(self.modules, cell, sequences, batch_first=True))
 
     @property
     def clocked(self) -> bool:
@@ -144,10 +142,11 @@ class ClockworkLayer(keras.layers.Layer):
             means = input_mean.means(tf.transpose(read, [1, 0, 2]), self.modules, clock, *sums)
             read = tuple(tf.transpose(mean, [1, 0, 2]) for mean in means)
         wanted = len(state) if mask is not None else int(self.return_sequences)
-        inputs = Inputs(read, state, variables.as_weights(self, variables.tensors(self)))
-        outputs = self._program(wanted)(
-            inputs, Conditions(clock, keep), self.jit_compile and not being_exported(sequences)
-        )
+        given_state = state if initial_state is not None or self.stateful else None  # zeros need no gradient
+        inputs = Inputs(read, given_state, variables.as_weights(self, variables.tensors(self)))
+        exported = being_exported(sequences)
+        conditions = Conditions(clock, keep, exported=exported)
+        outputs = shared_program(self.modules, self.cell, wanted)(inputs, conditions, self.jit_compile and not exported)
         outputs, last = outputs[:wanted], outputs[wanted:]
         if mask is not None:
             outputs = [masking.held(part, start, given) for part, start in zip(outputs, state, strict=True)]

@@ -41,8 +41,24 @@ def product(values: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 def product_back(errors: tf.Tensor, values: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the errors of the values and the gradient of the kernel, from the errors of the product."""
-    by_values = einsum("t*bgj,*igj->t*bi", errors, kernel)
-    return by_values, einsum("t*bi,t*bgj->*igj", values, errors)
+    return values_back(errors, kernel), kernel_gradient(values, errors)
+
+
+def values_back(errors: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Return the errors of what was multiplied by a kernel [T, ..., B, i], from the errors of the product."""
+    if kernel.shape[-3] == 1:  # a product of a matrix and a vector, for which XLA's code is long
+        return tf.reduce_sum(errors * kernel[..., 0, None, :, :], [-2, -1])[..., None]
+    return einsum("t*bgj,*igj->t*bi", errors, kernel)
+
+
+def kernel_gradient(values: tf.Tensor, errors: tf.Tensor) -> tf.Tensor:
+    """Return the gradient of a kernel [..., i, gates, j] from what it was multiplied by and the errors of the product."""
+    if values.shape.rank > 3 or errors.shape.rank > 4:
+        return einsum("t*bi,t*bgj->*igj", values, errors)
+    # Without replicas one product that reads its arguments as they lie; for an einsum XLA would first turn them round.
+    inputs, outputs = values.shape[-1], errors.shape[-2:]
+    values, errors = tf.reshape(values, [-1, inputs]), tf.reshape(errors, [-1, outputs[0] * outputs[1]])
+    return tf.reshape(tf.linalg.matmul(values, errors, transpose_a=True), [inputs, *outputs])
 
 
 def einsum(equation: str, *tensors: tf.Tensor) -> tf.Tensor:

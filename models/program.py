@@ -7,6 +7,7 @@ across, and where XLA already compiles the caller, shapes among it would become 
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -20,6 +21,18 @@ from .scan import Passage
 
 # AutoGraph, which would rewrite all Python code on the way, takes longer than everything else here.
 _compiled = functools.partial(tf.function, jit_compile=True, autograph=False)
+
+
+class Way(NamedTuple):
+    """What the way back needs to know of the way through one plan.
+
+    Args:
+        recurrent: the recurrent weights of each group, as `blocks.make_blocks` takes them.
+        passages: of each group.
+    """
+
+    recurrent: list[tuple[tf.Tensor | None, ...]]
+    passages: list[Passage]
 
 
 class Program:
@@ -61,20 +74,19 @@ class Program:
         @tf.custom_gradient
         def run(*tensors: tf.Tensor):
             # An eager tape also watches inside of custom gradients, unless it is told to stop.
-            outputs, passages = forward(packed([tf.stop_gradient(tensor) for tensor in tensors]), conditions)
+            outputs, ways = forward(packed([tf.stop_gradient(tensor) for tensor in tensors]), conditions)
 
             def gradient(*errors: tf.Tensor) -> list[tf.Tensor]:
-                gradients = tf.nest.flatten(backward(packed(tensors), conditions, passages, list(errors)))
+                gradients = tf.nest.flatten(backward(packed(tensors), conditions, ways, list(errors)))
                 return [gradients[place] for place in places]
 
             return outputs, gradient
 
         return run(*(leaves[place] for place in places))
 
-    def forward(self, inputs: Inputs, conditions: Conditions) -> tuple[list[tf.Tensor], list[list[Passage]]]:
-        """Return what the call returns, and for each plan that may be followed each group's way through time."""
-        inputs = self._time_first(inputs)
-        cascades, followed = self._cascades(inputs, conditions)
+    def forward(self, inputs: Inputs, conditions: Conditions) -> tuple[list[tf.Tensor], list[Way]]:
+        """Return what the call returns, and the way through each plan that may be followed."""
+        cascades, followed = self._cascades(self._time_first(inputs), conditions)
 
         def follow(chosen: int) -> tuple[list[tf.Tensor], list[list[Passage]]]:
             passages = [None if other == chosen else _untrodden(c) for other, c in enumerate(cascades)]
@@ -85,25 +97,26 @@ class Program:
             last = [_last_step(cascade.plan, part) for part in parts]
             return [*map(self._batch_first, sequences), *last], passages
 
-        return followed(follow)
+        outputs, passages = followed(follow)
+        recurrent = ([(block.own, block.later) for block in cascade.blocks] for cascade in cascades)
+        return outputs, [Way(*both) for both in zip(recurrent, passages, strict=True)]
 
-    def backward(
-        self, inputs: Inputs, conditions: Conditions, passages: list[list[Passage]], errors: list[tf.Tensor]
-    ) -> Inputs:
+    def backward(self, inputs: Inputs, conditions: Conditions, ways: list[Way], errors: list[tf.Tensor]) -> Inputs:
         """Return the gradients of the inputs from the errors of what the call returns."""
-        given = self._time_first(inputs)
-        cascades, followed = self._cascades(given, conditions)
+        cascades, followed = self._cascades(self._time_first(inputs), conditions, [way.recurrent for way in ways])
         sequences, last = errors[: self.sequences], tuple(errors[self.sequences :])
 
         def follow(chosen: int) -> Inputs:
             cascade = cascades[chosen]
             parts = [all_steps_back(cascade.plan, self._batch_first_back(e), cascade.steps) for e in sequences]
             parts += [[None] * len(cascade.plan.groups)] * (len(last) - len(parts))
-            return cascade.backward(passages[chosen], list(zip(*parts, strict=True)), last)
+            return cascade.backward(ways[chosen].passages, list(zip(*parts, strict=True)), last)
 
         return self._time_first_back(followed(follow))
 
-    def _cascades(self, inputs: Inputs, conditions: Conditions) -> tuple[list[Cascade], Callable]:
+    def _cascades(
+        self, inputs: Inputs, conditions: Conditions, recurrent: list | None = None
+    ) -> tuple[list[Cascade], Callable]:
         """Return the cascades that serve the clock, and a function that follows the one whose turn it is.
 
         Chunks of one length, fed one after another, start at its multiples, and so do their slow modules' ticks. A clock
@@ -120,7 +133,10 @@ class Program:
                 plans = plans[1:]
         else:
             plans = [make_plan(self.modules, steps)]
-        cascades = [Cascade(plan, self.cell, inputs, conditions) for plan in plans]
+        recurrent = recurrent or [None] * len(plans)
+        cascades = [
+            Cascade(plan, self.cell, inputs, conditions, own) for plan, own in zip(plans, recurrent, strict=True)
+        ]
         if len(cascades) == 1:
             return cascades, lambda follow: follow(0)
         at_multiple = tf.reduce_all(clock % min(start, tf.int32.max) == 0)
@@ -154,3 +170,9 @@ def _untrodden(cascade: Cascade) -> list[Passage]:
         kept = tf.zeros([ticks, *shape[:-1], rows, shape[-1]], like.dtype) if rows else None
         passages.append(Passage(states, kept))
     return passages
+
+
+@functools.lru_cache(maxsize=64)
+def shared_program(modules: Modules, cell: Cell, sequences: int) -> Program:
+    """Return the program of batch-major layers: the same for equal ones, such as both directions, to compile it once."""
+    return Program(modules, cell, sequences, batch_first=True)

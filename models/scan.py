@@ -4,13 +4,14 @@ Differentiating a loop step by step stores and multiplies far too much, so the w
 errors of the state, and the gradient of the weights is one product of stacked states and stacked errors after the loop.
 """
 
+import math
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from .blocks import flat
 from .cells import Cell, Moment, Own, State, heeded
-from .linear import size
+from .linear import Size, size
 
 
 class Passage(NamedTuple):
@@ -25,7 +26,9 @@ class Passage(NamedTuple):
     kept: tf.Tensor | None
 
 
-def scan(cell: Cell, drive: tf.Tensor, start: State, own: Own, fires: tf.Tensor | None) -> Passage:
+def scan(
+    cell: Cell, drive: tf.Tensor, start: State, own: Own, fires: tf.Tensor | None, append: bool = False
+) -> Passage:
     """Carry a group's state through its ticks.
 
     Args:
@@ -34,24 +37,33 @@ def scan(cell: Cell, drive: tf.Tensor, start: State, own: Own, fires: tf.Tensor 
         start: the state before the first tick, tensors [..., B, k].
         own: the group's own weights.
         fires: where a unit is updated, boolean [ticks, ..., B or 1, k]; elsewhere it keeps its state. None is everywhere.
+        append: let the loop do nothing but append to its arrays, as exporters want it; the start is put in front behind it,
+            for which XLA would copy all states.
     """
-    ticks = size(drive, 0)
-    incoming, awake = _read(drive), None if fires is None else _read(fires)
+    ticks, shape = size(drive, 0), _shape(start[0])
+    incoming, awake = _read(drive), None if fires is None else _read_flat(fires, shape)
 
     def forward(t, state, states, kept):
-        total = _with_own(cell, incoming.read(t), state[0], own)
-        after, now = cell.step(total, state, own)
+        before = tuple(tf.reshape(part, shape) for part in state)
+        after, now = cell.step(_with_own(cell, incoming.read(t), before[0], own), before, own)
+        after = tuple(map(flat_state, after))
         if awake is not None:
             fired = awake.read(t)
             after = tuple(tf.where(fired, new, old) for new, old in zip(after, state, strict=True))
-        states = tuple(array.write(t, part) for array, part in zip(states, after, strict=True))
+        states = tuple(array.write(t + first, part) for array, part in zip(states, after, strict=True))
         return t + 1, after, states, tuple(array.write(t, now) for array in kept)
 
-    states = tuple(_write(part.shape, part.dtype, ticks) for part in start)
+    flat_start, first = tuple(map(flat_state, start)), 0 if append else 1
+    states = tuple(_write(part.shape, part.dtype, ticks + first) for part in flat_start)
+    if not append:
+        states = tuple(array.write(0, part) for array, part in zip(states, flat_start, strict=True))
     rows = [*drive.shape[1:-2], cell.kept_rows, drive.shape[-1]]
     kept = (_write(rows, drive.dtype, ticks),) if cell.kept_rows else ()
-    loop = tf.while_loop(lambda t, *_: t < ticks, forward, (0, start, states, kept))
-    states = tuple(tf.concat([first[None], array.stack()], 0) for first, array in zip(start, loop[2], strict=True))
+    loop = tf.while_loop(lambda t, *_: t < ticks, forward, (0, flat_start, states, kept))
+    states = [array.stack() for array in loop[2]]
+    if append:
+        states = [tf.concat([part[None], after], 0) for part, after in zip(flat_start, states, strict=True)]
+    states = tuple(tf.reshape(part, [ticks + 1, *shape]) for part in states)
     return Passage(states, loop[3][0].stack() if kept else None)
 
 
@@ -69,10 +81,10 @@ def scan_back(
     Returns:
         The errors of the drive [ticks, ..., B, rows, k] and of the start [..., B, k], and the gradients of the own weights.
     """
-    ticks = size(passage.states[0], 0) - 1
+    ticks, shape = size(passage.states[0], 0) - 1, _shape(last[0])
     states, kept = [_read(part) for part in passage.states], None if passage.kept is None else _read(passage.kept)
-    outer = [None if part is None else _read(part) for part in errors]
-    awake = None if fires is None else _read(fires)
+    outer = [None if part is None else _read_flat(part, shape) for part in errors]
+    awake = None if fires is None else _read_flat(fires, shape)
 
     def from_outside(t, state):
         return tuple(part if array is None else part + array.read(t) for part, array in zip(state, outer, strict=True))
@@ -86,18 +98,19 @@ def scan_back(
             state = tuple(tf.where(fired, part, tf.zeros_like(part)) for part in state)
         before, after = (tuple(part.read(place) for part in states) for place in (t, t + 1))
         moment = Moment(before, after, None if kept is None else kept.read(t))
-        delta, state = cell.step_back(moment, state, own)
-        state = (state[0] + _with_own_back(cell, delta, own), *state[1:])
+        delta, state = cell.step_back(moment, tuple(tf.reshape(part, shape) for part in state), own)
+        state = tuple(map(flat_state, (state[0] + _with_own_back(cell, delta, own), *state[1:])))
         if awake is not None:
             state = tuple(a + b for a, b in zip(state, held, strict=True))
         return t - 1, state, deltas.write(t, delta)
 
     h = passage.states[0]
     deltas = _write([*h.shape[1:-1], cell.rows, h.shape[-1]], h.dtype, ticks)
-    _, start, deltas = tf.while_loop(lambda t, *_: t >= 0, backward, (ticks - 1, last, deltas))
-    deltas = deltas.stack()
+    loop = tf.while_loop(lambda t, *_: t >= 0, backward, (ticks - 1, tuple(map(flat_state, last)), deltas))
+    start = tuple(tf.reshape(part, shape) for part in from_outside(0, loop[1]))
+    deltas = loop[2].stack()
     before, after = (tuple(part[place] for part in passage.states) for place in (slice(-1), slice(1, None)))
-    return deltas, from_outside(0, start), cell.own_back(Moment(before, after, passage.kept), deltas, own)
+    return deltas, start, cell.own_back(Moment(before, after, passage.kept), deltas, own)
 
 
 def _with_own(cell: Cell, drive: tf.Tensor, h: tf.Tensor, own: Own) -> tf.Tensor:
@@ -119,6 +132,25 @@ def _with_own_back(cell: Cell, delta: tf.Tensor, own: Own) -> tf.Tensor | float:
     batch = [size(delta, axis) for axis in range(delta.shape.rank - 2)]
     delta = tf.reshape(delta, [*batch, cell.gates * delta.shape[-1]])
     return heeded(tf.linalg.matmul(delta, flat(own.kernel), transpose_b=True), own)
+
+
+def flat_state(part: tf.Tensor) -> tf.Tensor:
+    """Return a state, or another tensor of its shape, along a single axis.
+
+    What passes from step to step is kept so: the loops that XLA makes over one long axis are shorter and faster, and
+    compile sooner, than those over [B, k].
+    """
+    return tf.reshape(part, [-1])
+
+
+def _shape(state: tf.Tensor) -> list[Size]:
+    return [size(state, axis) for axis in range(state.shape.rank)]
+
+
+def _read_flat(values: tf.Tensor, shape: list[Size]) -> tf.TensorArray:
+    """Return an array that gives at each tick a tensor of the state's shape, or what is broadcast to it, along one axis."""
+    values = tf.broadcast_to(values, [size(values, 0), *shape])
+    return _read(tf.reshape(values, [size(values, 0), math.prod(shape)]))
 
 
 def _read(values: tf.Tensor) -> tf.TensorArray:
