@@ -110,11 +110,18 @@ MODERN_LSTM = replace(
     peepholes=True,
     learning_rate=1e-2,
 )
-# Of equal parameters, but not searched: the settings of the LSTM, and of the Clockwork RNN with a lower learning rate. The same
-# holds for these three models in the other tasks.
-MODERN_GRU = replace(MODERN_LSTM, model="gru", units=15, forget_bias=0.0, peepholes=False)
-MODERN_CLOCKWORK_LSTM = replace(MODERN, model="clockwork_lstm", units=18, forget_bias=3.0, learning_rate=2e-2)
-MODERN_CLOCKWORK_GRU = replace(MODERN, model="clockwork_gru", units=20, learning_rate=2e-2)
+MODERN_GRU = replace(MODERN_LSTM, model="gru", units=15, forget_bias=0.0, peepholes=False, learning_rate=5e-2)
+MODERN_CLOCKWORK_LSTM = replace(
+    MODERN,
+    model="clockwork_lstm",
+    units=18,
+    recurrent_init="fan_in",
+    recurrent_scale=0.5,
+    forget_bias=1.0,
+    clip_norm=0.3,
+    learning_rate=1e-1,
+)
+MODERN_CLOCKWORK_GRU = replace(MODERN, model="clockwork_gru", units=19, learned_initial_state=True, learning_rate=1e-1)
 MODERN_SIMPLE_RNN = replace(
     MODERN,
     model="simple_rnn",
@@ -217,9 +224,38 @@ MODERN_WORDS_LSTM = replace(
     input_noise=0.6,
     learning_rate=1e-2,
 )
-MODERN_WORDS_GRU = replace(MODERN_WORDS_LSTM, model="gru", units=47, peepholes=False)
-MODERN_WORDS_CLOCKWORK_LSTM = replace(MODERN_WORDS, model="clockwork_lstm", units=51, input_noise=0.6)
-MODERN_WORDS_CLOCKWORK_GRU = replace(MODERN_WORDS, model="clockwork_gru", units=59, input_noise=0.6)
+MODERN_WORDS_GRU = replace(
+    MODERN_WORDS_LSTM,
+    model="gru",
+    units=47,
+    recurrent_scale=2.0,
+    dropout=0.3,
+    peepholes=False,
+    input_noise=1.0,
+    clip_norm=0.1,
+    learning_rate=3e-3,
+)
+MODERN_WORDS_CLOCKWORK_LSTM = replace(
+    MODERN_WORDS,
+    model="clockwork_lstm",
+    units=51,
+    recurrent_init="fan_in",
+    recurrent_scale=2.0,
+    dropout=0.3,
+    clip_norm=0.1,
+    learning_rate=1e-2,
+)
+MODERN_WORDS_CLOCKWORK_GRU = replace(
+    MODERN_WORDS,
+    model="clockwork_gru",
+    units=59,
+    recurrent_init="fan_in",
+    recurrent_scale=0.5,
+    dropout=0.0,
+    input_noise=0.6,
+    clip_norm=0.1,
+    learning_rate=1e-2,
+)
 MODERN_WORDS_SIMPLE_RNN = replace(
     MODERN_WORDS,
     model="simple_rnn",

@@ -85,6 +85,17 @@ def fits(deep: bool) -> list[Row]:
     return rows
 
 
+def imports() -> Row:
+    """Time importing the layers where TensorFlow and Keras are imported already, each time in a process of its own."""
+    code = "import quiet, tensorflow, keras, time; began = time.perf_counter(); import models; print(time.perf_counter() - began)"
+    runs = [
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True) for _ in range(ROUNDS)
+    ]
+    low, median, high = timing.quartiles([float(run.stdout.split()[-1]) for run in runs])
+    row = Row("import", "clockwork_rnn", 0, 0, 0, 0, unit="s", quantity="import")
+    return replace(row, low=low, median=median, high=high, rounds=ROUNDS)
+
+
 def summary(rows: list[Row]) -> str:
     """Return each comparison in Markdown, as the ratio of medians within one run."""
     lines = ["| what | ours | Keras | ratio |", "|---|---|---|---|"]
@@ -100,11 +111,16 @@ def summary(rows: list[Row]) -> str:
                 lines.append(
                     f"| {what} | {ours.median:.3g} {ours.unit} | {other.median:.3g} {ours.unit} | {ratio:.1f} {said} |"
                 )
+    alone = next(row for row in rows if row.quantity == "import")
+    lines.append(
+        f"| importing the layers, where TensorFlow and Keras are imported already | {alone.median:.2g} s | | |"
+    )
     return "\n".join(lines)
 
 
 def main() -> None:
-    rows = [row for case in CASES for kind in PAIRS for row in updates(case, kind)] + fits(deep=False) + fits(deep=True)
+    rows = [row for case in CASES for kind in PAIRS for row in updates(case, kind)]
+    rows += [*fits(deep=False), *fits(deep=True), imports()]
     write_csv(RESULTS, COLUMNS, map(asdict, rows))
     print(summary(rows))
 

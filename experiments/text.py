@@ -22,15 +22,31 @@ from experiments.equal_parameters import parameters, with_parameters
 from experiments.markdown import markdown, spread
 from experiments.one_run import train_run
 from experiments.results import write_results
-from main import MODERN_TEXT, MODERN_TEXT_LSTM, MODERN_TEXT_SIMPLE_RNN, Text
+from main import (
+    MODERN_TEXT,
+    MODERN_TEXT_CLOCKWORK_GRU,
+    MODERN_TEXT_CLOCKWORK_LSTM,
+    MODERN_TEXT_GRU,
+    MODERN_TEXT_LSTM,
+    MODERN_TEXT_SIMPLE_RNN,
+    Text,
+)
 from models.clocks import WIRINGS
 from runs import write_csv, write_whole
 from tasks.character_model import CharacterModel
 
-METHODS = {"simple RNN": MODERN_TEXT_SIMPLE_RNN, "LSTM": MODERN_TEXT_LSTM, "Clockwork RNN": MODERN_TEXT}
+METHODS = {
+    "simple RNN": MODERN_TEXT_SIMPLE_RNN,
+    "LSTM": MODERN_TEXT_LSTM,
+    "Clockwork RNN": MODERN_TEXT,
+    "GRU": MODERN_TEXT_GRU,
+    "Clockwork LSTM": MODERN_TEXT_CLOCKWORK_LSTM,
+    "Clockwork GRU": MODERN_TEXT_CLOCKWORK_GRU,
+}
 WIRED = tuple(f"Clockwork RNN, {wiring}" for wiring in WIRINGS)
 SEARCH_RATES = (5e-4, 2e-3, 8e-3, 3.2e-2, 1.28e-1)
-SEARCH_EPOCHS = {"simple RNN": 3, "LSTM": 2, "Clockwork RNN": 7}  # which take about a minute each
+# Which take about a minute each, when they were first tried.
+SEARCH_EPOCHS = {"simple RNN": 3, "LSTM": 2, "Clockwork RNN": 7, "GRU": 3, "Clockwork LSTM": 8, "Clockwork GRU": 8}
 MEASURED = ("parameters", "epochs", "bits_per_character", "seconds")
 ROW = ("network", "units", "seed", *MEASURED)
 SEARCH_ROW = ("method", "learning_rate", *MEASURED)
