@@ -46,19 +46,30 @@ def product_back(errors: tf.Tensor, values: tf.Tensor, kernel: tf.Tensor) -> tup
 
 def values_back(errors: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Return the errors of what was multiplied by a kernel [T, ..., B, i], from the errors of the product."""
-    if kernel.shape[-3] == 1:  # a product of a matrix and a vector, for which XLA's code is long
+    inputs = kernel.shape[-3]
+    if inputs == 1:  # a product of a matrix and a vector, for which XLA's code is long
         return tf.reduce_sum(errors * kernel[..., 0, None, :, :], [-2, -1])[..., None]
-    return einsum("t*bgj,*igj->t*bi", errors, kernel)
+    if kernel.shape.rank > 3 or errors.shape.rank > 4:
+        return einsum("t*bgj,*igj->t*bi", errors, kernel)
+    return tf.reshape(
+        tf.linalg.matmul(_rows(errors), _rows(kernel), transpose_b=True), [size(errors, 0), size(errors, 1), inputs]
+    )
 
 
 def kernel_gradient(values: tf.Tensor, errors: tf.Tensor) -> tf.Tensor:
     """Return the gradient of a kernel [..., i, gates, j] from what it was multiplied by and the errors of the product."""
     if values.shape.rank > 3 or errors.shape.rank > 4:
         return einsum("t*bi,t*bgj->*igj", values, errors)
-    # Without replicas one product that reads its arguments as they lie; for an einsum XLA would first turn them round.
-    inputs, outputs = values.shape[-1], errors.shape[-2:]
-    values, errors = tf.reshape(values, [-1, inputs]), tf.reshape(errors, [-1, outputs[0] * outputs[1]])
-    return tf.reshape(tf.linalg.matmul(values, errors, transpose_a=True), [inputs, *outputs])
+    gradient = tf.linalg.matmul(tf.reshape(values, [-1, values.shape[-1]]), _rows(errors), transpose_a=True)
+    return tf.reshape(gradient, [values.shape[-1], *errors.shape[-2:]])
+
+
+def _rows(values: tf.Tensor) -> tf.Tensor:
+    """Return [..., gates, j] as rows [-1, gates · j].
+
+    Without replicas products of such rows read their arguments as they lie; for an einsum XLA would first turn them round.
+    """
+    return tf.reshape(values, [-1, values.shape[-2] * values.shape[-1]])
 
 
 def einsum(equation: str, *tensors: tf.Tensor) -> tf.Tensor:

@@ -4,6 +4,7 @@ import pytest
 from committed import read
 
 import main
+from experiments.text import METHODS
 
 DOCS = Path(__file__).parents[2] / "docs"
 # One in the table of the documents: the method without clocks, and with them.
@@ -44,4 +45,10 @@ def test_the_table_of_cells_is_that_of_the_search():
     for cell, methods in CELLS.items():
         mse = [f"{float(best('generation', method)['score']):.1e}" for method in methods]
         error = [f"{best('words', method)['score']}%" for method in methods]
-        assert f"| {cell} | {mse[0]} | {mse[1]} | {error[0]} | {error[1]} |" in text
+        bits = [f"{best_of_text(method):.2f}" for method in methods]
+        assert f"| {cell} | {mse[0]} | {mse[1]} | {error[0]} | {error[1]} | {bits[0]} | {bits[1]} |" in text
+
+
+def best_of_text(model):
+    names = [name for name, recipe in METHODS.items() if recipe.model == model]
+    return min(float(row["bits_per_character"]) for row in read("search_text.csv") if row["method"] in names)

@@ -33,8 +33,9 @@ def test_the_search_sees_nothing_of_the_test_text(tmp_path):
 
 def test_each_method_is_tried_as_often():
     keys = [key for key, _ in text.search_cells(Path("part.txt"))]
-    tried = [{key["learning_rate"] for key in keys if key["method"] == method} for method in text.METHODS]
-    assert tried[0] == tried[1] == tried[2] and len(keys) == 3 * len(tried[0])
+    for method in text.METHODS:
+        assert [key["learning_rate"] for key in keys if key["method"] == method] == list(text.SEARCH_RATES)
+    assert len(keys) == len(text.METHODS) * len(text.SEARCH_RATES)
 
 
 def test_committed_tables_are_those_of_the_committed_rows():
