@@ -36,7 +36,10 @@ def product(values: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
     `@` would repeat the kernel for each step, and sum its gradient over as many matrices.
     """
-    return einsum("t*bi,*igj->t*bgj", values, kernel)
+    if kernel.shape.rank > 3 or values.shape.rank > 3:
+        return einsum("t*bi,*igj->t*bgj", values, kernel)
+    said = tf.reshape(values, [-1, values.shape[-1]]) @ _columns(kernel)
+    return tf.reshape(said, [size(values, 0), size(values, 1), *kernel.shape[-2:]])
 
 
 def product_back(errors: tf.Tensor, values: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -52,7 +55,8 @@ def values_back(errors: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     if kernel.shape.rank > 3 or errors.shape.rank > 4:
         return einsum("t*bgj,*igj->t*bi", errors, kernel)
     return tf.reshape(
-        tf.linalg.matmul(_rows(errors), _rows(kernel), transpose_b=True), [size(errors, 0), size(errors, 1), inputs]
+        tf.linalg.matmul(_columns(errors), _columns(kernel), transpose_b=True),
+        [size(errors, 0), size(errors, 1), inputs],
     )
 
 
@@ -60,14 +64,14 @@ def kernel_gradient(values: tf.Tensor, errors: tf.Tensor) -> tf.Tensor:
     """Return the gradient of a kernel [..., i, gates, j] from what it was multiplied by and the errors of the product."""
     if values.shape.rank > 3 or errors.shape.rank > 4:
         return einsum("t*bi,t*bgj->*igj", values, errors)
-    gradient = tf.linalg.matmul(tf.reshape(values, [-1, values.shape[-1]]), _rows(errors), transpose_a=True)
+    gradient = tf.linalg.matmul(tf.reshape(values, [-1, values.shape[-1]]), _columns(errors), transpose_a=True)
     return tf.reshape(gradient, [values.shape[-1], *errors.shape[-2:]])
 
 
-def _rows(values: tf.Tensor) -> tf.Tensor:
-    """Return [..., gates, j] as rows [-1, gates · j].
+def _columns(values: tf.Tensor) -> tf.Tensor:
+    """Return [..., gates, j] as a matrix [-1, gates · j].
 
-    Without replicas products of such rows read their arguments as they lie; for an einsum XLA would first turn them round.
+    Without replicas products of such matrices read their arguments as they lie; for an einsum XLA would first turn some round.
     """
     return tf.reshape(values, [-1, values.shape[-2] * values.shape[-1]])
 
