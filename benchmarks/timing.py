@@ -22,22 +22,26 @@ def in_turn(functions: dict[str, Callable[[], None]], seconds: float, least: int
     return rounds({name: partial(settled, function) for name, function in functions.items()}, seconds, least)
 
 
-def rounds(turns: dict[Hashable, Callable[[], float]], seconds: float, least: int) -> dict[Hashable, np.ndarray]:
+def rounds(
+    turns: dict[Hashable, Callable[[], float]], seconds: float, least: int, long: float = np.inf
+) -> dict[Hashable, np.ndarray]:
     """Let all take their turns, round after round.
 
     Args:
         turns: name → what measures a time and returns it.
         seconds: about how long to go on.
         least: rounds at the least.
+        long: seconds; who takes longer has a turn in every third round only.
 
     Returns:
-        name → what was measured in each round.
+        name → what was measured, in the order of rounds.
     """
     times: dict[Hashable, list[float]] = {name: [] for name in turns}
     end, count = time.perf_counter() + seconds, 0
     while time.perf_counter() < end or count < least:
         for name, turn in turns.items():
-            times[name].append(turn())
+            if count % 3 == 0 or times[name][-1] < long:
+                times[name].append(turn())
         count += 1
     return {name: np.array(values) for name, values in times.items()}
 

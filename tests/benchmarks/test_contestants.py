@@ -103,6 +103,11 @@ def test_quartiles_and_turns():
     assert timing.quartiles(np.array([1.0, 2, 3, 4, 5])) == (2, 3, 4)
 
 
+def test_who_takes_long_has_fewer_turns():
+    times = timing.rounds({"short": lambda: 0.1, "long": lambda: 0.9}, seconds=0, least=7, long=0.5)
+    assert {name: list(values) for name, values in times.items()} == {"short": [0.1] * 7, "long": [0.9] * 3}
+
+
 def test_memory_is_measured():
     command = [sys.executable, "-m", "benchmarks.memory", "64", "4", "2000", "16"]
     mib = float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
