@@ -47,10 +47,8 @@ def compare(case: str, field: Field) -> Iterator[Row]:
             ways = ("keras-tensorflow", "keras-tensorflow-xla")
             specs += [replace(first, framework=way, cell="masked_clockwork_rnn") for way in ways]
         yield from contested(case, field, specs, ("update", "forward"))
-    for quantity, products in (
-        ("forward", 1),
-        ("update", 3),
-    ):  # a gradient takes two products for each of the forward pass
+    # A gradient takes two products for each of the forward pass.
+    for quantity, products in {"forward": 1, "update": 3}.items():
         floor = products * sizes.multiply_adds(units, 9, steps, batch) / timing.product_rate()
         yield measured(Row(case, "floor", units, 9, steps, batch), quantity, [floor])
 
@@ -100,8 +98,8 @@ def scale(axis: str, field: Field) -> Iterator[Row]:
     for units, modules, steps, batch in SCALING[axis]:
         ours = Spec(OURS, "clockwork_rnn", units, steps, batch, periods=exponential(modules))
         equal = sizes.opponents(ours.cell, units, modules)[1]
-        fastest = [rival for rival in against(ours) if (rival.cell, rival.units) in equal]
-        fastest = [rival for rival in fastest if (rival.framework, rival.cell) in SCALED]
+        rivals = [rival for rival in against(ours) if (rival.cell, rival.units) in equal]
+        fastest = [rival for rival in rivals if (rival.framework, rival.cell) in SCALED]
         yield from (row for row in contested(axis, field, [ours, *fastest], seconds=1.0) if row.quantity == "update")
 
 

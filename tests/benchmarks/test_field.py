@@ -44,6 +44,12 @@ def test_after_an_error_a_process_still_answers(field):
     assert field.compare([FAKE], ("update",), seconds=0, least=1)[0][0]["parameters"] == 9
 
 
+def test_who_is_not_installed_is_left_out_and_named(monkeypatch):
+    monkeypatch.setitem(contest.RIVALS, "torch", ("benchmarks.with_torch", "no_such_package"))
+    assert "torch" in contest.missing()
+    assert set(contest.rivals()) == set(contest.RIVALS) - set(contest.missing())
+
+
 def test_the_time_of_many_updates_is_that_of_one(monkeypatch):
     monkeypatch.setattr(timing, "settled", lambda function: 0.5)
     spec = asdict(replace(FAKE, updates=5))
