@@ -32,6 +32,7 @@ SCALING = {  # one axis varied, the others kept at a middle value: units, module
     "units": [(units, 9, 320, 16) for units in (36, 72, 144, 288, 576, 1152, 2304)],
     "modules": [(64 * modules, modules, 4096, 1) for modules in range(1, 13)],
 }
+MOST_COPIES = 4 * 2**30
 SCALED = (("keras-jax", "simple_rnn"), ("torch", "lstm"))  # the rivals of equal parameters that win one of the cases
 
 
@@ -56,12 +57,17 @@ def compare(case: str, field: Field) -> Iterator[Row]:
 def against(ours: Spec) -> list[Spec]:
     """Return the rivals of one of our networks, of every framework that is installed."""
     equal_units, equal_parameters = sizes.opponents(ours.cell, ours.units, len(ours.periods), ours.features)
-    cells = dict.fromkeys([equal_units, *equal_parameters])
-    return [
+    rivals = [
         replace(ours, framework=framework, cell=cell, units=units, periods=(1,))
         for framework in contest.rivals()
-        for cell, units in cells
+        for cell, units in dict.fromkeys([equal_units, *equal_parameters])
     ]
+    return [rival for rival in rivals if rival.framework != "keras-tensorflow-xla" or copies(rival) < MOST_COPIES]
+
+
+def copies(rival: Spec) -> int:
+    """Return the bytes of the weights if each step has its own, as they seem to have in Keras's gradient under XLA."""
+    return 4 * rival.steps * sizes.parameters(rival.cell, rival.units, rival.features)
 
 
 def contested(

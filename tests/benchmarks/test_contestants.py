@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import contestants, sizes, timing
+from benchmarks import contest, contestants, layers, sizes, timing
 from benchmarks.contest import Spec
 from models.clocks import make_modules
 
@@ -82,6 +82,17 @@ def test_who_is_compared_with_whom():
     rivals = ("simple_rnn", 36), [("simple_rnn", 27), ("lstm", 13), ("gru", 15)]
     assert sizes.opponents("clockwork_rnn", 36, 9) == rivals
     assert sizes.opponents("clockwork_gru", 1152, 9) == (("gru", 1152), [("gru", 859)])
+
+
+def test_the_largest_gated_layers_are_left_out_under_xla(monkeypatch):
+    monkeypatch.setattr(contest, "rivals", lambda: ["keras-tensorflow", "keras-tensorflow-xla"])
+    simple, lstm = (
+        layers.against(Spec(contest.OURS, cell, 1152, 512, 16, periods=contestants.exponential(9)))
+        for cell in ("clockwork_rnn", "clockwork_lstm")
+    )
+    plain = [("simple_rnn", 1152), ("simple_rnn", 859), ("lstm", 429), ("gru", 495)]
+    assert [(rival.cell, rival.units) for rival in simple] == plain * 2
+    assert [rival.network for rival in lstm] == ["keras-tensorflow lstm"] * 2
 
 
 def test_the_floor_counts_what_the_equations_need():
