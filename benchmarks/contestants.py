@@ -1,29 +1,11 @@
-"""What is timed against each other: recurrent layers with one input, one linear output, mean squared error and SGD."""
-
-import importlib.util
-from collections.abc import Callable
-from dataclasses import dataclass
+"""Contestants on TensorFlow: ours, Keras's own layers, and a Clockwork RNN as it is often written."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from models.clockwork_rnn import ClockworkRNN
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """One network, ready to run.
-
-    Args:
-        update: makes one training update and waits for it.
-        forward: makes one forward pass and waits for it.
-        parameters: trainable weights of the recurrent layer.
-    """
-
-    update: Callable[[], None]
-    forward: Callable[[], None]
-    parameters: int
+from benchmarks.contest import OURS, RATE, Contestant, Spec
+from models.clockwork_rnn import ClockworkGRU, ClockworkLSTM, ClockworkRNN
 
 
 def exponential(modules: int) -> tuple[int, ...]:
@@ -34,24 +16,9 @@ def clockwork(units: int, modules: int = 9) -> keras.layers.Layer:
     return ClockworkRNN(units, exponential(modules), return_sequences=True)
 
 
-def simple_rnn(units: int) -> keras.layers.Layer:
-    return keras.layers.SimpleRNN(units, return_sequences=True)
-
-
-def lstm(units: int) -> keras.layers.Layer:
-    return keras.layers.LSTM(units, return_sequences=True)
-
-
-def gru(units: int) -> keras.layers.Layer:
-    return keras.layers.GRU(units, return_sequences=True)
-
-
-def masked_clockwork(units: int, modules: int = 9) -> keras.layers.Layer:
-    """Return a Clockwork RNN as it is often written: the full matrix product at every step, and a mask."""
-    return keras.layers.RNN(MaskedCell(units, exponential(modules)), return_sequences=True)
-
-
 class MaskedCell(keras.layers.Layer):
+    """A Clockwork RNN as it is often written: the full matrix product at every step, and a mask."""
+
     def __init__(self, units: int, periods: tuple[int, ...]):
         super().__init__()
         self.state_size = [units, 1]
@@ -71,99 +38,48 @@ class MaskedCell(keras.layers.Layer):
         return h, [h, step + 1]
 
 
-def with_keras(layer: keras.layers.Layer, steps: int, batch: int, xla: bool, features: int = 1) -> Contestant:
+LAYERS = {  # cell → its layer of so many units, with these periods
+    "simple_rnn": lambda units, periods: keras.layers.SimpleRNN(units, return_sequences=True),
+    "lstm": lambda units, periods: keras.layers.LSTM(units, return_sequences=True),
+    "gru": lambda units, periods: keras.layers.GRU(units, return_sequences=True),
+    "clockwork_rnn": lambda units, periods: ClockworkRNN(units, periods, return_sequences=True),
+    "clockwork_lstm": lambda units, periods: ClockworkLSTM(units, periods, return_sequences=True),
+    "clockwork_gru": lambda units, periods: ClockworkGRU(units, periods, return_sequences=True),
+    "masked_clockwork_rnn": lambda units, periods: keras.layers.RNN(MaskedCell(units, periods), return_sequences=True),
+}
+
+
+def make(spec: Spec) -> Contestant:
+    layer = LAYERS[spec.cell](spec.units, spec.periods)
+    xla = spec.framework in (OURS, "keras-tensorflow-xla")
+    return with_keras(layer, spec.steps, spec.batch, xla, spec.features, spec.updates)
+
+
+def with_keras(
+    layer: keras.layers.Layer, steps: int, batch: int, xla: bool, features: int = 1, updates: int = 1
+) -> Contestant:
     """Make a contestant of a Keras layer, with or without XLA around all of it."""
-    inputs = tf.random.stateless_normal([batch, steps, features], [0, 0])
-    targets = tf.random.stateless_normal([batch, steps, 1], [1, 0])
+    inputs = tf.random.stateless_normal([batch, steps, features], [0, 0])  # [B, T, features]
+    targets = tf.random.stateless_normal([batch, steps, 1], [1, 0])  # [B, T, 1]
     layer.build(inputs.shape)
     readout = tf.Variable(tf.random.stateless_normal([layer.compute_output_shape(inputs.shape)[-1], 1], [2, 0]) * 0.1)
     variables = [variable.value for variable in layer.trainable_variables] + [readout]
 
-    def loss() -> tf.Tensor:
+    def forward() -> tf.Tensor:
         return tf.reduce_mean((layer(inputs) @ readout - targets) ** 2)
 
-    @tf.function(jit_compile=xla)
-    def forward() -> tf.Tensor:
-        return loss()
-
-    @tf.function(jit_compile=xla)
-    def update() -> tf.Tensor:
+    def update(*_) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            value = loss()
+            value = forward()
         for variable, gradient in zip(variables, tape.gradient(value, variables), strict=True):
-            variable.assign_sub(1e-3 * gradient)
+            variable.assign_sub(RATE * gradient)
         return value
 
-    return Contestant(lambda: update().numpy(), lambda: forward().numpy(), layer.count_params())
+    def many() -> tf.Tensor:
+        return tf.while_loop(lambda i, _: i < updates, lambda i, _: (i + 1, update()), (0, 0.0))[1]
 
-
-def with_torch(kind: str, units: int, steps: int, batch: int) -> Contestant:
-    """Make a contestant of PyTorch's own layer, "RNN" or "LSTM"."""
-    import torch
-
-    torch.manual_seed(0)
-    layer = getattr(torch.nn, kind)(1, units, batch_first=True)
-    readout = torch.nn.Linear(units, 1, bias=False)
-    parameters = [*layer.parameters(), *readout.parameters()]
-    optimizer = torch.optim.SGD(parameters, lr=1e-3)
-    inputs, targets = torch.randn(2, batch, steps, 1)
-
-    def loss():
-        return torch.mean((readout(layer(inputs)[0]) - targets) ** 2)
-
-    def update():
-        optimizer.zero_grad()
-        loss().backward()
-        optimizer.step()
-
-    def forward():
-        with torch.no_grad():
-            loss()
-
-    return Contestant(update, forward, sum(parameter.numel() for parameter in layer.parameters()))
-
-
-def has_torch() -> bool:
-    return importlib.util.find_spec("torch") is not None
-
-
-def nearest_units(budget: int, count: Callable[[int], int], lowest: int = 1) -> int:
-    """Return the number of hidden units whose parameters come nearest to a budget; the smaller one of two as near.
-
-    Args:
-        budget: the number of parameters wanted.
-        count: the parameters of a network of so many units, growing with them.
-        lowest: the smallest number of units that the network allows.
-
-    Example:
-        >>> nearest_units(250, lambda n: n * n + 2 * n + 1)  # a simple RNN without input, with one output
-        15
-    """
-    low, high = lowest, lowest
-    while count(high) < budget:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if count(middle) < budget else (low, middle)
-    return min((low, high), key=lambda units: abs(count(units) - budget))
-
-
-def units_for(make: Callable[[int], keras.layers.Layer], parameters: int) -> int:
-    """Return how many units a layer needs to have about as many parameters."""
-
-    def count(units: int) -> int:
-        layer = make(units)
-        layer.build((1, 1, 1))
-        return layer.count_params()
-
-    return nearest_units(parameters, count)
-
-
-def multiply_adds(units: int, modules: int, steps: int, batch: int) -> float:
-    """Return the multiply-adds that a forward pass of equal modules with periods 1, 2, 4, … needs.
-
-    A module's own recurrence and what it says to the faster ones are k² and k²·(faster modules), each once per tick; the
-    input is one feature, and the output one unit.
-    """
-    k = units // modules
-    return batch * sum(steps / 2**i * (k * k * (1 + i) + k) for i in range(modules)) + batch * steps * units
+    forward_call, update_call = (
+        tf.function(function, jit_compile=xla, autograph=False)
+        for function in (forward, update if updates == 1 else many)
+    )
+    return Contestant(lambda: update_call().numpy(), lambda: forward_call().numpy(), layer.count_params(), updates)

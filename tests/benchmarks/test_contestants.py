@@ -1,6 +1,5 @@
-"""The benchmark times what it says: the same computation, counted rightly, and its table is that of the results."""
+"""The benchmark times what it says: the same computation, counted rightly."""
 
-import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -8,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import contestants, figure, gated, layers, timing
+from benchmarks import contest, contestants, layers, sizes, timing
+from benchmarks.contest import Spec
 from models.clocks import make_modules
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_masked_network_computes_the_same():
-    ours, masked = contestants.clockwork(8, 4), contestants.masked_clockwork(8, 4)
+    ours = contestants.clockwork(8, 4)
+    masked = contestants.LAYERS["masked_clockwork_rnn"](8, ours.periods)
     x = np.random.default_rng(0).normal(size=(2, 11, 1)).astype("float32")
     ours(x), masked(x)
     masked.set_weights(ours.dense_weights())
@@ -34,20 +35,64 @@ def test_an_update_moves_the_weights_and_a_forward_pass_does_not(xla):
     assert contestant.parameters == sum(array.size for array in before)
 
 
-@pytest.mark.parametrize("kind, gates", [("RNN", 1), ("LSTM", 4)])
-def test_torch_runs_where_it_is_installed(kind, gates):
-    pytest.importorskip("torch")
-    contestant = contestants.with_torch(kind, 3, 6, 2)
+def test_many_updates_in_one_program_are_the_same_updates():
+    one, other = contestants.clockwork(4, 2), contestants.clockwork(4, 2)
+    single = contestants.with_keras(one, 6, 2, xla=True)
+    many = contestants.with_keras(other, 6, 2, xla=True, updates=3)
+    other.set_weights(one.get_weights())
+    many.update()
+    for _ in range(3):
+        single.update()
+    assert (single.updates, many.updates) == (1, 3)
+    for array, expected in zip(other.get_weights(), one.get_weights()):
+        np.testing.assert_allclose(array, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("cell, gates, layer", [("simple_rnn", 1, "RNN"), ("lstm", 4, "LSTM"), ("gru", 3, "GRU")])
+def test_torch_runs_where_it_is_installed(cell, gates, layer):
+    torch = pytest.importorskip("torch")
+    from benchmarks import with_torch
+
+    contestant = with_torch.make(Spec("torch", cell, 3, 6, 2))
     contestant.update()
     contestant.forward()
+    assert with_torch.LAYERS[cell] is getattr(torch.nn, layer)
     assert contestant.parameters == gates * (3 + 9 + 3 + 3)  # PyTorch has two biases
 
 
+@pytest.mark.parametrize("cell", [*sizes.CELLS, *sizes.OURS, "masked_clockwork_rnn"])
+def test_parameters_are_counted_without_building(cell):
+    ours = "clockwork" in cell
+    made = contestants.make(Spec("keras-tensorflow", cell, 8, 2, 1, features=5, periods=(1, 2, 4, 8) if ours else (1,)))
+    kind = sizes.OURS.get(cell, "simple_rnn" if "masked" in cell else cell)
+    assert made.parameters == sizes.parameters(kind, 8, 5, modules=4 if cell in sizes.OURS else 1)
+
+
 def test_equal_parameters_are_nearly_equal():
-    ours = contestants.with_keras(contestants.clockwork(72), 2, 1, xla=False).parameters
-    units = contestants.units_for(contestants.lstm, ours)
-    assert units == 27  # 4·27·(27 + 1 + 1) = 3132, and 4·28·30 = 3360; ours are 3096
-    assert ours == 72 * 72 // 2 + 72 * 8 // 2 + 72 + 144 - 72
+    ours = sizes.parameters("simple_rnn", 72, modules=9)
+    assert ours == 72 * 72 // 2 + 72 * 8 // 2 + 72 + 144 - 72 == 3024
+    units = {"simple_rnn": 54, "lstm": 27, "gru": 30}
+    assert {cell: sizes.equal_units(cell, ours) for cell in sizes.CELLS} == units
+    counted = {"simple_rnn": 54 * 56, "lstm": 4 * 27 * 29, "gru": 3 * 30 * 33}  # gates · n · (n + 1 + biases)
+    assert {cell: sizes.parameters(cell, n) for cell, n in units.items()} == counted
+    assert counted == {"simple_rnn": 3024, "lstm": 3132, "gru": 2970}
+
+
+def test_who_is_compared_with_whom():
+    rivals = ("simple_rnn", 36), [("simple_rnn", 27), ("lstm", 13), ("gru", 15)]
+    assert sizes.opponents("clockwork_rnn", 36, 9) == rivals
+    assert sizes.opponents("clockwork_gru", 1152, 9) == (("gru", 1152), [("gru", 859)])
+
+
+def test_the_largest_gated_layers_are_left_out_under_xla(monkeypatch):
+    monkeypatch.setattr(contest, "rivals", lambda: ["keras-tensorflow", "keras-tensorflow-xla"])
+    simple, lstm = (
+        layers.against(Spec(contest.OURS, cell, 1152, 512, 16, periods=contestants.exponential(9)))
+        for cell in ("clockwork_rnn", "clockwork_lstm")
+    )
+    plain = [("simple_rnn", 1152), ("simple_rnn", 859), ("lstm", 429), ("gru", 495)]
+    assert [(rival.cell, rival.units) for rival in simple] == plain * 2
+    assert [rival.network for rival in lstm] == ["keras-tensorflow lstm"] * 2
 
 
 def test_the_floor_counts_what_the_equations_need():
@@ -57,7 +102,7 @@ def test_the_floor_counts_what_the_equations_need():
     said = sum(16 * fires[:, j].sum() for i in range(3) for j in range(i + 1, 3))  # once a tick of the slower
     own = 16 * fires.sum()
     inputs, output = 4 * fires.sum(), 12 * 64
-    assert contestants.multiply_adds(12, 3, 64, batch=1) == said + own + inputs + output
+    assert sizes.multiply_adds(12, 3, 64, batch=1) == said + own + inputs + output
 
 
 def test_quartiles_and_turns():
@@ -69,46 +114,19 @@ def test_quartiles_and_turns():
     assert timing.quartiles(np.array([1.0, 2, 3, 4, 5])) == (2, 3, 4)
 
 
+def test_who_takes_long_has_fewer_turns():
+    times = timing.rounds({"short": lambda: 0.1, "long": lambda: 0.9}, seconds=0, least=7, long=0.5)
+    assert {name: list(values) for name, values in times.items()} == {"short": [0.1] * 7, "long": [0.9] * 3}
+
+
 def test_memory_is_measured():
     command = [sys.executable, "-m", "benchmarks.memory", "64", "4", "2000", "16"]
     mib = float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
     assert 64 * 2000 * 16 * 4 / 2**20 < mib < 500  # at least the states, which are 7.8 MiB
 
 
-def committed():
-    with open(layers.CSV, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def test_the_readme_has_the_tables_of_the_committed_results():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert layers.table(committed()) in readme
-    assert layers.summary(committed()) in readme
-
-
-def test_the_picture_has_all_axes():
-    drawn = figure.scaling_figure(committed(), list(layers.SCALING))
-    assert [axis.get_xlabel() for axis in drawn.axes] == ["time steps", "batch", "hidden units", "modules of 64 units"]
-    for axis in drawn.axes:
-        assert all(len(container.lines[0].get_xdata()) > 3 for container in axis.containers)
-
-
 def test_nearest_units_finds_the_published_sizes():
     """Table 1 of Koutník et al. 2014: simple RNNs of 100, 250 and 1000 parameters."""
-    assert [contestants.nearest_units(budget, lambda n: (n + 1) ** 2) for budget in (100, 250, 1000)] == [9, 15, 31]
-    assert contestants.nearest_units(1, lambda n: n * n) == 1
-    assert contestants.nearest_units(5, lambda n: 2 * n) == 2  # 4 and 6 are as near: the smaller
-
-
-def test_the_readme_has_the_committed_gated_benchmark():
-    with open(gated.RESULTS, newline="", encoding="utf-8") as file:
-        rows = [gated.Row(**{name: read(row[name]) for name in gated.COLUMNS}) for row in csv.DictReader(file)]
-    assert gated.summary(rows) in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-
-
-def read(text):
-    """Return a cell of a CSV as a number where it is one."""
-    try:
-        return float(text) if "." in text or "e" in text else int(text)
-    except ValueError:
-        return text
+    assert [sizes.nearest_units(budget, lambda n: (n + 1) ** 2) for budget in (100, 250, 1000)] == [9, 15, 31]
+    assert sizes.nearest_units(1, lambda n: n * n) == 1
+    assert sizes.nearest_units(5, lambda n: 2 * n) == 2  # 4 and 6 are as near: the smaller

@@ -1,0 +1,91 @@
+"""The tables of the benchmark: ratios by hand, parts, the picture, and what the README shows."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import figure, layers, rows, summary
+from benchmarks.rows import Row
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def row(network, units, median, quantity="update", experiment="small", modules=1, parameters=792):
+    size = {"units": units, "modules": modules, "steps": 320, "batch": 1, "parameters": parameters}
+    return Row(experiment, network, **size, quantity=quantity, low=median, median=median, high=median)
+
+
+MEASURED = [
+    row("clockwork_rnn", 36, 0.5, modules=9),
+    row("clockwork_rnn", 36, 0.1, "update in a loop", modules=9),
+    row("clockwork_rnn", 36, 0.3, "forward", modules=9),
+    row("keras-tensorflow simple_rnn", 36, 2.0),
+    row("keras-jax simple_rnn", 27, 0.4),
+    row("keras-jax simple_rnn", 27, 0.35, "update in a loop"),
+    row("keras-jax simple_rnn", 27, 0.6, "forward"),
+    row("torch lstm", 13, 1200.0),
+    row("torch lstm", 36, 1.0),  # one that a simple Clockwork RNN is not compared with
+    row("keras-tensorflow-xla masked_clockwork_rnn", 36, 2.5, modules=9),
+]
+
+
+def test_ratios_are_those_of_the_medians():
+    assert summary.versus(MEASURED, "small").splitlines()[2:] == [
+        "| clockwork_rnn 36: 0.5 ms | simple_rnn 36 | 2 ms, 4.0× |  |  |  |",
+        "| clockwork_rnn 36: 0.5 ms | masked_clockwork_rnn 36 |  | 2.5 ms, 5.0× |  |  |",
+        "| clockwork_rnn 36: 0.5 ms | simple_rnn 27 |  |  | 0.4 ms, 0.80× |  |",
+        "| clockwork_rnn 36: 0.5 ms | lstm 13 |  |  |  | 1200 ms, 2400× |",
+    ]
+
+
+def test_the_fastest_rival_is_found():
+    assert summary.fastest(MEASURED, ["small"]).splitlines()[2:] == [
+        "| small: clockwork_rnn 36 | 0.5 ms, 0.80× (keras-jax simple_rnn 27: 0.4 ms) "
+        "| 0.1 ms, 3.5× (keras-jax simple_rnn 27, in a loop: 0.35 ms) "
+        "| 0.3 ms, 2.0× (keras-jax simple_rnn 27: 0.6 ms) |"
+    ]
+
+
+def test_whoever_is_faster_is_named():
+    first = [row(name, 36, s, "first fit", "first_fit") for name, s in (("clockwork_rnn", 4), (summary.KERAS, 1))]
+    assert summary.slower(MEASURED + first, ["small"]).splitlines()[2:] == [
+        "| small, update | clockwork_rnn 36: 0.5 ms | keras-jax simple_rnn 27 (0.80×) |",
+        "| first_fit | clockwork_rnn 36: 4 s | keras-tensorflow lstm 36 (0.25×) |",
+    ]
+
+
+def test_parts_that_were_not_measured_are_left_out():
+    versus, _, _, measures = summary.tables(MEASURED)
+    assert versus.startswith("| small: T=320, batch 1 |")
+    assert len(measures.splitlines()) == 2
+
+
+def test_a_part_replaces_its_own_rows(tmp_path):
+    before = [row("a", 1, 1.0, experiment=name) for name in ("text", "small", "former")]
+    new = [row("b", 2, 0.123456, experiment="small")]
+    merged = rows.merge(before, new, ["small", "medium", "text"])
+    assert [(one.experiment, one.network) for one in merged] == [("small", "b"), ("text", "a")]
+    rows.write(merged, tmp_path / "benchmark.csv")
+    assert rows.read(tmp_path / "benchmark.csv")[0].median == 0.1235
+
+
+def test_an_unknown_part_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["layers", "--only", "tiny"])
+    with pytest.raises(SystemExit, match="2"):
+        layers.main()
+    assert "'tiny'" in capsys.readouterr().err
+
+
+def test_the_readme_has_the_tables_of_the_committed_results():
+    readme = README.read_text(encoding="utf-8")
+    for table in summary.tables(rows.read()):
+        assert table in readme
+
+
+def test_the_picture_has_all_axes():
+    drawn = figure.scaling_figure(rows.read())
+    *panels, _ = drawn.axes
+    assert [axis.get_xlabel() for axis in panels] == [label for _, label in figure.AXES.values()]
+    for axis in panels:
+        assert axis.get_xscale() == axis.get_yscale() == "log"
+        assert all(len(container.lines[0].get_xdata()) >= 3 for container in axis.containers)
