@@ -10,7 +10,8 @@ import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from export import export_run
 from runs import Run, RunSettings, trained
 from tasks import character_model, sequence_generation, speech_prediction, spoken_words
-from training import DivergenceError, TrainingSettings, train
+from running.settings import TrainingSettings
+from training import DivergenceError, train
 
 HERE = Path(__file__).parent
 
@@ -62,6 +63,8 @@ SHARED = {
     "second_moment": 0.99,
     "epsilon": 1e-7,
     "seed": 0,
+    "replicas": 1,
+    "keep": "first",
     # Where runs go.
     "name": None,
     "log_dir": Path("log"),
