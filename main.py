@@ -8,10 +8,12 @@ from typing import Literal
 import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from export import export_run
+from running.memory import make_task
+from running.metrics import said
+from running.settings import TrainingSettings
+from running.train import DivergenceError, train
 from runs import Run, RunSettings, trained
 from tasks import character_model, sequence_generation, speech_prediction, spoken_words
-from running.settings import TrainingSettings
-from training import DivergenceError, train
 
 HERE = Path(__file__).parent
 
@@ -64,8 +66,8 @@ SHARED = {
     "epsilon": 1e-7,
     "seed": 0,
     "replicas": 1,
-    "keep": "first",
     # Where runs go.
+    "keep": "first",
     "name": None,
     "log_dir": Path("log"),
     "results_dir": Path("results"),
@@ -417,7 +419,7 @@ def main(arguments: list[str]) -> int:
             folder = trained(task_class.name, settings)
             print(export_run(folder, settings.export)) if settings.export else task_class.use(settings, folder)
             return 0
-        task = task_class(settings)
+        task = make_task(task_class, settings)
         run = Run(task.name, settings)
     except ValueError as error:
         return command_line.refuse(error)
@@ -434,7 +436,7 @@ def main(arguments: list[str]) -> int:
         goes_on = f"; go on with the same flags and --name {run.name} --resume" if run.checkpoint.exists() else ""
         print(f"\nmain.py: interrupted{goes_on}", file=sys.stderr)
         return 130
-    print(", ".join(f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, int | float)))
+    print(said(metrics))
     print(f"Results are in {run.results}")
     return 0
 

@@ -20,7 +20,12 @@ def first_slots(settings: TrainingSettings, weights: tf.Tensor) -> Slots:
 
 
 def apply(
-    settings: TrainingSettings, weights: tf.Tensor, gradients: tf.Tensor, slots: Slots, rate: tf.Tensor, update: tf.Tensor
+    settings: TrainingSettings,
+    weights: tf.Tensor,
+    gradients: tf.Tensor,
+    slots: Slots,
+    rate: tf.Tensor,
+    update: tf.Tensor,
 ) -> tuple[tf.Tensor, Slots]:
     """Make one update with Keras's Adam, SGD or RMSprop.
 

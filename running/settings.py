@@ -33,8 +33,6 @@ class TrainingSettings:
     """Random seed; the same seed gives the same weights."""
     replicas: int
     """Networks to train at once, with the seeds from the given one on; results are their mean and spread."""
-    keep: Literal["first", "all"]
-    """Which replicas' models to keep."""
 
     def check(self) -> None:
         """Raise a ValueError that names the first setting out of range."""

@@ -148,7 +148,9 @@ class Network:
 
     Attributes:
         shapes: of the weights of one replica: learned initial states, hidden layer, output.
+        names: of these arrays.
         size: P, how many numbers they are.
+        periods: how many clock periods a network has besides.
 
     Raises:
         ValueError: names the setting, what was expected and what came.
@@ -178,6 +180,9 @@ class Network:
         arrays = [tuple(variable.shape) for variable in self.hidden.trainable_variables]
         self.shapes = [(units,)] * self.starts + arrays + [(units, outputs), (outputs,)]
         self.size = sum(map(math.prod, self.shapes))
+        self.names = [f"initial_state_{i}" for i in range(self.starts)]
+        self.names += [variable.path for variable in self.hidden.trainable_variables] + ["output/kernel", "output/bias"]
+        self.periods = len(clock(settings)[0])
 
     def start(self, seed: int) -> Start:
         """Return where the network of a seed begins.
@@ -290,7 +295,7 @@ class Network:
             values = values if values.shape.rank > axes else values[None]
             return values + _of_each(seeds[:, NOISE], functools.partial(_noise, values.shape[1:], self.front.noise))
 
-        sequences, steps = self.front.seen(inputs, add_noise)
+        sequences, steps = self.front.seen(tf.nest.map_structure(tf.convert_to_tensor, inputs), add_noise)
         rank = sequences.shape.rank
         if steps is not None:
             steps = tf.broadcast_to(steps, [replicas, sequences.shape[-3]])

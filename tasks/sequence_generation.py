@@ -57,6 +57,7 @@ class SequenceGeneration(Task):
         self.wanted = self.target.values[None] if targets is None else np.array(targets, np.float32)  # [1 or R, T]
         self.inputs = np.zeros((1, settings.length, int(settings.constant_input)), np.float32)  # [1, T, 0 or 1]
         self.data = self.inputs[None], self.wanted[None, :, None, :, None]
+        self.steps_of_update = settings.length
         front = Silence(*self.inputs.shape[1:])
         self.network = Network(settings, front, 1, settings.output_activation, sizes=self._sizes())
 

@@ -126,6 +126,7 @@ class SpeechPrediction(Task):
     """
 
     name = "speech"
+    more_is_better = ("teacher_forced_seconds", "free_running_seconds")
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
         super().__init__(settings, seeds)
@@ -143,6 +144,7 @@ class SpeechPrediction(Task):
         self.signal = (samples - self.mean) / self.std  # [N]
         self.phones = self.utterance.phones[settings.window : used]  # [N − k]
         self.batches = -(-len(self.phones) // settings.chunk)
+        self.steps_of_update = settings.chunk
         self.data = self._chunks()
         front = Speech(settings.window, settings.chunk, settings.input_noise)
         self.network = Network(settings, front, 1, streams=1)

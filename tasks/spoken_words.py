@@ -123,6 +123,7 @@ class SpokenWords(Task):
             raise ValueError(
                 f"`batch_size` must be from 1 to the {most} training clips. Received: {settings.batch_size}"
             )
+        self.steps_of_update = settings.batch_size * int(self.features.lengths.max())
         self.batches = most // settings.batch_size
         self.steps = int(self.features.lengths.max())  # one length for all, so that one program serves all batches
         self.data = self.features.padded(range(len(clips)), self.steps), self.labels  # [N, T, 13], [N]

@@ -80,6 +80,8 @@ class Task(abc.ABC):
         network: of each replica.
         data: inputs and targets, arrays [batches or examples, ...] or tuples of them.
         batches: updates of an epoch.
+        steps_of_update: time steps of all sequences that an update of one network sees.
+        more_is_better: metrics whose best value is the largest.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Task(abc.ABC):
     network: Network
     data: tuple[Any, Any]
     batches: int
+    steps_of_update: int
+    more_is_better: Sequence[str] = ()
 
     def __init__(self, settings: NetworkSettings, seeds: Sequence[int] | None = None):
         self.settings = settings
