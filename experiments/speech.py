@@ -21,7 +21,6 @@ import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.markdown import markdown, spread
-from experiments.one_run import train_run
 from experiments.results import write_results
 from figures import STYLE
 from main import (
@@ -34,6 +33,8 @@ from main import (
     WIDE_WINDOW,
     Speech,
 )
+from running.loop import Loop
+from running.trained import Trained
 from tasks.speech_prediction import SpeechPrediction
 
 MODERN = {"simple RNN": MODERN_SPEECH_SIMPLE_RNN, "LSTM": MODERN_SPEECH_LSTM, "Clockwork RNN": MODERN_SPEECH}
@@ -79,12 +80,17 @@ class Options(Workers):
 
 
 def train_network(settings: Speech) -> Arrays:
-    """Train one network; returns what its `metrics.json` measures, infinite errors if it diverged."""
-    metrics = train_run(SpeechPrediction, settings)
-    lost = {name: 0.0 if name.endswith("seconds") else np.inf for name in (*MEASURED, "seconds")}
-    metrics = lost | metrics
-    measured = {name: np.array(metrics[name]) for name in (*MEASURED, "parameters")}
-    return measured | {"training_seconds": np.array(metrics["seconds"])}
+    """Train one network; returns what `main.py` measures of it, infinite errors if it diverged."""
+    task = SpeechPrediction(settings)
+    loop = Loop(task, settings)
+    loop.call(0)
+    trained = Trained(loop).to_the_end()
+    if trained.lost.any():
+        found = {name: np.array(0.0 if name.endswith("seconds") else np.inf) for name in MEASURED}
+    else:
+        found = {name: np.squeeze(value) for name, value in trained.values().items() if name in MEASURED}
+    seconds = 0.0 if trained.lost.any() else loop.progress.seconds[-1]
+    return found | {"parameters": np.array(task.network.size), "training_seconds": np.array(seconds)}
 
 
 def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:

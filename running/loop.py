@@ -69,22 +69,25 @@ class Loop:
         periods: Sequence[Sequence[int]] | None = None,
         rate: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ):
-        self.task, self.settings = task, settings
+        self.settings = settings
         self.updates = updates or settings.epochs * task.batches
         self.columns = ["loss", "gradient_norm", *task.metrics]
         self.factors = None if factors is None else tf.constant(factors, tf.float32)[:, None]  # [R, 1]
         self.rate = rate or (lambda update: optimizers.learning_rate(settings, update, self.updates))
         self._updates = compiled(self._make_updates)
-        self.restart(periods=periods)
+        self.restart(task, periods=periods)
 
-    def restart(self, weights: np.ndarray | None = None, periods: Sequence[Sequence[int]] | None = None) -> None:
-        """Begin again, with the task's seeds and data as they are now; what is compiled stays.
+    def restart(
+        self, task: Task, weights: np.ndarray | None = None, periods: Sequence[Sequence[int]] | None = None
+    ) -> "Loop":
+        """Begin again; what is compiled stays.
 
         Args:
+            task: the same, but perhaps with other seeds, targets or examples.
             weights: [R, P] to begin with; None are those of the seeds.
             periods: as of the loop.
         """
-        task = self.task
+        self.task = task
         starts = {seed: task.network.start(seed) for seed in dict.fromkeys(task.seeds)}
         self.seeds = tf.constant([starts[seed].seeds for seed in task.seeds])  # [R, uses]
         self.periods = None if periods is None else tf.constant(periods, tf.int32)
@@ -99,6 +102,7 @@ class Loop:
             np.zeros((0, task.replicas, len(self.columns)), np.float32),
             np.zeros(0),
         )
+        return self
 
     @property
     def weights(self) -> np.ndarray:

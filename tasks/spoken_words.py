@@ -159,17 +159,18 @@ class SpokenWords(Task):
         return mean.astype(np.float32), (squares / count - mean**2).astype(np.float32)
 
     def places(self) -> Callable[[int, int], np.ndarray]:
-        """Return (first update, count) → the clips of those updates [count, R, B]; both must go on, in one epoch each time."""
+        """Return (first update, count) → the clips of those updates [count, R, B]; updates must come in order."""
         pairs = zip(self.seeds, self.training, strict=True)
         epochs = [orders(seed, chosen, self.settings.batch_size) for seed, chosen in pairs]
-        drawn, clips = 0, None
+        drawn = np.zeros((0, self.replicas, self.settings.batch_size), np.int32)  # from update `begin` on
+        begin = 0
 
         def find(first: int, count: int) -> np.ndarray:
-            nonlocal drawn, clips
-            while drawn <= first // self.batches:  # more than once only in a training that goes on
-                drawn, clips = drawn + 1, [next(epoch) for epoch in epochs]
-            begin = first % self.batches
-            return np.stack([epoch[begin : begin + count] for epoch in clips], axis=1)
+            nonlocal drawn, begin
+            while begin + len(drawn) < first + count:
+                drawn, begin = drawn[max(first - begin, 0) :], min(max(first, begin), begin + len(drawn))
+                drawn = np.concatenate([drawn, np.stack([next(epoch) for epoch in epochs], axis=1)])
+            return drawn[first - begin : first - begin + count]
 
         return find
 

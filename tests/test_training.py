@@ -6,12 +6,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from training import DivergenceError, Monitor, learning_rate, make_optimizer, train
 
 import main
 from runs import Run
 from tasks.sequence_generation import SequenceGeneration
 from tasks.speech_prediction import SpeechPrediction
-from training import DivergenceError, Monitor, learning_rate, make_optimizer, train
 
 TINY = replace(main.MODERN, units=3, periods=(1, 2), length=12, epochs=7)
 

@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 import main
+from running.train import train
 from runs import Run
 from tasks.character_model import CharacterModel, write
-from training import train
 
 SENTENCE = "the slow clock keeps what the fast one forgets. "
 

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 import main
 from data.speech import PHONES
+from running.train import train
 from runs import Run
 from tasks.speech_prediction import SpeechPrediction, compare, mixed, speak
-from training import train
 
 MODELS = {
     "clockwork_rnn": {"units": 10, "periods": (1, 2, 8, 64)},

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 import main
+from running.train import train
 from runs import Run
 from tasks.spoken_words import SpokenWords, error
-from training import train
 
 
 @pytest.fixture(scope="module")
