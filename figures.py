@@ -187,9 +187,11 @@ def png(figure: Figure) -> bytes:
 
 def _median(axis: Axes, x: np.ndarray, values: np.ndarray, **style) -> None:
     """Draw the median of values [R, N] over x [N], and of several the band between their quartiles."""
-    low, median, high = np.nanpercentile(values, (25, 50, 75), axis=0)
-    axis.plot(x, median, **style)
-    if len(values) > 1:
+    if len(values) == 1:
+        axis.plot(x, values[0], **style)
+    else:
+        low, median, high = np.percentile(values, (25, 50, 75), axis=0)
+        axis.plot(x, median, **style)
         axis.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)
 
 

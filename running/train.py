@@ -95,9 +95,9 @@ class Following(Trained):
         super().after_call(before, done)
         self._log(before)
         if self.lost.all():
-            who = "" if self.task.replicas == 1 else f"all {self.task.replicas} replicas, the last "
+            several = f" in all {self.task.replicas} replicas, the last one" if self.task.replicas > 1 else ""
             raise DivergenceError(
-                f"diverged{who and ': '}{who}at update {self.diverged.max()}: "
+                f"diverged{several} at update {self.diverged.max()}: "
                 "the loss or its gradient is no finite number any more"
             )
         self._show()

@@ -84,12 +84,13 @@ class SequenceGeneration(Task):
         import figures
 
         target, outputs = self.target, self.outputs(weights)
+        alive = np.isfinite(outputs).all(axis=1)
         states = self.network.states(self.network.split(tf.constant(weights[:1])), self.inputs)[0, 0].numpy()
         drawn = {
-            "signal": figures.signal_figure(target.values, outputs, target.rate, target.source),
+            "signal": figures.signal_figure(target.values, outputs[alive], target.rate, target.source),
             "states": figures.states_figure(states, layer_modules(self.network.hidden), target.rate),
         }
-        sounds = {"target": (target.values, target.rate), "output": (outputs[0].clip(-1, 1), target.rate)}
+        sounds = {"target": (target.values, target.rate), "output": (np.nan_to_num(outputs[0]).clip(-1, 1), target.rate)}
         return Report(drawn, sounds if target.rate else {})
 
     def outputs(self, weights: np.ndarray, periods: np.ndarray | None = None) -> np.ndarray:

@@ -96,6 +96,8 @@ class Task(abc.ABC):
     def __init__(self, settings: NetworkSettings, seeds: Sequence[int] | None = None):
         self.settings = settings
         self.seeds = tuple(range(settings.seed, settings.seed + settings.replicas) if seeds is None else seeds)
+        if settings.clock_series == "random" and len(set(self.seeds)) > 1:  # the program goes by one clock
+            raise ValueError("`clock_series` must not be random for networks of several seeds. Received: random")
 
     @property
     def replicas(self) -> int:
