@@ -96,4 +96,5 @@ class SequenceGeneration(Task):
     def outputs(self, weights: np.ndarray, periods: np.ndarray | None = None) -> np.ndarray:
         """Return what networks of these weights [R, P], and perhaps periods [R, g], generate [R, T]."""
         split = self.network.split(tf.convert_to_tensor(weights))
-        return self.network.apply(split, self.inputs, periods=periods)[:, 0, :, 0].numpy()
+        own = None if periods is None else tf.constant(periods, tf.int32)
+        return self.network.apply(split, self.inputs, periods=own)[:, 0, :, 0].numpy()
