@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from running import optimizers
+from running import board, optimizers
 from running.loop import Loop, Progress
 from running.metrics import summary
 from running.settings import TrainingSettings
@@ -153,32 +153,17 @@ class Following(Trained):
 
     def _log(self, before: int) -> None:
         """Write what TensorBoard shows of the updates since the last call."""
-        progress, settings, updates = self.loop.progress, self.loop.settings, self.loop.updates
-        done = progress.done
+        loop, done, alive = self.loop, self.loop.progress.done, ~self.lost
         points = range(-(-before // UPDATES_PER_POINT) * UPDATES_PER_POINT, done, UPDATES_PER_POINT)
-        rates = optimizers.learning_rate(settings, list(points), updates).numpy() if points else []
+        rates = optimizers.learning_rate(loop.settings, list(points), loop.updates).numpy() if points else []
         for update, rate in zip(points, rates, strict=True):
-            for name, values in zip(self.loop.columns, progress.history[update].T, strict=True):
-                _scalars(name, values, self.lost, update)
-            tf.summary.scalar("learning_rate", rate, step=update)
+            noted = dict(zip(loop.columns, loop.progress.history[update, alive].T, strict=True))
+            board.write(noted | {"learning_rate": [rate]}, update)
         if self.task.epoch_quantity and done % self.task.batches == 0:
-            for name, values in self.epochs[-1].items():
-                _scalars(name, values, self.lost, done)
-        if before * HISTOGRAMS // updates < done * HISTOGRAMS // updates:
-            arrays = self.task.network.split(self.loop.weights[0])
-            for name, array in zip(self.task.network.names, arrays, strict=True):
-                tf.summary.histogram(name, array, step=done)
-
-
-def _scalars(name: str, values: np.ndarray, lost: np.ndarray, step: int) -> None:
-    """Write the mean of the replicas' values [R], and where there are several their median and quartiles."""
-    if len(values) == 1 or lost.all():
-        tf.summary.scalar(name, values.mean(), step=step)
-        return
-    values = values[~lost]
-    tf.summary.scalar(name, values.mean(), step=step)
-    for share, quartile in zip((25, 50, 75), ("lower_quartile", "median", "upper_quartile"), strict=True):
-        tf.summary.scalar(f"{name}/{quartile}", np.percentile(values, share), step=step)
+            board.write({name: values[alive] for name, values in self.epochs[-1].items()}, done)
+        if before * HISTOGRAMS // loop.updates < done * HISTOGRAMS // loop.updates:
+            network = self.task.network
+            board.write({}, done, dict(zip(network.names, network.split(loop.weights[0]), strict=True)))
 
 
 def _write_results(following: Following, metrics: dict) -> None:

@@ -151,7 +151,9 @@ class CharacterModel(Task):
         import figures
 
         settings, shown = self.settings, self.testing[:SHOWN]
-        states = compiled(lambda w, read: self.network.states(self.network.split(w), read))(weights[:1], shown[None])
+        states = compiled(lambda w, read: self.network.states_and_outputs(self.network.split(w), read)[0])(
+            weights[:1], shown[None]
+        )
         network = self.network.keras_model(weights[0])
         written = write(network, self.text.characters, settings.prime, settings.sample_length, settings.temperature, 0)
         modules = layer_modules(self.network.hidden)

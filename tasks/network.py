@@ -248,10 +248,13 @@ class Network:
             states = self._last(states, steps)
         return self._out(weights, states, seeds)
 
-    def states(self, weights: Sequence[tf.Tensor], inputs: Any) -> tf.Tensor:
-        """Return the hidden states after every step [R, B, T, n], from step 0."""
-        states, _ = self._through_time(weights, inputs)
-        return tf.transpose(states, [1, 2, 0, 3])
+    def states_and_outputs(
+        self, weights: Sequence[tf.Tensor], inputs: Any, periods: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the hidden states after every step [R, B, T, n] of whole sequences, and what `apply` returns."""
+        states, steps = self._through_time(weights, inputs, None, periods)
+        last = states if self.every_step else self._last(states, steps)
+        return tf.transpose(states, [1, 2, 0, 3]), self._out(weights, last, None)
 
     def _through_time(self, weights, inputs, seeds=None, periods=None) -> tuple[tf.Tensor, tf.Tensor | None]:
         sequences, steps = self._seen(inputs, seeds, weights[0].shape[0])

@@ -60,6 +60,7 @@ class SequenceGeneration(Task):
         self.steps_of_update = settings.length
         front = Silence(*self.inputs.shape[1:])
         self.network = Network(settings, front, 1, settings.output_activation, sizes=self._sizes())
+        self._latest = None
 
     def _sizes(self) -> tuple[int, ...] | None:
         settings = self.settings
@@ -83,18 +84,28 @@ class SequenceGeneration(Task):
     def report(self, weights: np.ndarray) -> Report:
         import figures
 
-        target, outputs = self.target, self.outputs(weights)
+        target, (states, outputs) = self.target, self._run(weights)
         alive = np.isfinite(outputs).all(axis=1)
-        states = self.network.states(self.network.split(tf.constant(weights[:1])), self.inputs)[0, 0].numpy()
         drawn = {
             "signal": figures.signal_figure(target.values, outputs[alive], target.rate, target.source),
-            "states": figures.states_figure(states, layer_modules(self.network.hidden), target.rate),
+            "states": figures.states_figure(states[0], layer_modules(self.network.hidden), target.rate),
         }
-        sounds = {"target": (target.values, target.rate), "output": (np.nan_to_num(outputs[0]).clip(-1, 1), target.rate)}
+        sounds = {
+            "target": (target.values, target.rate),
+            "output": (np.nan_to_num(outputs[0]).clip(-1, 1), target.rate),
+        }
         return Report(drawn, sounds if target.rate else {})
 
     def outputs(self, weights: np.ndarray, periods: np.ndarray | None = None) -> np.ndarray:
         """Return what networks of these weights [R, P], and perhaps periods [R, g], generate [R, T]."""
-        split = self.network.split(tf.convert_to_tensor(weights))
-        own = None if periods is None else tf.constant(periods, tf.int32)
-        return self.network.apply(split, self.inputs, periods=own)[:, 0, :, 0].numpy()
+        return self._run(weights, periods)[1]
+
+    def _run(self, weights: np.ndarray, periods: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the hidden states [R, T, n] and the outputs [R, T]; the latest are kept, for who asks again."""
+        asked = (weights, periods)
+        if self._latest is None or not all(np.array_equal(*pair) for pair in zip(self._latest[0], asked, strict=True)):
+            arrays = self.network.split(tf.constant(weights))
+            own = None if periods is None else tf.constant(periods, tf.int32)
+            states, outputs = self.network.states_and_outputs(arrays, self.inputs, own)
+            self._latest = asked, (states[:, 0].numpy(), outputs[:, 0, :, 0].numpy())
+        return self._latest[1]

@@ -203,7 +203,7 @@ class SpokenWords(Task):
         np.add.at(counts, (self.labels[testing], heard), 1)
         modules, rate = layer_modules(self.network.hidden), mfcc.RATE // mfcc.HOP
         clip = self.features.padded([testing[0]], self.features.lengths[testing[0]])
-        states = self.network.states(self.network.split(tf.constant(weights[:1])), clip)[0, 0].numpy()
+        states = self.network.states_and_outputs(self.network.split(tf.constant(weights)), clip)[0][0, 0].numpy()
         drawn = {
             "confusion": figures.confusion_figure(counts, self.words),
             "states": figures.states_figure(states, modules, rate),

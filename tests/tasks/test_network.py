@@ -124,7 +124,7 @@ def test_dropout_keeps_the_mean_of_what_it_drops():
     seeds = tf.stack([tf.zeros([2000, 2], tf.int32), tf.range(4000)[:2000, None] + [[0, 1]]], -1)
     outputs = task.network.apply(weights, task.inputs, seeds)[:, 0, -1, 0].numpy()
     clean = task.outputs(fresh(task)[0])[0, -1]
-    h = task.network.states([array[:1] for array in weights], task.inputs)[0, 0, -1].numpy()
+    h = task.network.states_and_outputs([array[:1] for array in weights], task.inputs)[0][0, 0, -1].numpy()
     variance = 0.3 / 0.7 * ((h * weights[-2][0, :, 0].numpy()) ** 2).sum()
     assert outputs.mean() == pytest.approx(clean, abs=4 * float(variance / 2000) ** 0.5)
     assert outputs.var() == pytest.approx(variance, rel=0.15)
