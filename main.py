@@ -1,5 +1,6 @@
 """Train a Clockwork RNN: the hyperparameters of every experiment, to be edited here or given as flags."""
 
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -442,4 +443,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # Programs are compiled in half the time, and are no slower for one network (for a hundred, by a fifth).
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=2")
     sys.exit(main(sys.argv[1:]))
