@@ -75,14 +75,14 @@ class Following(Trained):
         if not self.run.checkpoint.exists():
             return
         with np.load(self.run.checkpoint) as saved:
-            loop, names = self.loop, ("stopped", "diverged")
+            loop = self.loop
             leaves = [saved[f"progress_{place}"] for place in range(len(tf.nest.flatten(loop.progress)))]
             leaves = [
                 tf.constant(value) if tf.is_tensor(own) else value
                 for own, value in zip(tf.nest.flatten(loop.progress), leaves, strict=True)
             ]
             loop.progress = tf.nest.pack_sequence_as(loop.progress, leaves)
-            self.stopped, self.diverged = (saved[name] for name in names)
+            self.stopped, self.diverged, self.seen = saved["stopped"], saved["diverged"], int(saved["seen"])
             noted = json.loads(str(saved["epochs"]))
             self.epochs = [{name: np.array(values) for name, values in epoch.items()} for epoch in noted]
 
@@ -91,8 +91,11 @@ class Following(Trained):
         self._show(finalize=True)
         return self
 
-    def after_call(self, before: int, done: int) -> None:
-        super().after_call(before, done)
+    def look(self) -> None:
+        before = self.seen
+        super().look()
+        if self.seen == before:
+            return
         self._log(before)
         if self.lost.all():
             several = f" in all {self.task.replicas} replicas, the last one" if self.task.replicas > 1 else ""
@@ -110,7 +113,7 @@ class Following(Trained):
         leaves = {f"progress_{place}": np.asarray(leaf) for place, leaf in enumerate(tf.nest.flatten(progress))}
         epochs = json.dumps([{name: values.tolist() for name, values in epoch.items()} for epoch in self.epochs])
         with write_whole(self.run.checkpoint) as path, open(path, "wb") as file:
-            np.savez(file, epochs=epochs, stopped=self.stopped, diverged=self.diverged, **leaves)
+            np.savez(file, epochs=epochs, seen=self.seen, stopped=self.stopped, diverged=self.diverged, **leaves)
         self.saved = time.monotonic()
 
     def close(self) -> None:

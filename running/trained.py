@@ -14,6 +14,7 @@ class Trained:
         loop: what trains them.
 
     Attributes:
+        seen: how many updates have been looked at.
         epochs: what the task noted after each, arrays [R].
         stopped: after how many epochs each was stopped, by itself or at the end [R].
         diverged: at which update each diverged, −1 for those that did not [R].
@@ -22,6 +23,7 @@ class Trained:
     def __init__(self, loop: Loop):
         self.loop, self.task = loop, loop.task
         self.epochs: list[dict[str, np.ndarray]] = []
+        self.seen = 0
         self.stopped = np.zeros(self.task.replicas, int)
         self.diverged = np.full(self.task.replicas, -1)
 
@@ -30,30 +32,36 @@ class Trained:
         """Which replicas diverged, boolean [R]."""
         return self.diverged >= 0
 
+    @property
+    def running(self) -> np.ndarray:
+        """Which replicas are still updated, boolean [R]."""
+        return self.loop.progress.running.numpy()
+
     def to_the_end(self) -> "Trained":
         """Train until no replica needs more updates."""
-        before = self.loop.progress.done
-        for done in self.loop.calls():
-            self.after_call(before, done)
-            before = done
-            if not self.loop.progress.running.numpy().any():
-                break
-        self.stopped[self.loop.progress.running.numpy()] = self.loop.progress.done // self.task.batches
+        calls = self.loop.calls()
+        self.look()
+        while self.running.any() and next(calls, None):
+            self.look()
+        self.stopped[self.running] = self.loop.progress.done // self.task.batches
         return self
 
-    def after_call(self, before: int, done: int) -> None:
-        """Look at the updates since the last call."""
-        running = self.loop.progress.running.numpy()
-        finite = np.isfinite(self.loop.progress.history[before:done]).all(axis=-1)  # [updates, R]
-        lost = running & ~finite.all(axis=0)
-        self.diverged[lost] = before + finite.argmin(axis=0)[lost]
+    def look(self) -> None:
+        """Look at the updates that have not been looked at, and stop who needs no more."""
+        done, epoch = self.loop.progress.done, self.loop.progress.done // self.task.batches
+        if done == self.seen:
+            return
+        finite = np.isfinite(self.loop.progress.history[self.seen :]).all(axis=-1)  # [updates, R]
+        over = lost = self.running & ~finite.all(axis=0)
+        self.diverged[lost] = self.seen + finite.argmin(axis=0)[lost]
         if self.task.epoch_quantity and done % self.task.batches == 0:
-            self.epochs.append(self.task.after_epoch(self.loop.weights))
-            finished = running & ~lost & self.task.finished(self.epochs)
-            lost = lost | finished
-        if lost.any():
-            self.stopped[lost] = done // self.task.batches
-            self.loop.stop(lost)
+            noted = self.task.after_epoch(self.loop.weights)
+            self.epochs = [*self.epochs[: epoch - 1], noted]
+            over = lost | self.running & self.task.finished(self.epochs)
+        if over.any():
+            self.stopped[over] = epoch
+            self.loop.stop(over)
+        self.seen = done
 
     def values(self) -> dict[str, Any]:
         """Return the task's metrics: arrays [R], not a number for replicas that diverged, and what is the same for all."""
