@@ -31,7 +31,7 @@ from figures import STYLE
 from main import MODERN, MODERN_TEXT, MODERN_WORDS, SMALL_TEXT, Generation, Text, Words
 from models.clocks import SERIES, WIRINGS, sizes_from_spectrum
 from tasks.character_model import CharacterModel
-from tasks.network import clock
+from tasks.network_settings import clock
 from tasks.sequence_generation import SequenceGeneration
 from tasks.spoken_words import SpokenWords
 from tasks.task import Task

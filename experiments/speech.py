@@ -33,8 +33,7 @@ from main import (
     WIDE_WINDOW,
     Speech,
 )
-from running.loop import Loop
-from running.trained import Trained
+from running.trained import train_silently
 from tasks.speech_prediction import SpeechPrediction
 
 MODERN = {"simple RNN": MODERN_SPEECH_SIMPLE_RNN, "LSTM": MODERN_SPEECH_LSTM, "Clockwork RNN": MODERN_SPEECH}
@@ -82,15 +81,15 @@ class Options(Workers):
 def train_network(settings: Speech) -> Arrays:
     """Train one network; returns what `main.py` measures of it, infinite errors if it diverged."""
     task = SpeechPrediction(settings)
-    loop = Loop(task, settings)
-    loop.call(0)
-    trained = Trained(loop).to_the_end()
+    trained = train_silently(task, settings)
     if trained.lost.any():
-        found = {name: np.array(0.0 if name.endswith("seconds") else np.inf) for name in MEASURED}
+        found = {
+            name: np.array(0.0 if name.endswith("seconds") else np.inf) for name in (*MEASURED, "training_seconds")
+        }
     else:
         found = {name: np.squeeze(value) for name, value in trained.values().items() if name in MEASURED}
-    seconds = 0.0 if trained.lost.any() else loop.progress.seconds[-1]
-    return found | {"parameters": np.array(task.network.size), "training_seconds": np.array(seconds)}
+        found["training_seconds"] = trained.loop.progress.seconds[-1]
+    return found | {"parameters": np.array(task.network.size)}
 
 
 def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:

@@ -31,8 +31,7 @@ from main import (
     PAPER_WORDS_SIMPLE_RNN,
     Words,
 )
-from running.loop import Loop
-from running.trained import Trained
+from running.trained import train_silently
 from tasks.spoken_words import SpokenWords
 
 NETWORKS_PER_CELL = 20
@@ -113,14 +112,12 @@ def train_networks(
     if not settings.patience:
         task.epoch_quantity = ""  # there is nothing to look at on the way
     factors = None if rate_factors is None else tuple(np.repeat(rate_factors, max(folds, 1)).tolist())
-    loop = Loop(task, settings, factors=factors)
-    loop.call(0)
-    trained = Trained(loop).to_the_end()
-    errors = task.after_epoch(loop.weights)
+    trained = train_silently(task, settings, factors)
+    errors = task.after_epoch(trained.loop.weights)
     return {
         **{name: values.reshape(shape) for name, values in errors.items()},
         "epochs": trained.stopped.reshape(shape),
-        "seconds": np.array(loop.progress.seconds[-1] / task.replicas),
+        "seconds": np.array(trained.loop.progress.seconds[-1] / task.replicas),
         "parameters": np.array(task.network.size),
     }
 

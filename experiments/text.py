@@ -23,8 +23,7 @@ from experiments.markdown import markdown, spread
 from experiments.results import write_results
 from main import MODERN_TEXT, MODERN_TEXT_LSTM, MODERN_TEXT_SIMPLE_RNN, Text
 from models.clocks import WIRINGS
-from running.loop import Loop
-from running.trained import Trained
+from running.trained import train_silently
 from runs import write_csv, write_whole
 from tasks.character_model import CharacterModel
 
@@ -85,14 +84,12 @@ def train_networks(settings: Text, seeds: Sequence[int]) -> Arrays:
     """
     task = CharacterModel(settings, seeds)
     task.epoch_quantity = ""  # there is nothing to look at on the way
-    loop = Loop(task, settings)
-    loop.call(0)
-    trained = Trained(loop).to_the_end()
+    trained = train_silently(task, settings)
     bits = trained.values()["bits_per_character"]
     return {
         "bits_per_character": np.where(np.isfinite(bits), bits, np.inf),
         "epochs": trained.stopped,
-        "seconds": loop.progress.seconds[-1],
+        "seconds": trained.loop.progress.seconds[-1],
         "parameters": np.array(task.network.size),
     }
 

@@ -1,10 +1,13 @@
 """Networks trained in the loop, each for as long as it needs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from running.loop import Loop
+from running.settings import TrainingSettings
+from tasks.task import Task
 
 
 class Trained:
@@ -70,3 +73,10 @@ class Trained:
             name: np.where(self.lost, np.nan, value) if isinstance(value, np.ndarray) else value
             for name, value in found.items()
         }
+
+
+def train_silently(task: Task, settings: TrainingSettings, factors: Sequence[float] | None = None) -> Trained:
+    """Train a task's networks and leave no files; the seconds of the loop are those of training, without compilation."""
+    loop = Loop(task, settings, factors=factors)
+    loop.call(0)
+    return Trained(loop).to_the_end()

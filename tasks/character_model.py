@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from data.text import load_text
-from tasks.network import Network, NetworkSettings
+from tasks.network import Network
+from tasks.network_settings import NetworkSettings
 from tasks.task import Carried, Moment, Report, Task, compiled, layer_modules
 
 SHOWN = 200  # characters in the picture of the states

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from data.sequences import load_target
 from models.clocks import sizes_from_spectrum
-from tasks.network import Network, NetworkSettings, Silence, clock, is_clocked
+from tasks.network import Network, Silence
+from tasks.network_settings import NetworkSettings, clock, is_clocked
 from tasks.task import Report, Task, layer_modules, mean_squared_error
 
 

@@ -18,7 +18,8 @@ import tensorflow as tf
 from data.speech import PHONES, RATE, find_utterance, load_times, load_utterance, phones_at_samples
 from models.layer import ClockworkLayer
 from runs import write_whole
-from tasks.network import Network, NetworkSettings
+from tasks.network import Network
+from tasks.network_settings import NetworkSettings
 from tasks.task import Carried, Moment, Report, Task, compiled, mean_squared_error
 
 WITHIN = 0.1  # NMSE up to which speech counts as given back

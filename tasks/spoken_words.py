@@ -13,7 +13,8 @@ import tensorflow as tf
 from data import mfcc
 from data.features import load_features, read_features, read_samples
 from data.spoken_words import SHIPPED, Clip, Split, load_folder, load_timit
-from tasks.network import Network, NetworkSettings
+from tasks.network import Network
+from tasks.network_settings import NetworkSettings
 from tasks.task import Report, Task, compiled, layer_modules
 
 BLOCK = 64  # clips evaluated at once
@@ -123,7 +124,7 @@ class SpokenWords(Task):
             raise ValueError(
                 f"`batch_size` must be from 1 to the {most} training clips. Received: {settings.batch_size}"
             )
-        self.steps_of_update = settings.batch_size * int(self.features.lengths.max())
+        self.steps_of_update = max(settings.batch_size, BLOCK) * int(self.features.lengths.max())
         self.batches = most // settings.batch_size
         self.steps = int(self.features.lengths.max())  # one length for all, so that one program serves all batches
         self.data = self.features.padded(range(len(clips)), self.steps), self.labels  # [N, T, 13], [N]

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from models.layer import ClockworkLayer
-from tasks.network import Network, NetworkSettings, State
+from tasks.network import Network, State
+from tasks.network_settings import NetworkSettings
 
 if TYPE_CHECKING:  # Matplotlib is imported when something is drawn
     from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ from committed import RESULTS, read
 from experiments import extensions
 from experiments.equal_parameters import parameters
 from models.clocks import SERIES, WIRINGS
-from tasks.network import clock
+from tasks.network_settings import clock
 from tasks.sequence_generation import SequenceGeneration
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,8 @@ from networks import fresh
 
 import main
 from tasks.character_model import CharacterModel
-from tasks.network import Network, Silence, clock, initializers
+from tasks.network import Network, Silence, initializers
+from tasks.network_settings import clock
 from tasks.sequence_generation import SequenceGeneration
 from tasks.speech_prediction import SpeechPrediction
 from tasks.spoken_words import SpokenWords
