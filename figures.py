@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 STYLE = {
@@ -21,11 +22,11 @@ TARGET = {"color": "0.6", "linewidth": 3.0}
 OUTPUT = {"color": "black", "linewidth": 0.9}
 
 
-def signal_figure(target: np.ndarray, output: np.ndarray, rate: int | None, title: str) -> Figure:
-    """Draw a target [T] and a network's output [T] over each other, and what is left between them below.
+def signal_figure(target: np.ndarray, outputs: np.ndarray, rate: int | None, title: str) -> Figure:
+    """Draw a target [T] and networks' outputs [R, T] over each other, and what is left between them below.
 
     Args:
-        target, output: the two sequences.
+        target, outputs: the sequences; of several outputs, median and quartiles.
         rate: samples a second, which labels the axis in milliseconds; None labels it in steps.
         title: said above.
     """
@@ -34,25 +35,25 @@ def signal_figure(target: np.ndarray, output: np.ndarray, rate: int | None, titl
         figure = Figure(figsize=(7, 4), layout="constrained")
         signal, rest = figure.subplots(2, sharex=True, height_ratios=[3, 1])
         signal.plot(time, target, label="target", **TARGET)
-        signal.plot(time, output, label="output", **OUTPUT)
+        _median(signal, time, outputs, label="output", **OUTPUT)
         signal.set(title=title, ylabel="amplitude", xlim=(time[0], time[-1]))
         signal.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
         signal.title.set_ha("left")
         signal.title.set_x(0)
-        rest.plot(time, output - target, **OUTPUT)
+        _median(rest, time, outputs - target, **OUTPUT)
         rest.set(xlabel=label, ylabel="error")
     return figure
 
 
 def training_figure(updates: np.ndarray, seconds: np.ndarray, values: np.ndarray, quantity: str) -> Figure:
-    """Draw a quantity [N], on a log scale, against updates [N] and against seconds of training [N]."""
+    """Draw a quantity [N, R], on a log scale, against updates [N] and against seconds of training [N]."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 3), layout="constrained")
         for axis, x, label in zip(
             figure.subplots(1, 2, sharey=True), (updates, seconds), ("updates", "training time (s)"), strict=True
         ):
-            axis.semilogy(x, values, **OUTPUT)
-            axis.set(xlabel=label, xlim=(0, None))
+            _median(axis, x, values.T, **OUTPUT)
+            axis.set(xlabel=label, xlim=(0, None), yscale="log")
         figure.axes[0].set_ylabel(quantity)
     return figure
 
@@ -113,14 +114,14 @@ def clock_figure(fires: np.ndarray, modules: Sequence[str]) -> Figure:
     return figure
 
 
-def epochs_figure(epochs: Sequence[Mapping[str, float]], quantity: str) -> Figure:
-    """Draw a quantity over epochs, from what was noted after each."""
+def epochs_figure(epochs: Sequence[Mapping[str, np.ndarray]], quantity: str) -> Figure:
+    """Draw a quantity over epochs, from what was noted after each [R]."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 3), layout="constrained")
         axis = figure.subplots()
         for name, style in zip(epochs[0], ("-", "--", ":"), strict=False):
-            values = [epoch[name] for epoch in epochs]
-            axis.plot(np.arange(1, len(epochs) + 1), values, style, color="black", label=name.replace("_", " "))
+            values, label = np.array([epoch[name] for epoch in epochs]), name.replace("_", " ")
+            _median(axis, np.arange(1, len(epochs) + 1), values.T, linestyle=style, color="black", label=label)
         axis.set(xlabel="epochs", ylabel=quantity, ylim=(0, None))
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend()
@@ -182,6 +183,16 @@ def png(figure: Figure) -> bytes:
     with io.BytesIO() as buffer:
         figure.savefig(buffer, format="png")
         return buffer.getvalue()
+
+
+def _median(axis: Axes, x: np.ndarray, values: np.ndarray, **style) -> None:
+    """Draw the median of values [R, N] over x [N], and of several the band between their quartiles."""
+    if len(values) == 1:
+        axis.plot(x, values[0], **style)
+    else:
+        low, median, high = np.percentile(values, (25, 50, 75), axis=0)
+        axis.plot(x, median, **style)
+        axis.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)
 
 
 def _time_axis(steps: int, rate: int | None) -> tuple[np.ndarray, str]:

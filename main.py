@@ -1,5 +1,6 @@
 """Train a Clockwork RNN: the hyperparameters of every experiment, to be edited here or given as flags."""
 
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,9 +9,12 @@ from typing import Literal
 import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from export import export_run
+from running.memory import make_task
+from running.metrics import said
+from running.settings import TrainingSettings
+from running.train import DivergenceError, train
 from runs import Run, RunSettings, trained
 from tasks import character_model, sequence_generation, speech_prediction, spoken_words
-from training import DivergenceError, TrainingSettings, train
 
 HERE = Path(__file__).parent
 
@@ -62,7 +66,9 @@ SHARED = {
     "second_moment": 0.99,
     "epsilon": 1e-7,
     "seed": 0,
+    "replicas": 1,
     # Where runs go.
+    "keep": "first",
     "name": None,
     "log_dir": Path("log"),
     "results_dir": Path("results"),
@@ -450,7 +456,7 @@ def main(arguments: list[str]) -> int:
             folder = trained(task_class.name, settings)
             print(export_run(folder, settings.export)) if settings.export else task_class.use(settings, folder)
             return 0
-        task = task_class(settings)
+        task = make_task(task_class, settings)
         run = Run(task.name, settings)
     except ValueError as error:
         return command_line.refuse(error)
@@ -467,10 +473,12 @@ def main(arguments: list[str]) -> int:
         goes_on = f"; go on with the same flags and --name {run.name} --resume" if run.checkpoint.exists() else ""
         print(f"\nmain.py: interrupted{goes_on}", file=sys.stderr)
         return 130
-    print(", ".join(f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, int | float)))
+    print(said(metrics))
     print(f"Results are in {run.results}")
     return 0
 
 
 if __name__ == "__main__":
+    # Programs are compiled in half the time, and are no slower for one network (for a hundred, by a fifth).
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=2")
     sys.exit(main(sys.argv[1:]))

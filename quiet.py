@@ -4,6 +4,7 @@
 it to 0 sees them all.
 """
 
+import logging
 import os
 
 if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "0":
@@ -15,3 +16,5 @@ if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "0":
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(nothing)
+    # Programs that are each traced once, TensorFlow takes for one that is traced again and again.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

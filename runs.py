@@ -16,7 +16,6 @@ from typing import Literal
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorboard.plugins.hparams import api as hparams
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,6 +34,8 @@ class RunSettings:
     """Go on with a run of that name that was interrupted."""
     run: str | None
     """Name of a trained run to use, instead of training one."""
+    keep: Literal["first", "all"]
+    """Which replicas' models to keep."""
     export: Literal["saved_model", "onnx", "litert"] | None
     """Write the model of the trained run beside it, for another runtime."""
 
@@ -90,6 +91,8 @@ class Run:
 
     def log_hyperparameters(self, metrics: dict, step: int) -> None:
         """Tell TensorBoard's HParams page the settings and the metrics, so that runs can be compared."""
+        from tensorboard.plugins.hparams import api as hparams
+
         plain = {name: value for name, value in _plain(self.settings).items() if name not in _where()}
         hparams.hparams(
             {

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import soundfile
-from scipy import signal
 
 from data import mfcc
 from data.spoken_words import Clip
@@ -74,16 +72,20 @@ def read_samples(path: Path, span: tuple[int, int] | None = None) -> tuple[np.nd
     Raises:
         ValueError: says why the file is no sound that can be read.
     """
+    import soundfile
+
     start, stop = span or (0, None)
     try:
         samples, rate = soundfile.read(path, start=start, stop=stop, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise ValueError(_reason(path, error)) from None
+        raise ValueError(_reason(path, error.error_string)) from None
     return samples.mean(axis=1), rate
 
 
 def read_features(clip: Clip, longest: float) -> np.ndarray:
     """Return the features of one clip [frames, 13]; raises a ValueError that names the file and what is wrong."""
+    from scipy import signal
+
     try:
         samples, rate = read_samples(clip.path, clip.span)
         if len(samples) > longest * rate:
@@ -94,12 +96,12 @@ def read_features(clip: Clip, longest: float) -> np.ndarray:
         raise ValueError(f"{clip.path}: {error}") from None
 
 
-def _reason(path: Path, error: soundfile.LibsndfileError) -> str:
+def _reason(path: Path, error: str) -> str:
     with open(path, "rb") as file:
         head = file.read(1024)
     if head.startswith(b"NIST_1A") and b"shorten" in head:
         return "compressed by shorten, which cannot be read; decompress it (sph2pipe does)"
-    return error.error_string.rstrip(".")
+    return error.rstrip(".")
 
 
 def _compute(clips: Sequence[Clip], path: Path, index: Path, longest: float) -> None:

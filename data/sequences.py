@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,8 @@ def sine_mixture(start: int, length: int) -> np.ndarray:
 
 
 def _read_sound(path: str) -> tuple[np.ndarray, int, str]:
+    import soundfile
+
     try:
         samples, rate = soundfile.read(path, always_2d=True)  # [T, channels]
     except soundfile.LibsndfileError as error:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.clocks import make_modules
-from tasks.task import NetworkSettings, clock
+from tasks.network_settings import NetworkSettings, clock
 
 
 def parameters(settings: NetworkSettings, inputs: int, outputs: int, sizes: Sequence[int] | None = None) -> int:

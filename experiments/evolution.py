@@ -1,8 +1,8 @@
 """Learned periods by evolution: whole-number periods from a bad start, against exponential ones given by hand.
 
 `python -m experiments.evolution` takes, for each of ten seeds, a sum of three sines with periods that no one tells the
-network, and candidates of nine modules whose periods are all 7 at first. Each generation is trained at once, as one
-population from the same initial weights; the best quarter stays and has mutated children. It writes `evolution.csv` (one row a
+network, and candidates of nine modules whose periods are all 7 at first. Each generation is trained at once, from
+the same initial weights; the best quarter stays and has mutated children. It writes `evolution.csv` (one row a
 seed), `evolution.md` and `evolution.png` (the best candidate's periods over the generations). Stopped and started again, it
 goes on.
 """
@@ -24,7 +24,7 @@ from experiments.markdown import markdown
 from experiments.results import write_results
 from figures import STYLE
 from main import MODERN, Generation
-from population import Population, initial_weights, make_population
+from running.loop import Loop
 from tasks.sequence_generation import SequenceGeneration
 
 START = 7  # the period of every module before the first generation
@@ -90,10 +90,8 @@ def evolve(settings: Generation, generations: int, candidates: int, updates: int
 
 def alone(settings: Generation, wanted: np.ndarray) -> np.ndarray:
     """Return the MSE of the network that `main.py` would train on this target, with the settings' periods and wiring."""
-    task = SequenceGeneration(settings)
-    population = make_population(task, settings, [initial_weights(task, settings.seed)], settings.epochs)
-    population.train(task.inputs, wanted[None, :, None], settings.epochs)
-    return np.mean((population.outputs(task.inputs)[0, 0, :, 0] - wanted.astype(float)) ** 2)
+    task = SequenceGeneration(settings, targets=[wanted])
+    return task.evaluate(Loop(task, settings).run().weights)["mse"][0]
 
 
 def mutated(periods: np.ndarray, rng: np.random.Generator, longest: int) -> np.ndarray:
@@ -109,19 +107,17 @@ def trained(settings: Generation, periods: np.ndarray, wanted: np.ndarray, updat
 
     All have the wiring of the settings' periods: module i hears itself and those after it, also where periods are equal.
     """
-    task = SequenceGeneration(replace(settings, seed=0))
-    population = _compiled(replace(settings, seed=0), len(periods), updates)
-    population.restart([initial_weights(task, seed)] * len(periods), periods=periods)
-    population.train(task.inputs, wanted[None, :, None], updates)
-    outputs = population.outputs(task.inputs)[:, 0, :, 0]
-    return ((outputs - wanted.astype(float)) ** 2).mean(axis=1)
+    settings = replace(settings, seed=0)
+    task = SequenceGeneration(settings, [seed] * len(periods), [wanted])
+    loop = _compiled(settings, len(periods), updates).restart(task, periods=periods).run()
+    return ((task.outputs(loop.weights, periods) - wanted.astype(float)) ** 2).mean(axis=1)
 
 
 @functools.lru_cache(maxsize=1)
-def _compiled(settings: Generation, networks: int, updates: int) -> Population:
-    task = SequenceGeneration(settings)
-    weights = [initial_weights(task, 0)] * networks
-    return make_population(task, settings, weights, updates, periods=[settings.periods] * networks)
+def _compiled(settings: Generation, networks: int, updates: int) -> Loop:
+    """Return a loop, whose program the generations share."""
+    task = SequenceGeneration(settings, [0] * networks)
+    return Loop(task, settings, updates, periods=[settings.periods] * networks)
 
 
 def table(rows: Sequence[Row]) -> str:

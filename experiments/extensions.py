@@ -20,7 +20,7 @@ from scipy import stats
 
 import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
-from experiments import generation_block, text_block, words_block
+from experiments import sequence_generation, spoken_words, text
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.equal_parameters import parameters, with_parameters
 from experiments.markdown import markdown, spread
@@ -31,9 +31,10 @@ from figures import STYLE
 from main import MODERN, MODERN_TEXT, MODERN_WORDS, SMALL_TEXT, Generation, Text, Words
 from models.clocks import SERIES, WIRINGS, sizes_from_spectrum
 from tasks.character_model import CharacterModel
+from tasks.network_settings import clock
 from tasks.sequence_generation import SequenceGeneration
 from tasks.spoken_words import SpokenWords
-from tasks.task import Task, clock
+from tasks.task import Task
 
 BASES = {"generation": MODERN, "words": MODERN_WORDS, "text": replace(MODERN_TEXT, **SMALL_TEXT)}
 TASKS = {"generation": SequenceGeneration, "words": SpokenWords, "text": CharacterModel}
@@ -136,8 +137,7 @@ def _split(settings: Settings) -> Callable[[int], Sequence[int] | None]:
 
 def _features(task: Task) -> tuple[int, int]:
     """Return the number of inputs and outputs of a task's network."""
-    network = task.network()
-    return network.get_layer("hidden").input_spec.axes[-1], network.output_shape[-1]
+    return task.network.front.features, task.network.outputs
 
 
 def train_networks(task: str, settings: Settings, targets: Sequence[str], seeds: Sequence[int]) -> Arrays:
@@ -145,13 +145,13 @@ def train_networks(task: str, settings: Settings, targets: Sequence[str], seeds:
     if task == "generation":
         known = load_targets([str(PAPER_TARGETS)])
         values = tuple(tuple(known[target].values.tolist()) for target in targets)
-        result = generation_block.train_block(settings, values, seeds)
+        result = sequence_generation.train_networks(settings, values, seeds)
         score = np.where(result["diverged"], np.inf, result["mse"])
     elif task == "words":
-        result = words_block.train_block(settings, seeds)
+        result = spoken_words.train_networks(settings, seeds)
         score = result["test_error"][None]
     else:
-        result = text_block.train_block(settings, seeds)
+        result = text.train_networks(settings, seeds)
         score = result["bits_per_character"][None]
     return {"score": score, "parameters": np.array(result["parameters"])}
 

@@ -10,9 +10,9 @@ updates, from the bad start). Stopped and started again, it goes on. The values 
 seeds, from 1000 on.
 """
 
-import functools
+import random
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -29,12 +29,12 @@ from experiments.markdown import markdown
 from experiments.results import write_results
 from main import MODERN, Generation
 from models.learned_periods import LearnedPeriodsRNN, period_chances, snapped_periods
-from population import Population, initial_weights, make_population
+from running.loop import Loop
+from tasks.network import Network, Silence, Start, initializers
 from tasks.sequence_generation import SequenceGeneration
-from tasks.task import mean_squared_error, output_layer
-from training import make_optimizer
 
 STARTS = ("bad", "good")
+MEANS = 2  # place of the log periods among the weights, behind recurrent weights and biases
 SPREAD = 0.1  # standard deviation of the log periods around that of `START`, which tells modules apart
 PIECE = 20  # updates from one width to the next
 ROW = ("seed", "start", "cycles", "periods", "soft", "snapped", "fine_tuned", "all_7", "exponential", "ratio")
@@ -85,28 +85,62 @@ class Options(Schedule, Workers):
             raise ValueError(f"`narrow` must be above 0 and at most `wide`, {self.wide}. Received: {self.narrow}")
 
 
-class TwoOptimizers:
-    """One optimiser for the log periods and one for all other variables, as a `Population` takes it."""
+class SoftNetwork(Network):
+    """A network with learned periods, which starts from weights as those of the modern recipe do."""
 
-    def __init__(self, settings: Generation, schedule: Schedule, variables: Sequence[keras.Variable]):
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0,
-            schedule.updates - schedule.annealing,
-            warmup_target=settings.learning_rate,
-            warmup_steps=schedule.annealing,
+    def __init__(self, settings: Generation, schedule: Schedule):
+        hidden = LearnedPeriodsRNN(
+            settings.units, settings.periods, longest=settings.length, width=schedule.wide, return_sequences=True
         )
-        unclipped = replace(settings, clip_norm=0.0)  # the population clips
-        self.parts = [[v for v in variables if (v.name == "log_periods") == chosen] for chosen in (False, True)]
-        rates = (rate, schedule.periods_rate)
-        self.optimizers = [make_optimizer(unclipped, *both) for both in zip(rates, self.parts, strict=True)]
-        self.variables = [variable for optimizer in self.optimizers for variable in optimizer.variables]
-        self.iterations = self.optimizers[0].iterations
+        hidden.build((1, settings.length, 0))
+        super().__init__(settings, Silence(settings.length, 0), 1, settings.output_activation, hidden=hidden)
 
-    def apply(self, gradients: Sequence[tf.Tensor], variables: Sequence[keras.Variable]) -> None:
-        """Make one update."""
-        of = {id(variable): gradient for variable, gradient in zip(variables, gradients, strict=True)}
-        for optimizer, part in zip(self.optimizers, self.parts, strict=True):
-            optimizer.apply([of[id(variable)] for variable in part], part)
+    def start(self, seed: int) -> Start:
+        """Return where the network of a seed begins, from the numbers that the committed results began with."""
+        numbers = random.Random(seed)
+        *_, recurrent, _, _, _, output = (numbers.randint(1, 10**9) for _ in range(10))
+        own = initializers(self.settings, lambda: recurrent)["recurrent"]((self.settings.units,) * 2)
+        kernel = keras.initializers.RandomNormal(0.0, self.settings.weight_std, seed=output)((self.settings.units, 1))
+        means = np.log(self.settings.periods)
+        arrays = [own, np.zeros(self.settings.units), means, kernel, np.zeros(1)]
+        return Start(np.concatenate([np.asarray(part, np.float32).reshape(-1) for part in arrays]), (0, 0))
+
+
+class SoftGeneration(SequenceGeneration):
+    """Generate a target each with networks that learn their periods, all seeds of the first start first.
+
+    Attributes:
+        undecided: weight of each module's own entropy in what keeps them apart.
+    """
+
+    def __init__(self, settings: Generation, schedule: Schedule, seeds: int):
+        targets = [target(seed, settings.length)[0] for seed in range(seeds)]
+        super().__init__(settings, [*range(seeds)] * len(STARTS), targets * len(STARTS))
+        self.network = SoftNetwork(settings, schedule)
+        self.schedule, self.undecided = schedule, tf.Variable(0.0)
+
+    def penalty(self, weights: list[tf.Tensor]) -> tf.Tensor:
+        hidden = self.network.hidden
+        more = undecidedness(weights[MEANS], hidden.width, hidden.longest, self.undecided.value())  # [R]
+        return self.schedule.apart * more
+
+    def starts(self) -> np.ndarray:
+        """Return the weights that the networks start from [R, P]; bad periods differ a little, in increasing order."""
+        weights = np.stack([self.network.start(seed).weights for seed in self.seeds])
+        for replica, seed in enumerate(self.seeds[: len(self.seeds) // 2]):
+            noise = np.random.default_rng(seed).normal(0, SPREAD, len(self.settings.periods))
+            self.network.split(weights[replica])[MEANS][:] = np.sort(np.log(START) + noise)
+        return weights
+
+
+def rates(task: SoftGeneration) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return update → the learning rate of each weight [P]: one for the log periods, one that falls for all others."""
+    schedule, falling = task.schedule, task.schedule.updates - task.schedule.annealing
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, falling, warmup_target=task.settings.learning_rate, warmup_steps=schedule.annealing
+    )
+    of_periods = [np.full(shape, place == MEANS).reshape(-1) for place, shape in enumerate(task.network.shapes)]
+    return lambda update: tf.where(np.concatenate(of_periods), schedule.periods_rate, rate(update))
 
 
 def learn(settings: Generation, schedule: Schedule, seeds: int) -> Arrays:
@@ -117,36 +151,25 @@ def learn(settings: Generation, schedule: Schedule, seeds: int) -> Arrays:
         periods [R, g]: snapped, in the order of the modules.
         soft, snapped, fine_tuned [R]: the MSE before snapping, right after it, and after fine-tuning.
     """
-    wanted, silence = _task_data(settings, seeds, len(STARTS))
-    network = soft_network(settings, schedule)
-    hidden = network.get_layer("hidden")
-    weights = [soft_weights(replace(settings, seed=seed), schedule, start) for start in STARTS for seed in range(seeds)]
-    undecided = tf.Variable(0.0)
-
-    def loss(targets, outputs):
-        more = undecidedness(means.value, hidden.width, hidden.longest, undecided.value())  # [R]
-        return mean_squared_error(targets, outputs) + schedule.apart * more
-
-    optimizer = functools.partial(TwoOptimizers, settings, schedule)
-    population = Population(network, weights, optimizer, loss, clip_norm=settings.clip_norm)
-    means = next(variable for variable in population.variables if variable.name == "log_periods")
-    updates, seen = np.arange(0, schedule.updates + 1, PIECE), [np.exp(means.numpy())]
+    task = SoftGeneration(settings, schedule, seeds)
+    hidden = task.network.hidden
+    loop = Loop(task, settings, schedule.updates, rate=rates(task)).restart(task, task.starts())
+    updates, seen = np.arange(0, schedule.updates + 1, PIECE), [_periods(task, loop)]
     for update in updates[:-1]:
         done = min(1.0, update / schedule.annealing)
         hidden.width.assign(schedule.wide * (schedule.narrow / schedule.wide) ** done)
-        undecided.assign(schedule.undecided * done**3)  # late, when modules have come apart
-        population.train(silence, wanted, PIECE)
-        seen.append(np.exp(means.numpy()))
-    soft = _mse(population, silence, wanted)
-    periods = snapped_periods(means.numpy(), hidden.longest)  # [R, g]
-    hard = [hard_weights(own, hidden.modules.slices) for own in population.weights()]
+        task.undecided.assign(schedule.undecided * done**3)  # late, when modules have come apart
+        loop.run(update + PIECE)
+        seen.append(_periods(task, loop))
+    periods = snapped_periods(np.log(seen[-1]), hidden.longest)  # [R, g]
+    hard = np.stack([hard_weights(task.network.split(own), hidden.modules.slices) for own in loop.weights])
     slow = replace(settings, learning_rate=schedule.fine_rate * settings.learning_rate)
-    snapped, fine = hard_errors(slow, hard, periods, schedule.fine_tuning, wanted, silence)
+    snapped, fine = hard_errors(slow, hard, periods, schedule.fine_tuning, task.wanted)
     return {
         "updates": updates,
         "means": np.array(seen),
         "periods": periods,
-        "soft": soft,
+        "soft": task.evaluate(loop.weights)["mse"],
         "snapped": snapped,
         "fine_tuned": fine,
     }
@@ -157,72 +180,43 @@ def fixed(settings: Generation, schedule: Schedule, seeds: int) -> Arrays:
 
     All have the wiring by the index of the module that learned periods have.
     """
-    wanted, silence = _task_data(settings, seeds, 2)
-    task = SequenceGeneration(settings)
-    weights = [initial_weights(task, seed) for seed in range(seeds)] * 2
+    wanted = [target(seed, settings.length)[0] for seed in range(seeds)] * 2
+    network = SequenceGeneration(settings).network
+    weights = np.stack([network.start(seed).weights for seed in range(seeds)] * 2)
     periods = [[START] * len(settings.periods)] * seeds + [settings.periods] * seeds
-    _, errors = hard_errors(settings, weights, periods, schedule.updates + schedule.fine_tuning, wanted, silence)
+    _, errors = hard_errors(settings, weights, periods, schedule.updates + schedule.fine_tuning, wanted)
     return {"all_7": errors[:seeds], "exponential": errors[seeds:]}
 
 
 def hard_errors(
     settings: Generation,
-    weights: Sequence[Sequence[np.ndarray]],
+    weights: np.ndarray,
     periods: Sequence[Sequence[int]],
     updates: int,
-    wanted: np.ndarray,
-    silence: np.ndarray,
+    wanted: Sequence[np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the MSE [R] of ordinary Clockwork RNNs of these periods [R, g] before and after so many updates."""
-    task = SequenceGeneration(settings)
-    population = make_population(task, settings, weights, updates, periods=periods)
-    before = _mse(population, silence, wanted)
-    population.train(silence, wanted, updates)
-    return before, _mse(population, silence, wanted)
+    """Return the MSE [R] of ordinary Clockwork RNNs of these weights [R, P] and periods [R, g] before and after so many
+    updates on targets of their own [R, T]."""
+    task = SequenceGeneration(settings, [0] * len(weights), wanted)
+    periods = np.array(periods, np.int32)
+    loop = Loop(task, settings, updates, periods=periods).restart(task, weights, periods).run()
+    before, after = (
+        np.mean((task.outputs(own, periods) - task.wanted.astype(float)) ** 2, axis=1)
+        for own in (weights, loop.weights)
+    )
+    return before, after
 
 
-def _task_data(settings: Generation, seeds: int, times: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the targets of all seeds, so many times over [R, 1, T, 1], and an input without features [1, T, 0]."""
-    wanted = np.stack([target(seed, settings.length)[0] for seed in range(seeds)] * times)
-    return wanted[:, None, :, None], np.zeros((1, settings.length, 0), np.float32)
+def _periods(task: SoftGeneration, loop: Loop) -> np.ndarray:
+    """Return the mean periods in steps [R, g]."""
+    return np.exp(task.network.split(loop.weights)[MEANS])
 
 
-def _mse(population: Population, silence: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    return np.mean((population.outputs(silence) - wanted.astype(float)) ** 2, axis=(1, 2, 3))
-
-
-def soft_network(settings: Generation, schedule: Schedule) -> keras.Model:
-    """Return a network with learned periods that starts from weights as those of the modern recipe do."""
-    recipe = SequenceGeneration(settings).network().get_layer("hidden")
-    initializers = {f"{kind}_initializer": getattr(recipe, f"{kind}_initializer") for kind in ("recurrent", "bias")}
-    inputs = keras.Input((settings.length, 0), batch_size=1)
-    hidden = LearnedPeriodsRNN(
-        settings.units,
-        settings.periods,
-        longest=settings.length,
-        width=schedule.wide,
-        return_sequences=True,
-        name="hidden",
-        **initializers,
-    )(inputs)
-    return keras.Model(inputs, output_layer(settings, hidden, 1, settings.output_activation))
-
-
-def soft_weights(settings: Generation, schedule: Schedule, start: str) -> list[np.ndarray]:
-    """Return the weights that the seed's network starts from; bad periods differ a little, in increasing order."""
-    keras.utils.set_random_seed(settings.seed)
-    means = np.log(settings.periods)
-    if start == "bad":
-        noise = np.random.default_rng(settings.seed).normal(0, SPREAD, len(settings.periods))
-        means = np.sort(np.log(START) + noise)
-    variables = soft_network(settings, schedule).trainable_variables
-    return [means.astype(np.float32) if v.name == "log_periods" else v.numpy() for v in variables]
-
-
-def hard_weights(weights: Sequence[np.ndarray], slices: Sequence[slice]) -> list[np.ndarray]:
-    """Return the weights of a network with learned periods as an ordinary one with modules in the same order has them."""
+def hard_weights(weights: Sequence[np.ndarray], slices: Sequence[slice]) -> np.ndarray:
+    """Return the weights of a network with learned periods as an ordinary one with modules in the same order has them [P]."""
     recurrent, bias, _, *readout = weights
-    return [*(recurrent[units.start :, units] for units in slices), bias, *readout]
+    arrays = [*(recurrent[units.start :, units] for units in slices), bias, *readout]
+    return np.concatenate([array.reshape(-1) for array in arrays])
 
 
 def undecidedness(means: tf.Tensor, width: tf.Tensor, longest: int, undecided: tf.Tensor) -> tf.Tensor:

@@ -21,7 +21,7 @@ import command_line
 import main as recipes
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.sequences import load_target
-from experiments import generation_block, words_block
+from experiments import sequence_generation, spoken_words
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.published import GENERATION_UNITS, WORDS_UNITS
 from runs import write_csv
@@ -132,7 +132,7 @@ SEARCHES = {
             "peepholes": (False, True),
         },
         learning_rates=GENERATION_RATES,
-        train=generation_block.train_block,
+        train=sequence_generation.train_networks,
         arguments=_generation_arguments,
         score=_generation_score,
         mean=lambda scores: float(np.exp(np.log(scores).mean())),
@@ -162,7 +162,7 @@ SEARCHES = {
             "peepholes": (False, True),
         },
         learning_rates=WORDS_RATES,
-        train=words_block.train_block,
+        train=spoken_words.train_networks,
         arguments=_words_arguments,
         score=lambda result: result["test_error"],  # [rates, folds]
         mean=lambda scores: float(scores.mean()),

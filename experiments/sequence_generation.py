@@ -7,6 +7,7 @@ seeds on each of the paper's five targets, in three settings: `paper` with gradi
 """
 
 import csv
+import functools
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,6 @@ import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.sequences import Target, load_target
 from experiments import generation_figures, generation_table
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute, cores, processor
-from experiments.generation_block import UPDATES_PER_POINT, train_block
 from experiments.published import GENERATION_UNITS
 from experiments.results import write_results
 from main import (
@@ -31,10 +31,14 @@ from main import (
     PAPER_CLIP_NORM,
     PAPER_LSTM,
     PAPER_SIMPLE_RNN,
+    Generation,
 )
+from running.loop import Loop
 from runs import write_csv
+from tasks.sequence_generation import SequenceGeneration
 
 NETWORKS_PER_CELL = 100
+UPDATES_PER_POINT = 10  # of the training curves
 PAPER_TARGETS = ROOT / "data" / "koutnik2014_figure5_targets.csv"
 SETTINGS = {
     "paper": [replace(settings, clip_norm=PAPER_CLIP_NORM) for settings in (PAPER_SIMPLE_RNN, PAPER_LSTM, PAPER)],
@@ -115,6 +119,58 @@ def blocks(count: int, most: int) -> list[tuple[int, ...]]:
     return [tuple(range(first, min(first + most, count))) for first in range(0, count, most)]
 
 
+def train_networks(
+    settings: Generation,
+    targets: Sequence[Sequence[float]],
+    seeds: Sequence[int],
+    rate_factors: Sequence[float] | None = None,
+) -> Arrays:
+    """Train one network for each target and seed; each is the one that `main.py` trains with that target and seed.
+
+    Args:
+        settings: all but the seed; their target matters only where module sizes follow its spectrum.
+        targets: sequences of one length, scaled to [−1, 1].
+        seeds: of the initial weights.
+        rate_factors: for each seed, what its networks' learning rate is multiplied by; None is 1.
+
+    Returns:
+        mse [targets, seeds]: after training.
+        diverged [targets, seeds]: whether a loss, or the MSE, is not a finite number.
+        curve [epochs / 10, targets, seeds]: the loss before every tenth update.
+        best [targets, T]: the output of the best network for each target.
+        seconds: of training for each network, without compilation: an equal share of what all took.
+        parameters: of each network, without periods.
+    """
+    targets = np.array(targets, np.float32)  # [targets, T]
+    shape = (len(targets), len(seeds))
+    settings = replace(settings, length=targets.shape[1], seed=0)
+    task = SequenceGeneration(settings, list(seeds) * len(targets), np.repeat(targets, len(seeds), axis=0))
+    loop = _compiled(settings, task.replicas, None if rate_factors is None else tuple(rate_factors) * len(targets))
+    progress = loop.restart(task).run().progress
+    losses = progress.history[..., loop.columns.index("loss")]  # [epochs, R]
+    outputs = task.outputs(loop.weights).reshape(*shape, -1)
+    mse = ((outputs - targets[:, None].astype(float)) ** 2).mean(axis=-1)
+    finite = np.isfinite(losses).all(axis=0).reshape(shape) & np.isfinite(mse)
+    best = np.where(finite, mse, np.inf).argmin(axis=1)
+    return {
+        "mse": mse,
+        "diverged": ~finite,
+        "curve": losses[::UPDATES_PER_POINT].reshape(-1, *shape),
+        "best": outputs[np.arange(len(targets)), best],
+        "seconds": np.array(progress.seconds[-1] / task.replicas),
+        "parameters": np.array(task.network.size),
+    }
+
+
+@functools.lru_cache(maxsize=1)
+def _compiled(settings: Generation, replicas: int, rate_factors: tuple[float, ...] | None) -> Loop:
+    """Return a compiled loop, which cells of the same settings share."""
+    task = SequenceGeneration(settings, [0] * replicas, [[0.0] * settings.length] * replicas)
+    loop = Loop(task, settings, factors=rate_factors)
+    loop.call(0)
+    return loop
+
+
 def rows(key: dict, result: Arrays, targets: dict[str, Target]) -> Iterator[dict]:
     """Yield the rows of `figure3.csv` that one cell gives."""
     for place, (name, target) in enumerate(targets.items()):
@@ -173,7 +229,7 @@ def run(options: Options) -> None:
             f"`parameters` must leave networks to train in {', '.join(options.settings)}. Received: {options.parameters}"
         )
     keys, cells = zip(*made, strict=True)
-    results = compute(train_block, cells, options.output_dir / "figure3", options)
+    results = compute(train_networks, cells, options.output_dir / "figure3", options)
     table = [row for key, result in zip(keys, results, strict=True) for row in rows(key, result, targets)]
     curve = list(curves(keys, results, options, MODERN.length))
     write_csv(options.output_dir / "figure3_curves.csv", CURVE, curve)

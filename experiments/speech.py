@@ -21,7 +21,6 @@ import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.markdown import markdown, spread
-from experiments.one_run import train_run
 from experiments.results import write_results
 from figures import STYLE
 from main import (
@@ -34,6 +33,7 @@ from main import (
     WIDE_WINDOW,
     Speech,
 )
+from running.trained import train_silently
 from tasks.speech_prediction import SpeechPrediction
 
 MODERN = {"simple RNN": MODERN_SPEECH_SIMPLE_RNN, "LSTM": MODERN_SPEECH_LSTM, "Clockwork RNN": MODERN_SPEECH}
@@ -79,12 +79,17 @@ class Options(Workers):
 
 
 def train_network(settings: Speech) -> Arrays:
-    """Train one network; returns what its `metrics.json` measures, infinite errors if it diverged."""
-    metrics = train_run(SpeechPrediction, settings)
-    lost = {name: 0.0 if name.endswith("seconds") else np.inf for name in (*MEASURED, "seconds")}
-    metrics = lost | metrics
-    measured = {name: np.array(metrics[name]) for name in (*MEASURED, "parameters")}
-    return measured | {"training_seconds": np.array(metrics["seconds"])}
+    """Train one network; returns what `main.py` measures of it, infinite errors if it diverged."""
+    task = SpeechPrediction(settings)
+    trained = train_silently(task, settings)
+    if trained.lost.any():
+        found = {
+            name: np.array(0.0 if name.endswith("seconds") else np.inf) for name in (*MEASURED, "training_seconds")
+        }
+    else:
+        found = {name: np.squeeze(value) for name, value in trained.values().items() if name in MEASURED}
+        found["training_seconds"] = trained.loop.progress.seconds[-1]
+    return found | {"parameters": np.array(task.network.size)}
 
 
 def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:

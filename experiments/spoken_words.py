@@ -22,7 +22,6 @@ from experiments.markdown import markdown
 from experiments.published import WORDS_ERROR, WORDS_TABLE_3, WORDS_UNITS
 from experiments.results import write_results
 from experiments.sequence_generation import Method, blocks
-from experiments.words_block import train_block
 from main import (
     MODERN_WORDS,
     MODERN_WORDS_LSTM,
@@ -30,7 +29,9 @@ from main import (
     PAPER_WORDS,
     PAPER_WORDS_LSTM,
     PAPER_WORDS_SIMPLE_RNN,
+    Words,
 )
+from running.trained import train_silently
 from tasks.spoken_words import SpokenWords
 
 NETWORKS_PER_CELL = 20
@@ -89,6 +90,38 @@ def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:
                     yield key | {"units": network.units, "seeds": seeds}, cell
 
 
+def train_networks(
+    settings: Words, seeds: Sequence[int], folds: int = 0, rate_factors: Sequence[float] | None = None
+) -> Arrays:
+    """Train one network for each seed, or for each seed and fold of the training clips.
+
+    Args:
+        settings: all but the seed.
+        seeds: of the initial weights, the order of the clips and the noise.
+        folds: as of `SpokenWords`.
+        rate_factors: for each seed, what its networks' learning rate is multiplied by; None is 1.
+
+    Returns:
+        train_error, test_error: in percent, of clips without noise [seeds], or [seeds, folds].
+        epochs: after how many training stopped, of the same shape.
+        seconds: of training for each network, without compilation: an equal share of what all took.
+        parameters: of each network, without periods.
+    """
+    shape = (len(seeds), folds) if folds else (len(seeds),)
+    task = SpokenWords(settings, seeds, folds)
+    if not settings.patience:
+        task.epoch_quantity = ""  # there is nothing to look at on the way
+    factors = None if rate_factors is None else tuple(np.repeat(rate_factors, max(folds, 1)).tolist())
+    trained = train_silently(task, settings, factors)
+    errors = task.after_epoch(trained.loop.weights)
+    return {
+        **{name: values.reshape(shape) for name, values in errors.items()},
+        "epochs": trained.stopped.reshape(shape),
+        "seconds": np.array(trained.loop.progress.seconds[-1] / task.replicas),
+        "parameters": np.array(task.network.size),
+    }
+
+
 def rows(key: dict, result: Arrays) -> Iterator[dict]:
     """Yield the rows of the table that one cell gives."""
     for place, seed in enumerate(key["seeds"]):
@@ -142,7 +175,7 @@ def run(options: Options) -> None:
     options.check()
     keys, cells = zip(*make_cells(options), strict=True)
     SpokenWords(cells[0].arguments["settings"])  # computes the features once, and refuses what cannot be trained
-    results = compute(train_block, cells, options.output_dir / options.name, options)
+    results = compute(train_networks, cells, options.output_dir / options.name, options)
     found = [row for key, result in zip(keys, results, strict=True) for row in rows(key, result)]
     published = options.corpus is None
     name = options.name

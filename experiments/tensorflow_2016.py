@@ -15,11 +15,10 @@ import numpy as np
 import command_line
 import quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.cells import ROOT, Cell, Workers, compute
-from experiments.generation_block import train_block
 from experiments.markdown import markdown
 from experiments.published import TENSORFLOW_2016_MSE
 from experiments.results import write_results
-from experiments.sequence_generation import NETWORKS_PER_CELL, blocks, load_targets
+from experiments.sequence_generation import NETWORKS_PER_CELL, blocks, load_targets, train_networks
 from main import TENSORFLOW_2016, TENSORFLOW_2016_LSTM
 
 COLUMNS = ("target", "method", "parameters", "units", "seed", "mse", "diverged", "seconds")
@@ -70,7 +69,7 @@ def run(options: Options) -> None:
     options.check()
     targets = load_targets(options.targets)
     made = list(make_cells(options, [tuple(target.values.tolist()) for target in targets.values()]))
-    results = compute(train_block, [cell for *_, cell in made], options.output_dir / "tensorflow_2016", options)
+    results = compute(train_networks, [cell for *_, cell in made], options.output_dir / "tensorflow_2016", options)
     rows = []
     for (method, seeds, cell), result in zip(made, results, strict=True):
         settings = cell.arguments["settings"]

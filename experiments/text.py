@@ -20,7 +20,6 @@ from data.text import load_text
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.equal_parameters import parameters, with_parameters
 from experiments.markdown import markdown, spread
-from experiments.one_run import train_run
 from experiments.results import write_results
 from main import (
     MODERN_TEXT,
@@ -32,6 +31,7 @@ from main import (
     Text,
 )
 from models.clocks import WIRINGS
+from running.trained import train_silently
 from runs import write_csv, write_whole
 from tasks.character_model import CharacterModel
 
@@ -79,15 +79,35 @@ class Options(Workers):
 
 def train_for(settings: Text, minutes: float) -> Arrays:
     """Train one network for so many epochs as should take the given minutes, at least one; see `MEASURED`."""
-    first = train_run(CharacterModel, replace(settings, epochs=1))
-    return train_network(replace(settings, epochs=max(round(60 * minutes / first.get("seconds", np.inf)), 1)))
+    seconds = train_networks(replace(settings, epochs=1), [settings.seed])["seconds"]
+    return train_network(replace(settings, epochs=max(round(60 * minutes / float(seconds)), 1)))
 
 
 def train_network(settings: Text) -> Arrays:
     """Train one network; returns what `MEASURED` names, infinite bits if it diverged."""
-    lost = {"epochs": 0, "bits_per_character": np.inf, "seconds": 0.0}
-    metrics = lost | train_run(CharacterModel, settings)
-    return {name: np.array(metrics[name]) for name in MEASURED}
+    result = train_networks(settings, [settings.seed])
+    return result | {name: result[name][0] for name in ("epochs", "bits_per_character")}
+
+
+def train_networks(settings: Text, seeds: Sequence[int]) -> Arrays:
+    """Train one network for each seed, all at once; each is the one that `main.py` trains with that seed.
+
+    Returns:
+        bits_per_character [seeds]: on the test text; infinite if training diverged.
+        epochs [seeds]: after how many training stopped.
+        seconds: of all training, without compilation.
+        parameters: of each network, without periods.
+    """
+    task = CharacterModel(settings, seeds)
+    task.epoch_quantity = ""  # there is nothing to look at on the way
+    trained = train_silently(task, settings)
+    bits = trained.values()["bits_per_character"]
+    return {
+        "bits_per_character": np.where(np.isfinite(bits), bits, np.inf),
+        "epochs": trained.stopped,
+        "seconds": trained.loop.progress.seconds[-1],
+        "parameters": np.array(task.network.size),
+    }
 
 
 def networks(text: str | None) -> dict[str, Text]:

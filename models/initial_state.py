@@ -32,6 +32,9 @@ class InitialState(keras.layers.Layer):
     def call(self, sequences):
         return tf.broadcast_to(tf.convert_to_tensor(self.state), [size(sequences, 0), self.units])
 
+    def compute_mask(self, sequences, mask=None):
+        return None  # it has no steps
+
     def compute_output_shape(self, sequences_shape):
         return (sequences_shape[0], self.units)
 

@@ -24,7 +24,7 @@ def means(
         sequences: the inputs [T, ..., B, features].
         modules: g modules, with their periods.
         clock: the number of the first step, int32 [B]; None is 0.
-        sums: of the inputs since each module's last tick [B, g, features], in whose type means are taken; None is 0.
+        sums: of the inputs since each module's last tick [..., B, g, features], in whose type means are taken; None is 0.
 
     Returns:
         One tensor a module; where it does not fire, its values mean nothing.
@@ -37,7 +37,7 @@ def means(
     for module, period in enumerate(modules.periods):
         total = window_sums(min(period, exact.shape[0] or period))
         if sums is not None:  # the window of the first tick reaches back behind the first step, that of no later one
-            before = sums[:, module]
+            before = sums[..., module, :]
             total += tf.where(steps < period, before, tf.zeros_like(before))
         mean = total / tf.cast(tf.minimum(counts, period), total.dtype)
         seen.append(tf.cast(mean, sequences.dtype))

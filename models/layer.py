@@ -126,6 +126,8 @@ class ClockworkLayer(keras.layers.Layer):
         return self.bias_initializer(shape, dtype)
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
+        if mask is None:  # Keras does not hand it on where an initial state is given too
+            mask = getattr(sequences, "_keras_mask", None)
         sequences = tf.convert_to_tensor(sequences)
         state, clock, sums = self._starting_state(sequences, initial_state)
         if training and self.dropout:
@@ -204,14 +206,48 @@ class ClockworkLayer(keras.layers.Layer):
         inputs = Inputs(seen, tuple(initial_state), variables.as_weights(self, weights))
         return Program(self.modules, self.cell, sequences=1)(inputs, Conditions(periods=periods))[0]
 
-    def stepper(self) -> Callable[[tf.Tensor, State], State]:
+    def through_chunk(
+        self, sequences: tf.Tensor, weights: Sequence[tf.Tensor], state: State, clock: tf.Tensor | None
+    ) -> tuple[tf.Tensor, State]:
+        """Go on from a state as a pure function, for any number of networks at once.
+
+        Args:
+            sequences: [T, ..., B, features], as in `through_time`; with `input_mean` they have all replica axes.
+            weights: as in `through_time`.
+            state: the parts of the cell's state [..., B, n] and, with `input_mean`, the sums [..., B, g, features].
+            clock: the number of the first step, an int32 scalar; None where it is known to be a multiple of all periods.
+
+        Returns:
+            The hidden states after all steps [T, ..., B, n], and the state after the last.
+        """
+        parts, batch = len(self.cell.states), state[0].shape[-2]
+        clocks = None if clock is None else tf.repeat(clock, batch)  # [B]
+        seen, sums = sequences, state[parts:]
+        if sums:
+            seen = tuple(input_mean.means(sequences, self.modules, clocks, *sums))
+        inputs = Inputs(seen, tuple(state[:parts]), variables.as_weights(self, weights))
+        states, *last = Program(self.modules, self.cell, sequences=1)(inputs, Conditions(clocks))
+        if sums:
+            shape = sums[0].shape
+            flat = tf.reshape(sequences, [sequences.shape[0], -1, shape[-1]])  # [T, ... · B, features]
+            after = tf.repeat((0 if clock is None else clock) + flat.shape[0], flat.shape[1])
+            before = tf.reshape(sums[0], [-1, *shape[-2:]])
+            now = input_mean.since_ticks(tf.transpose(flat, [1, 0, 2]), before, after, self.modules)
+            last.append(tf.reshape(now, shape))
+        return states, last
+
+    def stepper(self, weights: Sequence[tf.Tensor] | None = None) -> Callable[[tf.Tensor, State], State]:
         """Return a function that makes a single step, for loops in which the next input depends on the output.
+
+        Args:
+            weights: in the order of `trainable_variables`; None is the layer's own.
 
         Returns:
             (inputs [B, features], state) → the state after the step, both as in `initial_state`. The clock of the first
             sequence is that of all. Only the modules that fire are computed.
         """
-        weights, parts = variables.as_weights(self, variables.tensors(self)), len(self.cell.states)
+        parts = len(self.cell.states)
+        weights = variables.as_weights(self, variables.tensors(self) if weights is None else weights)
 
         def step(inputs: tf.Tensor, state: State) -> State:
             clock, sums = (state[parts], state[parts + 1 :]) if self.clocked else (None, state[parts:])

@@ -1,8 +1,8 @@
 """The arrays in which a layer keeps its weights: one for each block row, so that only connections that exist have weights."""
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 import numpy as np
@@ -13,22 +13,18 @@ from .blocks import Weights
 if TYPE_CHECKING:
     from .layer import ClockworkLayer
 
+Initializer = Callable[..., tf.Tensor]  # (shape, dtype) → values
+
 
 def create(layer: "ClockworkLayer", features: int) -> None:
     """Give a layer its variables: kernel, recurrent_kernels, bias and peephole_kernel, None where there are none."""
-    modules, cell, n = layer.modules, layer.cell, layer.units
-    seeing = np.flatnonzero(np.repeat(modules.sees_input, modules.sizes))
-    layer.kernel = _cut(layer, "kernel", features)("kernel", range(features), seeing)
-    recurrent = _cut(layer, "recurrent", n)
-    layer.recurrent_kernels = [
-        recurrent(f"recurrent_kernel_{i}", np.flatnonzero(np.repeat(hears, modules.sizes)), np.arange(n)[columns])
-        for i, (hears, columns) in enumerate(zip(modules.hears, modules.slices, strict=True))
-    ]
+    cell, n = layer.cell, layer.units
+    dense = functools.cache(functools.partial(_dense, layer, features=features))
+    layer.kernel, *layer.recurrent_kernels = (_matrix(layer, piece, dense) for piece in _pieces(layer, features))
     layer.bias = layer.peephole_kernel = None
     if layer.use_bias:
-        columns = cell.gates * n
         layer.bias = layer.add_weight(
-            shape=(columns,) if cell.biases == 1 else (cell.biases, columns),
+            shape=_bias_shape(layer),
             name="bias",
             initializer=layer.initial_bias,
             regularizer=layer.bias_regularizer,
@@ -39,34 +35,88 @@ def create(layer: "ClockworkLayer", features: int) -> None:
         layer.peephole_kernel = layer.add_weight((cell.peepholes, n), initializer, name="peephole_kernel")
 
 
-def _cut(layer: "ClockworkLayer", kind: str, inputs: int) -> Callable[..., keras.Variable | None]:
-    """Return what creates the weights from some of the inputs to some of the units; where there are none, no array.
+def drawn(layer: "ClockworkLayer", initializers: Mapping[str, Initializer]) -> list[np.ndarray]:
+    """Return what the weights of a built layer would start from, in the order of `trainable_variables`.
 
-    (A matrix product over zero features would abort the process on a CPU: oneDNN, TensorFlow 2.21.)
-
-    All are cut from one dense matrix [inputs, gates · n], so that an initializer sees the shape it would see in Keras's
-    layers, and one with a fixed seed does not give the same numbers to every module.
+    Args:
+        layer: of which only the configuration matters.
+        initializers: of "kernel", "recurrent", "bias" and "peepholes", instead of the layer's own.
     """
-    gates = layer.cell.gates
+    features = layer.input_spec.axes[-1]
+    pieces = [piece for piece in _pieces(layer, features) if piece.exists]
+    kinds = {piece.kind for piece in pieces}
+    dense = {kind: _dense(layer, kind, "float32", initializers[kind], features=features) for kind in kinds}
+    values = [piece.cut(dense[piece.kind]) for piece in pieces]
+    if layer.use_bias:
+        values.append(_numbers(initializers["bias"](_bias_shape(layer), "float32")))
+    if layer.cell.peepholes:
+        values.append(_numbers(initializers["peepholes"]((layer.cell.peepholes, layer.units), "float32")))
+    return values
 
-    @functools.cache
-    def dense(dtype: str) -> np.ndarray:
-        with tf.init_scope():
-            values = getattr(layer, f"{kind}_initializer")((inputs, gates * layer.units), dtype)
-            return keras.ops.convert_to_numpy(values).reshape(inputs, gates, layer.units)
 
-    def cut(name: str, rows: Sequence[int], columns: Sequence[int]) -> keras.Variable | None:
-        if not len(rows) or not len(columns):
-            return None
-        return layer.add_weight(
-            shape=(len(rows), gates * len(columns)),
-            name=name,
-            initializer=lambda shape, dtype: dense(dtype)[np.ix_(rows, range(gates), columns)].reshape(shape),
-            regularizer=getattr(layer, f"{kind}_regularizer"),
-            constraint=getattr(layer, f"{kind}_constraint"),
+class _Piece(NamedTuple):
+    """The weights from some of the inputs (rows) to some of the units (columns), cut from one dense matrix of a kind.
+
+    So an initializer sees the shape it would see in Keras's layers, and one with a fixed seed does not give the same numbers
+    to every module.
+    """
+
+    name: str
+    kind: str
+    rows: Sequence[int]
+    columns: Sequence[int]
+
+    @property
+    def exists(self) -> bool:
+        """Whether there are any. (A product over zero features would abort the process on a CPU: oneDNN, TensorFlow 2.21.)"""
+        return len(self.rows) > 0 and len(self.columns) > 0
+
+    def cut(self, dense: np.ndarray) -> np.ndarray:
+        """Return the piece [rows, gates · columns] of a matrix [inputs, gates, n]."""
+        gates = range(dense.shape[1])
+        return dense[np.ix_(self.rows, gates, self.columns)].reshape(len(self.rows), -1)
+
+
+def _pieces(layer: "ClockworkLayer", features: int) -> list[_Piece]:
+    """Return the kernel, and the recurrent kernel of each module."""
+    modules, n = layer.modules, layer.units
+    seeing = np.flatnonzero(np.repeat(modules.sees_input, modules.sizes))
+    heard = [np.flatnonzero(np.repeat(hears, modules.sizes)) for hears in modules.hears]
+    return [_Piece("kernel", "kernel", range(features), seeing)] + [
+        _Piece(f"recurrent_kernel_{i}", "recurrent", rows, np.arange(n)[columns])
+        for i, (rows, columns) in enumerate(zip(heard, modules.slices, strict=True))
+    ]
+
+
+def _dense(layer, kind: str, dtype: str, initializer: Initializer | None = None, *, features: int) -> np.ndarray:
+    """Return the dense matrix [inputs, gates, n] of a kind."""
+    inputs = features if kind == "kernel" else layer.units
+    initializer = initializer or getattr(layer, f"{kind}_initializer")
+    with tf.init_scope():
+        return _numbers(initializer((inputs, layer.cell.gates * layer.units), dtype)).reshape(
+            inputs, layer.cell.gates, layer.units
         )
 
-    return cut
+
+def _matrix(layer: "ClockworkLayer", piece: _Piece, dense: Callable[[str, str], np.ndarray]) -> keras.Variable | None:
+    if not piece.exists:
+        return None
+    return layer.add_weight(
+        shape=(len(piece.rows), layer.cell.gates * len(piece.columns)),
+        name=piece.name,
+        initializer=lambda shape, dtype: piece.cut(dense(piece.kind, dtype)),
+        regularizer=getattr(layer, f"{piece.kind}_regularizer"),
+        constraint=getattr(layer, f"{piece.kind}_constraint"),
+    )
+
+
+def _bias_shape(layer: "ClockworkLayer") -> tuple[int, ...]:
+    columns = layer.cell.gates * layer.units
+    return (columns,) if layer.cell.biases == 1 else (layer.cell.biases, columns)
+
+
+def _numbers(values) -> np.ndarray:
+    return keras.ops.convert_to_numpy(values)
 
 
 def arrays(layer: "ClockworkLayer") -> list[keras.Variable | None]:
@@ -100,7 +150,7 @@ def dense(layer: "ClockworkLayer") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             rows = np.repeat(modules.hears[i], modules.sizes)
             recurrent[rows, :, columns] = array.numpy().reshape(-1, gates, modules.sizes[i])
     columns = gates * n
-    bias = np.zeros((columns,) if layer.cell.biases == 1 else (layer.cell.biases, columns), layer.variable_dtype)
+    bias = np.zeros(_bias_shape(layer), layer.variable_dtype)
     if layer.bias is not None:
         bias[:] = layer.bias.numpy()
     return kernel.reshape(-1, columns), recurrent.reshape(n, columns), bias

@@ -11,9 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import figures
 from data.text import load_text
-from tasks.task import NetworkSettings, Report, Task, layer_modules, output_layer, recurrent_layer, reset_where
+from tasks.network import Network
+from tasks.network_settings import NetworkSettings
+from tasks.task import Carried, Moment, Report, Task, compiled, layer_modules
 
 SHOWN = 200  # characters in the picture of the states
 
@@ -60,6 +61,29 @@ class OneHot(keras.layers.Layer):
         return super().get_config() | {"size": self.size}
 
 
+@dataclasses.dataclass(frozen=True)
+class Characters:
+    """Indices of characters, seen as vectors with a single one.
+
+    Args:
+        steps: T.
+        streams: B.
+        features: how many characters there are.
+    """
+
+    steps: int
+    streams: int
+    features: int
+    noise: float = 0.0
+
+    def seen(self, inputs, add_noise):
+        return tf.one_hot(inputs, self.features), None
+
+    def in_keras(self, replica):
+        characters = keras.Input((self.steps,), batch_size=self.streams, dtype="int32")
+        return characters, OneHot(self.features)(characters)
+
+
 class CharacterModel(Task):
     """Read a text in several streams, chunk after chunk; one epoch is one pass over the training part.
 
@@ -71,8 +95,8 @@ class CharacterModel(Task):
     name = "text"
     epoch_quantity = "bits per character"
 
-    def __init__(self, settings: Settings):
-        self.settings = settings
+    def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
+        super().__init__(settings, seeds)
         self.metrics = {"bits": self.loss}
         _check(settings)
         self.text = load_text(settings.text)
@@ -80,52 +104,43 @@ class CharacterModel(Task):
         count = len(self.text.indices)
         tested = round(settings.test_share * count)
         self.training, self.testing = np.split(self.text.indices, [count - tested])
-        self.chunks = (len(self.training) - 1) // (settings.streams * settings.chunk)
-        if self.chunks < 1 or len(self.testing) < 3:
+        streams, chunk = settings.streams, settings.chunk
+        self.batches = (len(self.training) - 1) // (streams * chunk)
+        if self.batches < 1 or len(self.testing) < 3:
             least = settings.streams * settings.chunk + 1
             raise ValueError(
                 f"`text` must hold at least {least} characters for training (`streams` × `chunk` + 1) and 3 for testing. "
                 f"Received: {len(self.training)} and {len(self.testing)} in {self.text.source}"
             )
-        self.network()  # so that settings it refuses are refused before anything is written
-
-    def epoch(self) -> tf.data.Dataset:
-        streams, chunk = self.settings.streams, self.settings.chunk
-        length = self.chunks * chunk  # of a stream
-        read, wanted = (
-            self.training[shift : shift + streams * length].reshape(streams, self.chunks, chunk).swapaxes(0, 1)
+        self.steps_of_update = streams * chunk
+        length = self.batches * chunk  # of a stream
+        self.data = tuple(
+            self.training[shift : shift + streams * length].reshape(streams, self.batches, chunk).swapaxes(0, 1)
             for shift in (0, 1)
-        )  # [chunks, streams, T]
-        return tf.data.Dataset.from_tensor_slices((read, wanted))
-
-    def network(self) -> keras.Model:
-        return self._network(self.settings.streams, self.settings.chunk, stateful=True)
-
-    def _network(self, streams: int, steps: int, stateful: bool = False) -> keras.Model:
-        characters = keras.Input((steps,), batch_size=streams, dtype="int32")
-        hidden = recurrent_layer(self.settings, OneHot(len(self.text.characters))(characters), stateful=stateful)
-        return keras.Model(characters, output_layer(self.settings, hidden, len(self.text.characters), "linear"))
+        )  # what is read and what is wanted [batches, streams, T]
+        characters = len(self.text.characters)
+        self.network = Network(settings, Characters(chunk, streams, characters), characters, streams=streams)
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return the mean cross-entropy in bits a character."""
+        targets = tf.broadcast_to(targets, outputs.shape[:-1])
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs)
         return tf.reduce_mean(losses, axis=[-2, -1]) / math.log(2)
 
-    def outputs(self, network: keras.Model, inputs: tf.Tensor, update: tf.Tensor, updates: int) -> tf.Tensor:
-        settings, epoch, in_epoch = self.settings, update // self.chunks, update % self.chunks
-        every = self.chunks
+    def forward(self, weights: list[tf.Tensor], inputs: tf.Tensor, carried: Carried, moment: Moment):
+        settings, epoch, in_epoch = self.settings, moment.update // self.batches, moment.update % self.batches
+        every = self.batches
         if settings.forget_every:
             grown = settings.forget_every * settings.forget_growth ** tf.cast(epoch, tf.float32)
-            every = tf.cast(tf.round(tf.minimum(grown, float(self.chunks))), tf.int32)
-        reset_where(network.get_layer("hidden"), in_epoch % every == 0)
-        return network(inputs, training=True)
+            every = tf.cast(tf.round(tf.minimum(grown, float(self.batches))), tf.int32)
+        return self.read_on(weights, inputs, carried.where_kept(in_epoch % every != 0), moment)
 
-    def after_epoch(self, network: keras.Model) -> dict[str, float]:
-        return {"bits_per_character": self._bits(network)}
+    def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {"bits_per_character": self._bits(weights)}
 
-    def evaluate(self, network: keras.Model) -> dict:
+    def evaluate(self, weights: np.ndarray) -> dict:
         return {
-            "bits_per_character": self._bits(network),
+            "bits_per_character": self._bits(weights),
             "characters": self.text.characters,
             "training_characters": len(self.training),
             "test_characters": len(self.testing),
@@ -133,31 +148,30 @@ class CharacterModel(Task):
             "text_sha256": self.text.sha256,
         }
 
-    def report(self, network: keras.Model) -> Report:
+    def report(self, weights: np.ndarray) -> Report:
+        import figures
+
         settings, shown = self.settings, self.testing[:SHOWN]
-        reader = _with_weights(self._network(1, len(shown)), network)
-        hidden = reader.get_layer("hidden")
-        states = keras.Model(reader.input, hidden.output)(shown[None])[0]
+        states = compiled(lambda w, read: self.network.states_and_outputs(self.network.split(w), read)[0])(
+            weights[:1], shown[None]
+        )
+        network = self.network.keras_model(weights[0])
         written = write(network, self.text.characters, settings.prime, settings.sample_length, settings.temperature, 0)
-        drawn = {"states": figures.states_figure(states.numpy(), layer_modules(hidden), None)}
+        modules = layer_modules(self.network.hidden)
+        drawn = {"states": figures.states_figure(states[0, 0].numpy(), modules, None)}
         return Report(drawn, texts={"sample": settings.prime + written})
 
-    def _bits(self, network: keras.Model) -> float:
-        """Return the bits a character on the test text, read as one sequence from a state of 0."""
-        _with_weights(self._tester, network)
-        return float(self._test(self.testing[None, :-1], self.testing[None, 1:]))
-
-    @functools.cached_property
-    def _tester(self) -> keras.Model:
-        return self._network(1, len(self.testing) - 1)
+    def _bits(self, weights: np.ndarray) -> np.ndarray:
+        """Return the bits a character [R] on the test text, read as one sequence from a state of 0."""
+        return self._test(weights, self.testing[None, :-1], self.testing[None, 1:]).numpy().astype(float)
 
     @functools.cached_property
     def _test(self):
-        return tf.function(
-            lambda read, wanted: self.loss(wanted, self._tester(read, training=False)),
-            jit_compile=True,
-            autograph=False,
-        )
+        def bits(weights, read, wanted):  # of one replica after the other: the states of a long text are many
+            one = lambda own: self.loss(wanted, self.network.apply(self.network.split(own[None]), read))[0]  # noqa: E731
+            return tf.map_fn(one, weights)
+
+        return compiled(bits)
 
     @classmethod
     def use(cls, settings: Settings, folder: Path) -> None:
@@ -213,13 +227,6 @@ def _writer(network: keras.Model, begun: int, length: int):
         return read.stack()[begun:]
 
     return tf.function(run, jit_compile=True, autograph=False)
-
-
-def _with_weights(network: keras.Model, source: keras.Model) -> keras.Model:
-    """Return the first network with the weights of the other, which may carry a state besides."""
-    for variable, value in zip(network.trainable_variables, source.trainable_variables, strict=True):
-        variable.assign(value)
-    return network
 
 
 def _check_prime(prime: str, characters: str) -> None:

@@ -1,26 +1,17 @@
 """Generate one sequence without any input: the network's weights become a code of it (Koutník et al. 2014, section 4.1)."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-import figures
 from data.sequences import load_target
 from models.clocks import sizes_from_spectrum
-from tasks.task import (
-    NetworkSettings,
-    Report,
-    Task,
-    clock,
-    is_clocked,
-    layer_modules,
-    mean_squared_error,
-    output_layer,
-    recurrent_layer,
-)
+from tasks.network import Network, Silence
+from tasks.network_settings import NetworkSettings, clock, is_clocked
+from tasks.task import Report, Task, layer_modules, mean_squared_error
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,27 +37,31 @@ class Settings(NetworkSettings):
 class SequenceGeneration(Task):
     """Generate the target from nothing but the clock; one epoch is one update on the whole sequence.
 
+    Args:
+        settings, seeds: as for any task.
+        targets: of each replica [R, T], instead of the one that the settings name.
+
     Raises:
         ValueError: the target cannot be had, or the network cannot be built; names the argument or file, what was
             expected and what came.
     """
 
     name = "generation"
+    batches = 1
 
-    def __init__(self, settings: Settings):
-        self.settings = settings
+    def __init__(
+        self, settings: Settings, seeds: Sequence[int] | None = None, targets: Sequence[Sequence[float]] | None = None
+    ):
+        super().__init__(settings, seeds)
         self.metrics = {"mse": mean_squared_error}
         self.target = load_target(settings.target, settings.start, settings.length, settings.column)
+        self.wanted = self.target.values[None] if targets is None else np.array(targets, np.float32)  # [1 or R, T]
         self.inputs = np.zeros((1, settings.length, int(settings.constant_input)), np.float32)  # [1, T, 0 or 1]
-        self.network()  # so that settings it refuses are refused before anything is written
-
-    def epoch(self) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensors((self.inputs, self.target.values[None, :, None]))
-
-    def network(self) -> keras.Model:
-        inputs = keras.Input(self.inputs.shape[1:], batch_size=1)
-        hidden = recurrent_layer(self.settings, inputs, sizes=self._sizes())
-        return keras.Model(inputs, output_layer(self.settings, hidden, 1, self.settings.output_activation))
+        self.data = self.inputs[None], self.wanted[None, :, None, :, None]
+        self.steps_of_update = settings.length
+        front = Silence(*self.inputs.shape[1:])
+        self.network = Network(settings, front, 1, settings.output_activation, sizes=self._sizes())
+        self._latest = None
 
     def _sizes(self) -> tuple[int, ...] | None:
         settings = self.settings
@@ -81,29 +76,37 @@ class SequenceGeneration(Task):
             return 0.5 * tf.reduce_sum((outputs - targets) ** 2, axis=[-3, -2, -1])
         return mean_squared_error(targets, outputs)
 
-    def evaluate(self, network: keras.Model) -> dict[str, float]:
-        _, output = self._run(network)
-        mse = float(np.mean((output - self.target.values) ** 2))
+    def evaluate(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        mse = np.mean((self.outputs(weights) - self.wanted.astype(float)) ** 2, axis=1)
         # The paper's NMSE has the ½ of its loss; the usual one is twice as large.
-        nmse = mse / float(np.var(self.target.values))
+        nmse = mse / np.var(self.wanted, axis=1)
         return {"mse": mse, "nmse": nmse, "nmse_paper": nmse / 2}
 
-    def report(self, network: keras.Model) -> Report:
-        states, output = self._run(network)
-        target = self.target
+    def report(self, weights: np.ndarray) -> Report:
+        import figures
+
+        target, (states, outputs) = self.target, self._run(weights)
+        alive = np.isfinite(outputs).all(axis=1)
         drawn = {
-            "signal": figures.signal_figure(target.values, output, target.rate, target.source),
-            "states": figures.states_figure(states, layer_modules(network.get_layer("hidden")), target.rate),
+            "signal": figures.signal_figure(target.values, outputs[alive], target.rate, target.source),
+            "states": figures.states_figure(states[0], layer_modules(self.network.hidden), target.rate),
         }
-        sounds = {"target": (target.values, target.rate), "output": (output.clip(-1, 1), target.rate)}
+        sounds = {
+            "target": (target.values, target.rate),
+            "output": (np.nan_to_num(outputs[0]).clip(-1, 1), target.rate),
+        }
         return Report(drawn, sounds if target.rate else {})
 
-    def _run(self, network: keras.Model) -> tuple[np.ndarray, np.ndarray]:
-        """Return the hidden states [T, n] and the output [T]."""
-        both = keras.Model(network.input, [network.get_layer("hidden").output, network.output])
-        tf.config.run_functions_eagerly(True)  # for a single sequence, compiling would take longer than running
-        try:
-            states, output = both(self.inputs)
-        finally:
-            tf.config.run_functions_eagerly(False)
-        return states.numpy()[0], output.numpy()[0, :, 0]
+    def outputs(self, weights: np.ndarray, periods: np.ndarray | None = None) -> np.ndarray:
+        """Return what networks of these weights [R, P], and perhaps periods [R, g], generate [R, T]."""
+        return self._run(weights, periods)[1]
+
+    def _run(self, weights: np.ndarray, periods: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the hidden states [R, T, n] and the outputs [R, T]; the latest are kept, for who asks again."""
+        asked = (weights, periods)
+        if self._latest is None or not all(np.array_equal(*pair) for pair in zip(self._latest[0], asked, strict=True)):
+            arrays = self.network.split(tf.constant(weights))
+            own = None if periods is None else tf.constant(periods, tf.int32)
+            states, outputs = self.network.states_and_outputs(arrays, self.inputs, own)
+            self._latest = asked, (states[:, 0].numpy(), outputs[:, 0, :, 0].numpy())
+        return self._latest[1]

@@ -13,23 +13,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import soundfile
 import tensorflow as tf
-from scipy import signal
 
-import figures
 from data.speech import PHONES, RATE, find_utterance, load_times, load_utterance, phones_at_samples
+from models.layer import ClockworkLayer
 from runs import write_whole
-from tasks.task import (
-    NetworkSettings,
-    Report,
-    Task,
-    mean_squared_error,
-    output_layer,
-    penalise_weights,
-    recurrent_layer,
-    reset_where,
-)
+from tasks.network import Network
+from tasks.network_settings import NetworkSettings
+from tasks.task import Carried, Moment, Report, Task, compiled, mean_squared_error
 
 WITHIN = 0.1  # NMSE up to which speech counts as given back
 FIRST = RATE // 4  # samples of the beginning that are judged by themselves
@@ -82,14 +73,49 @@ class WindowAndPhone(keras.layers.Layer):
         self.phones = phones
 
     def call(self, samples, phones):
-        windows = tf.signal.frame(samples, self.window, 1)  # [B, T, k]
-        return tf.concat([windows, tf.one_hot(phones, self.phones, dtype=windows.dtype)], -1)
+        return window_and_phone(samples, phones, self.window, self.phones)
 
     def compute_output_shape(self, samples_shape, phones_shape):
         return (*phones_shape, self.window + self.phones)
 
     def get_config(self):
         return super().get_config() | {"window": self.window, "phones": self.phones}
+
+
+def window_and_phone(samples: tf.Tensor, phones: tf.Tensor, window: int, count: int) -> tf.Tensor:
+    """Return what `WindowAndPhone` returns, for samples with any leading axes more than the phones have."""
+    windows = tf.signal.frame(samples, window, 1)  # [..., B, T, k]
+    said = tf.one_hot(phones, count, dtype=windows.dtype)  # [B, T, phones]
+    return tf.concat([windows, tf.broadcast_to(said, [*windows.shape[:-1], count])], -1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Speech:
+    """Samples, with noise, and phones: seen through a window.
+
+    Args:
+        window: k.
+        steps: T.
+        noise: its standard deviation.
+    """
+
+    window: int
+    steps: int
+    noise: float
+
+    @property
+    def features(self) -> int:
+        return self.window + len(PHONES)
+
+    def seen(self, inputs, add_noise):
+        samples, phones = inputs
+        return window_and_phone(add_noise(samples, 2), phones, self.window, len(PHONES)), None
+
+    def in_keras(self, replica):
+        samples = keras.Input((self.window + self.steps - 1,), batch_size=1)
+        phones = keras.Input((self.steps,), batch_size=1, dtype="int32")
+        noisy = keras.layers.GaussianNoise(self.noise)(samples)
+        return [samples, phones], WindowAndPhone(self.window, len(PHONES), name="seen")(noisy, phones)
 
 
 class SpeechPrediction(Task):
@@ -101,9 +127,10 @@ class SpeechPrediction(Task):
     """
 
     name = "speech"
+    more_is_better = ("teacher_forced_seconds", "free_running_seconds")
 
-    def __init__(self, settings: Settings):
-        self.settings = settings
+    def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
+        super().__init__(settings, seeds)
         self.metrics = {"mse": mean_squared_error}
         _check(settings)
         self.utterance = load_utterance(find_utterance(settings.utterance, settings.timit))
@@ -117,67 +144,98 @@ class SpeechPrediction(Task):
             raise ValueError(f"`utterance` must not be silent. Received: only {self.mean} in {self.utterance.name}")
         self.signal = (samples - self.mean) / self.std  # [N]
         self.phones = self.utterance.phones[settings.window : used]  # [N − k]
-        self.chunks = -(-len(self.phones) // settings.chunk)
-        self.network()  # so that settings it refuses are refused before anything is written
+        self.batches = -(-len(self.phones) // settings.chunk)
+        self.steps_of_update = settings.chunk
+        self.data = self._chunks()
+        front = Speech(settings.window, settings.chunk, settings.input_noise)
+        self.network = Network(settings, front, 1, streams=1)
 
-    def epoch(self) -> tf.data.Dataset:
+    def _chunks(self) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+        """Return samples [chunks, 1, k + T − 1] and phones [chunks, 1, T], and what is to be said [chunks, 1, T, 1]."""
         window, chunk = self.settings.window, self.settings.chunk
-        behind = (0, self.chunks * chunk - len(self.phones))  # what fills the last chunk: the mean, in the last phone
+        behind = (0, self.batches * chunk - len(self.phones))  # what fills the last chunk: the mean, in the last phone
         values, phones = np.pad(self.signal, behind), np.pad(self.phones, behind, mode="edge")
-        starts = range(0, self.chunks * chunk, chunk)
-        samples = np.stack([values[start : start + window + chunk - 1] for start in starts])  # [chunks, k + T − 1]
-        targets = values[window:].reshape(self.chunks, chunk, 1)
-        inputs = (samples, phones.reshape(self.chunks, chunk))
-        return tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(1, drop_remainder=True)
-
-    def network(self) -> keras.Model:
-        settings = self.settings
-        samples = keras.Input((settings.window + settings.chunk - 1,), batch_size=1)
-        phones = keras.Input((settings.chunk,), batch_size=1, dtype="int32")
-        noisy = keras.layers.GaussianNoise(settings.input_noise)(samples)
-        seen = WindowAndPhone(settings.window, len(PHONES), name="seen")(noisy, phones)
-        hidden = recurrent_layer(settings, seen, stateful=True)
-        network = keras.Model([samples, phones], output_layer(settings, hidden, 1, "linear"))
-        penalise_weights(network, settings.weight_penalty)
-        return network
+        starts = range(0, self.batches * chunk, chunk)
+        samples = np.stack([values[start : start + window + chunk - 1] for start in starts])
+        inputs = (samples[:, None], phones.reshape(self.batches, 1, chunk))
+        return inputs, values[window:].reshape(self.batches, 1, chunk, 1)
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         return mean_squared_error(targets, outputs)
 
-    def outputs(self, network: keras.Model, inputs: Sequence[tf.Tensor], update: tf.Tensor, updates: int) -> tf.Tensor:
-        """Return the predictions [1, T, 1] from a window into which the network's own output has been mixed."""
-        settings, hidden = self.settings, network.get_layer("hidden")
+    def penalty(self, weights: list[tf.Tensor]) -> tf.Tensor | float:
+        """Return the sum of the squares of all weight matrices, not of biases, times the penalty [R]."""
+        if not self.settings.weight_penalty:
+            return 0.0
+        matrices = [array for array in weights if array.shape.rank > 2]
+        squares = [tf.reduce_sum(array**2, range(1, array.shape.rank)) for array in matrices]
+        return self.settings.weight_penalty * tf.add_n(squares)
+
+    def forward(self, weights: list[tf.Tensor], inputs: Sequence[tf.Tensor], carried: Carried, moment: Moment):
+        """Predict [R, 1, T, 1] from a window into which the networks' own output has been mixed."""
+        settings = self.settings
+        carried = carried.where_kept(moment.update % self.batches != 0)  # the utterance begins again
         samples, phones = inputs
-        reset_where(hidden, update % self.chunks == 0)  # the utterance begins again
         if settings.own_output:
             rise = max(settings.own_output_until - settings.own_output_from, 1e-9)
-            risen = (tf.cast(update, tf.float32) / updates - settings.own_output_from) / rise
+            risen = (tf.cast(moment.update, tf.float32) / moment.updates - settings.own_output_from) / rise
             share = settings.own_output * tf.clip_by_value(risen, 0, 1)
-            state = [tf.convert_to_tensor(value) for value in hidden.states]
-            samples = tf.cond(share > 0, lambda: mixed(network, samples, phones, share, state), lambda: samples)
-        return network((samples, phones), training=True)
+            truth = tf.broadcast_to(samples, [self.replicas, *samples.shape])
+            samples = tf.cond(share > 0, lambda: self.mixed(weights, inputs, share, carried), lambda: truth)
+        return self.read_on(weights, (samples, phones), carried, moment)
 
-    def evaluate(self, network: keras.Model) -> dict:
+    def mixed(
+        self, weights: list[tf.Tensor], inputs: Sequence[tf.Tensor], share: tf.Tensor, carried: Carried
+    ) -> tf.Tensor:
+        """Return the samples [R, 1, k + T − 1] with a share of each network's own output behind the first k."""
+        window, (samples, phones) = self.settings.window, inputs
+        parts = len(self.network.hidden.cell.states)
+        clock = [carried.clock[None]] * self.network.hidden.clocked
+
+        def mix(own: list[tf.Tensor]) -> tf.Tensor:
+            state = own[len(weights) :]
+            state = [*state[:parts], *clock, *state[parts:]]
+            said = free_run(self.network.hidden, own[: len(weights)], samples, phones, share, state)[None, :-1]
+            return tf.concat([samples[:, :window], share * said + (1 - share) * samples[:, window:]], 1)
+
+        return tf.stop_gradient(tf.map_fn(mix, [*weights, *carried.state], fn_output_signature=tf.float32))
+
+    def evaluate(self, weights: np.ndarray) -> dict:
         truth = self.signal[self.settings.window :]
         metrics = {"signal_mean": self.mean, "signal_std": self.std}
-        for name, said in self.said(network).items():
-            metrics |= {f"{name}_{quantity}": value for quantity, value in compare(truth, said).items()}
+        for name, said in self.said(weights).items():
+            each = [compare(truth, own) for own in said]
+            for quantity, value in each[0].items():
+                values = None if value is None else np.array([own[quantity] for own in each])
+                metrics[f"{name}_{quantity}"] = values
         return metrics
 
-    def report(self, network: keras.Model) -> Report:
-        versions = {"original": self.signal[self.settings.window :]} | self.said(network)
+    def report(self, weights: np.ndarray) -> Report:
+        import figures
+
+        said = {name: own[0] for name, own in self.said(weights[:1]).items()}
+        versions = {"original": self.signal[self.settings.window :]} | said
         window, end = self.settings.window, len(self.signal)
         times = [(max(first, window), min(last, end), phone) for first, last, phone in self.utterance.times]
         times = [(first - window, last - window, phone) for first, last, phone in times if first < last]
         drawn = figures.speech_figure(versions, times, RATE)
         return Report({"speech": drawn}, {name: (self._sound(values), RATE) for name, values in versions.items()})
 
-    def said(self, network: keras.Model) -> dict[str, np.ndarray]:
-        """Return what the network says, teacher-forced and free-running, on the normalised signal [N − k]."""
-        return {
-            name: speak(network, self.signal, self.phones, share)
-            for name, share in (("teacher_forced", 0.0), ("free_running", 1.0))
-        }
+    def said(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what networks [R, P] say, teacher-forced and free-running, on the normalised signal [R, N − k]."""
+        samples, phones = self.signal[None], self.phones[None]
+        shares = {"teacher_forced": 0.0, "free_running": 1.0}
+        return {name: self._speak(weights, samples, phones, tf.constant(x)).numpy() for name, x in shares.items()}
+
+    @functools.cached_property
+    def _speak(self):
+        def speak(weights, samples, phones, share):  # each has a loop of its own
+            hidden = self.network.hidden
+            state = hidden.get_initial_state(1)
+            one = lambda own: free_run(hidden, own, samples, phones, share, state)  # noqa: E731
+            return tf.map_fn(one, self.network.split(weights), fn_output_signature=tf.float32)
+
+        return compiled(speak)
 
     def _sound(self, values: np.ndarray) -> np.ndarray:
         return (values * self.std + self.mean).clip(-1, 1)
@@ -187,6 +245,8 @@ class SpeechPrediction(Task):
         """Let a trained run speak a file of phones, from silence on, and write the sound into its folder."""
         if not settings.generate or settings.phones is None:
             raise ValueError("`run` needs `generate` and `phones`, a .PHN file to speak. Received: not both")
+        import soundfile
+
         path = Path(settings.phones)
         phones = phones_at_samples(load_times(path))
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -204,7 +264,7 @@ class SpeechPrediction(Task):
 
 
 def speak(network: keras.Model, heard: np.ndarray, phones: np.ndarray, share: float) -> np.ndarray:
-    """Run a network sample by sample from step 0.
+    """Run a trained run's model sample by sample from step 0.
 
     Args:
         network: of `SpeechPrediction`.
@@ -215,57 +275,49 @@ def speak(network: keras.Model, heard: np.ndarray, phones: np.ndarray, share: fl
     Returns:
         What it says [T].
     """
-    window = network.get_layer("seen").window
+    hidden, window = network.get_layer("hidden"), network.get_layer("seen").window
     samples = np.pad(heard, (0, max(0, window + len(phones) - len(heard))))[None]
-    return _compiled(network)(samples, phones[None], tf.constant(share)).numpy()
-
-
-@functools.lru_cache(maxsize=1)
-def _compiled(network: keras.Model):
-    def run(samples, phones, share):
-        return free_run(network, samples, phones, share, network.get_layer("hidden").get_initial_state(1))
-
-    return tf.function(run, jit_compile=True, autograph=False)
+    variables = [*hidden.trainable_variables, *network.get_layer("output").trainable_variables]
+    weights = [tf.convert_to_tensor(variable) for variable in variables]
+    run = functools.partial(free_run, hidden)
+    return compiled(run)(weights, samples, phones[None], tf.constant(share), hidden.get_initial_state(1)).numpy()
 
 
 def free_run(
-    network: keras.Model, samples: tf.Tensor, phones: tf.Tensor, share: tf.Tensor, state: Sequence[tf.Tensor]
+    hidden: ClockworkLayer,
+    weights: Sequence[tf.Tensor],
+    samples: tf.Tensor,
+    phones: tf.Tensor,
+    share: tf.Tensor,
+    state: Sequence[tf.Tensor],
 ) -> tf.Tensor:
     """Run a network sample by sample, its own output mixed into its window: share · own + (1 − share) · truth.
 
     Args:
-        network: of `SpeechPrediction`.
+        hidden: its hidden layer, of which only the configuration matters.
+        weights: of the hidden layer and of the output.
         samples: the truth, [1, k + T − 1] or longer.
         phones: of each sample to say [1, T].
         share: of the own output.
-        state: of the hidden layer, before the first step.
+        state: of the hidden layer, before the first step, as its `initial_state`.
 
     Returns:
         The outputs [T].
     """
-    seen, output = network.get_layer("seen"), network.get_layer("output")
-    step, steps = network.get_layer("hidden").stepper(), phones.shape[1]
-    kernel, bias = (tf.convert_to_tensor(weights) for weights in (output.kernel, output.bias))
+    *own, kernel, bias = weights
+    window, steps, step = hidden.input_spec.axes[-1] - len(PHONES), phones.shape[1], hidden.stepper(own)
     truth = tf.pad(samples, [[0, 0], [0, 1]])
 
-    def say(t, window, state, said):
-        state = step(seen(window, phones[:, t][:, None])[:, 0], state)
+    def say(t, heard, state, said):
+        seen = window_and_phone(heard, phones[:, t][:, None], window, len(PHONES))[:, 0]
+        state = step(seen, state)
         own = state[0] @ kernel + bias  # [1, 1]
-        heard = share * own + (1 - share) * truth[:, t + seen.window][:, None]
-        return t + 1, tf.concat([window[:, 1:], heard], 1), state, said.write(t, own[0, 0])
+        next_one = share * own + (1 - share) * truth[:, t + window][:, None]
+        return t + 1, tf.concat([heard[:, 1:], next_one], 1), state, said.write(t, own[0, 0])
 
     said = tf.TensorArray(samples.dtype, steps, element_shape=[])
-    *_, said = tf.while_loop(lambda t, *_: t < steps, say, (0, samples[:, : seen.window], list(state), said))
+    *_, said = tf.while_loop(lambda t, *_: t < steps, say, (0, samples[:, :window], list(state), said))
     return said.stack()
-
-
-def mixed(
-    network: keras.Model, samples: tf.Tensor, phones: tf.Tensor, share: tf.Tensor, state: Sequence[tf.Tensor]
-) -> tf.Tensor:
-    """Return the samples [1, k + T − 1] with the network's own output, as in `free_run`, mixed in behind the first k."""
-    window = network.get_layer("seen").window
-    own = free_run(network, samples, phones, share, state)[None, :-1]
-    return tf.stop_gradient(tf.concat([samples[:, :window], share * own + (1 - share) * samples[:, window:]], 1))
 
 
 def compare(truth: np.ndarray, said: np.ndarray) -> dict[str, float | None]:
@@ -277,6 +329,8 @@ def compare(truth: np.ndarray, said: np.ndarray) -> dict[str, float | None]:
         log_spectral_distance: the mean over frames (25 ms every 10 ms) of the root mean squared difference of log
         spectra, in dB, where what lies 60 dB below the truth's strongest component counts as so much.
     """
+    from scipy import signal
+
     squares = (said.astype(float) - truth) ** 2
     so_far = np.cumsum(squares) / np.arange(1, len(truth) + 1)
     within = np.flatnonzero(so_far <= WITHIN * np.var(truth))

@@ -3,17 +3,19 @@
 import dataclasses
 import functools
 import json
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-import figures
 from data import mfcc
 from data.features import load_features, read_features, read_samples
 from data.spoken_words import SHIPPED, Clip, Split, load_folder, load_timit
-from tasks.task import NetworkSettings, Report, Task, layer_modules, output_layer, recurrent_layer
+from tasks.network import Network
+from tasks.network_settings import NetworkSettings
+from tasks.task import Report, Task, compiled, layer_modules
 
 BLOCK = 64  # clips evaluated at once
 SOUNDS = 3  # test clips to listen to
@@ -45,8 +47,43 @@ class Settings(NetworkSettings):
     """Sound files to say the words of, with a trained run."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Frames:
+    """Frames of features, normalised, with noise; frames of zeros at the end are padding, and do not count.
+
+    Args:
+        mean, variance: of each feature, for each replica [R, 13].
+        noise: its standard deviation.
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+    noise: float
+    features: int = mfcc.CHANNELS
+
+    def seen(self, inputs, add_noise):
+        real = tf.reduce_any(inputs != 0, -1)  # [..., B, T]
+        std = np.maximum(np.sqrt(self.variance), keras.config.epsilon())
+        mean, std = (values[0] if (values == values[0]).all() else values[:, None, None] for values in (self.mean, std))
+        return add_noise((inputs - mean) / std, 3), tf.reduce_sum(tf.cast(real, tf.int32), -1)
+
+    def in_keras(self, replica):
+        inputs = keras.Input((None, self.features))
+        frames = keras.layers.Masking()(inputs)
+        frames = keras.layers.Normalization(mean=self.mean[replica], variance=self.variance[replica])(frames)
+        return inputs, keras.layers.GaussianNoise(self.noise)(frames)
+
+
 class SpokenWords(Task):
     """Classify words of varying length; one epoch is one pass over the training clips in random order.
+
+    Args:
+        settings, seeds: as for any task.
+        folds: each seed trains so many networks: of each word's training clips every so-many-th is left out and tested on,
+            by another network each, and the test clips are not touched. 0 is one network a seed, tested on the test clips.
+
+    Attributes:
+        training, testing: which clips each replica is trained and tested on [R, clips].
 
     Raises:
         ValueError: the corpus cannot be had, or the network cannot be built; names the argument or file, what was
@@ -56,119 +93,143 @@ class SpokenWords(Task):
     name = "words"
     epoch_quantity = "error (%)"
 
-    def __init__(self, settings: Settings):
-        self.settings = settings
+    def __init__(self, settings: Settings, seeds: Sequence[int] | None = None, folds: int = 0):
+        super().__init__(settings, seeds)
         self.metrics = {"cross_entropy": self.loss, "error": error}
         for name in ("longest", "input_noise", "patience"):
             if not getattr(settings, name) >= 0:
                 raise ValueError(f"`{name}` must be at least 0. Received: {getattr(settings, name)}")
+        if settings.input_noise > 1:
+            raise ValueError(f"`input_noise` must be at most 1. Received: {settings.input_noise}")
         if settings.classify:
             raise ValueError("`classify` needs `run`, the name of a trained run. Received: none")
-        self.features = load_features(load_clips(settings), settings.cache_dir, settings.longest)
+        drawn = {seed: load_clips(dataclasses.replace(settings, seed=seed)) for seed in dict.fromkeys(self.seeds)}
+        every = {(clip.path, clip.span): clip for clips in drawn.values() for clip in clips}
+        self.features = load_features(list(every.values()), settings.cache_dir, settings.longest)
         clips = self.features.clips
         self.words = sorted({clip.word for clip in clips})
         self.labels = np.array([self.words.index(clip.word) for clip in clips], np.int32)  # [N]
-        test = np.array([clip.test for clip in clips])
-        self.training, self.testing = np.flatnonzero(~test), np.flatnonzero(test)
-        for kind, chosen in (("training", self.training), ("testing", self.testing)):
-            if not len(chosen):
-                raise ValueError(f"`corpus` must leave clips for {kind} that can be read. Received: none")
-        if not 1 <= settings.batch_size <= len(self.training):
-            most = len(self.training)
+        splits = {seed: self._split(own) for seed, own in drawn.items()}
+        statistics = [self._statistics(splits[seed][0]) for seed in self.seeds for _ in range(max(folds, 1))]
+        if folds:
+            self.seeds = tuple(seed for seed in self.seeds for _ in range(folds))
+            pairs = [self._fold(splits[seed][0], place % folds, folds) for place, seed in enumerate(self.seeds)]
+        else:
+            pairs = [splits[seed] for seed in self.seeds]
+        if len({(len(training), len(testing)) for training, testing in pairs}) > 1:
+            raise ValueError("`replicas` must have equally many clips each. Received: seeds that draw unequal numbers")
+        self.training, self.testing = (np.array(chosen) for chosen in zip(*pairs, strict=True))  # [R, clips]
+        most = self.training.shape[1]
+        if not 1 <= settings.batch_size <= most:
             raise ValueError(
                 f"`batch_size` must be from 1 to the {most} training clips. Received: {settings.batch_size}"
             )
+        self.steps_of_update = max(settings.batch_size, BLOCK) * int(self.features.lengths.max())
+        self.batches = most // settings.batch_size
         self.steps = int(self.features.lengths.max())  # one length for all, so that one program serves all batches
-        self.network()  # so that settings it refuses are refused before anything is written
+        self.data = self.features.padded(range(len(clips)), self.steps), self.labels  # [N, T, 13], [N]
+        mean, variance = (np.stack(values) for values in zip(*statistics, strict=True))  # [R, 13]
+        front = Frames(mean, variance, settings.input_noise)
+        self.network = Network(settings, front, len(self.words), every_step=False)
 
-    def epoch(self) -> tf.data.Dataset:
-        shapes = [(self.settings.batch_size, self.steps, mfcc.CHANNELS), (self.settings.batch_size,)]
+    def _split(self, drawn: Sequence[Clip]) -> tuple[np.ndarray, np.ndarray]:
+        """Return which of all clips to train on, and which to test on."""
+        test = {(clip.path, clip.span): clip.test for clip in drawn}
+        known = [test.get((clip.path, clip.span)) for clip in self.features.clips]
+        training, testing = (
+            np.array([i for i, test in enumerate(known) if test is kind], int) for kind in (False, True)
+        )
+        for kind, chosen in (("training", training), ("testing", testing)):
+            if not len(chosen):
+                raise ValueError(f"`corpus` must leave clips for {kind} that can be read. Received: none")
+        return training, testing
 
-        def load(places):
-            inputs, labels = tf.numpy_function(
-                lambda chosen: (self.features.padded(chosen, self.steps), self.labels[chosen]),
-                [places],
-                [tf.float32, tf.int32],
-            )
-            return tf.ensure_shape(inputs, shapes[0]), tf.ensure_shape(labels, shapes[1])
+    def _fold(self, training: np.ndarray, fold: int, folds: int) -> tuple[np.ndarray, np.ndarray]:
+        """Split training clips once more: every so many-th of each word is left out."""
+        labels = self.labels[training]
+        number = np.array([(labels[:place] == label).sum() for place, label in enumerate(labels)])  # within its word
+        return training[number % folds != fold], training[number % folds == fold]
 
-        places = tf.data.Dataset.from_tensor_slices(self.training)
-        places = places.shuffle(len(self.training), seed=self.settings.seed)
-        return places.batch(self.settings.batch_size, drop_remainder=True).map(load).prefetch(4)
-
-    def network(self) -> keras.Model:
-        return self._network(return_sequences=False)
-
-    def _network(self, return_sequences: bool) -> keras.Model:
-        mean, variance = self.statistics
-        inputs = keras.Input((None, mfcc.CHANNELS))
-        frames = keras.layers.Masking()(inputs)  # frames of zeros are padding
-        frames = keras.layers.Normalization(mean=mean, variance=variance)(frames)
-        frames = keras.layers.GaussianNoise(self.settings.input_noise)(frames)
-        hidden = recurrent_layer(self.settings, frames, return_sequences)
-        return keras.Model(inputs, output_layer(self.settings, hidden, len(self.words), "linear"))
-
-    @functools.cached_property
-    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance of each channel over the training clips."""
+    def _statistics(self, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and variance of each channel over the training clips."""
         total, squares, count = np.zeros(mfcc.CHANNELS), np.zeros(mfcc.CHANNELS), 0
-        for place in self.training:
+        for place in training:
             frames = self.features.padded([place], self.features.lengths[place])[0].astype(float)
             total, squares, count = total + frames.sum(0), squares + (frames**2).sum(0), count + len(frames)
         mean = total / count
         return mean.astype(np.float32), (squares / count - mean**2).astype(np.float32)
+
+    def places(self) -> Callable[[int, int], np.ndarray]:
+        """Return (first update, count) → the clips of those updates [count, R, B]; updates must come in order."""
+        pairs = zip(self.seeds, self.training, strict=True)
+        epochs = [orders(seed, chosen, self.settings.batch_size) for seed, chosen in pairs]
+        drawn = np.zeros((0, self.replicas, self.settings.batch_size), np.int32)  # from update `begin` on
+        begin = 0
+
+        def find(first: int, count: int) -> np.ndarray:
+            nonlocal drawn, begin
+            while begin + len(drawn) < first + count:
+                drawn, begin = drawn[max(first - begin, 0) :], min(max(first, begin), begin + len(drawn))
+                drawn = np.concatenate([drawn, np.stack([next(epoch) for epoch in epochs], axis=1)])
+            return drawn[first - begin : first - begin + count]
+
+        return find
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return the mean cross-entropy over the clips [..., B]."""
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs)
         return tf.reduce_mean(losses, axis=-1)
 
-    def after_epoch(self, network: keras.Model) -> dict[str, float]:
-        return {
-            f"{kind}_error": float(100 * np.mean(self.probabilities(network, chosen).argmax(1) != self.labels[chosen]))
-            for kind, chosen in (("train", self.training), ("test", self.testing))
-        }
+    def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        wrong = self.heard(weights) != self.labels  # [R, N]
+        chosen = {"train_error": self.training, "test_error": self.testing}
+        return {name: 100 * np.take_along_axis(wrong, clips, axis=1).mean(axis=1) for name, clips in chosen.items()}
 
-    def finished(self, epochs: list[dict[str, float]]) -> bool:
-        errors = [epoch["train_error"] for epoch in epochs]
-        return bool(self.settings.patience) and len(errors) - 1 - int(np.argmin(errors)) >= self.settings.patience
+    def finished(self, epochs: list[dict[str, np.ndarray]]) -> np.ndarray:
+        """Return which replicas' training error has not fallen for so many epochs [R]."""
+        errors = np.array([epoch["train_error"] for epoch in epochs])  # [epochs, R]
+        return bool(self.settings.patience) & (len(errors) - 1 - errors.argmin(axis=0) >= self.settings.patience)
 
-    def evaluate(self, network: keras.Model) -> dict:
-        counts = {"training_clips": len(self.training), "test_clips": len(self.testing)}
+    def evaluate(self, weights: np.ndarray) -> dict:
+        counts = {"training_clips": self.training.shape[1], "test_clips": self.testing.shape[1]}
         counts["skipped_files"] = len(self.features.skipped)
-        return self.after_epoch(network) | counts | {"words": self.words}
+        return self.after_epoch(weights) | counts | {"words": self.words}
 
-    def report(self, network: keras.Model) -> Report:
-        heard = self.probabilities(network, self.testing).argmax(1)
+    def report(self, weights: np.ndarray) -> Report:
+        import figures
+
+        testing = self.testing[0]
+        heard = self.heard(weights)[0, testing]
         counts = np.zeros((len(self.words), len(self.words)), int)
-        np.add.at(counts, (self.labels[self.testing], heard), 1)
-        modules, rate = layer_modules(network.get_layer("hidden")), mfcc.RATE // mfcc.HOP
+        np.add.at(counts, (self.labels[testing], heard), 1)
+        modules, rate = layer_modules(self.network.hidden), mfcc.RATE // mfcc.HOP
+        clip = self.features.padded([testing[0]], self.features.lengths[testing[0]])
+        states = self.network.states_and_outputs(self.network.split(tf.constant(weights)), clip)[0][0, 0].numpy()
         drawn = {
             "confusion": figures.confusion_figure(counts, self.words),
-            "states": figures.states_figure(self._states(network, self.testing[0]), modules, rate),
+            "states": figures.states_figure(states, modules, rate),
         }
         sounds = {}
-        for place in np.linspace(0, len(self.testing) - 1, SOUNDS, dtype=int):
-            clip = self.features.clips[self.testing[place]]
+        for place in np.linspace(0, len(testing) - 1, SOUNDS, dtype=int):
+            clip = self.features.clips[testing[place]]
             sounds[f"{clip.word}_heard_as_{self.words[heard[place]]}"] = read_samples(clip.path, clip.span)
         return Report(drawn, sounds)
 
-    def probabilities(self, network: keras.Model, chosen: np.ndarray) -> np.ndarray:
-        """Return the probability of each word [clips, words] for the clips chosen."""
-        parts = []
-        for first in range(0, len(chosen), BLOCK):
-            block = chosen[first : first + BLOCK]
-            padded = np.resize(block, BLOCK)  # always as many, so that one program serves all
-            logits = _compiled(network)(self.features.padded(padded, self.steps))
-            parts.append(keras.ops.softmax(logits).numpy()[: len(block)])
-        return np.concatenate(parts)
+    def heard(self, weights: np.ndarray) -> np.ndarray:
+        """Return the word that each network of weights [R, P] hears in each clip [R, N]."""
+        count = len(self.labels)
+        blocks = np.resize(np.arange(count), (-(-count // BLOCK), BLOCK))
+        heard = self._hear(weights, self.data[0], blocks).numpy()  # [blocks, R, clips]
+        return heard.transpose(1, 0, 2).reshape(len(weights), -1)[:, :count]
 
-    def _states(self, network: keras.Model, place: int) -> np.ndarray:
-        """Return the hidden states over the frames of one clip [T, n]."""
-        every = self._network(return_sequences=True)
-        every.set_weights(network.get_weights())
-        hidden = keras.Model(every.input, every.get_layer("hidden").output)
-        return hidden(self.features.padded([place], self.features.lengths[place])).numpy()[0]
+    @functools.cached_property
+    def _hear(self):
+        def hear(weights, clips, blocks):
+            arrays = self.network.split(weights)
+            of_block = lambda block: tf.argmax(self.network.apply(arrays, tf.gather(clips, block)), -1, tf.int32)  # noqa: E731
+            return tf.map_fn(of_block, blocks, fn_output_signature=tf.int32)
+
+        return compiled(hear)
 
     @classmethod
     def use(cls, settings: Settings, folder: Path) -> None:
@@ -182,6 +243,17 @@ class SpokenWords(Task):
             chances = keras.ops.softmax(network(frames[None])).numpy()[0]
             best = np.argsort(chances)[::-1][:3]
             print(f"{path}: " + ", ".join(f"{words[place]} {chances[place]:.1%}" for place in best))
+
+
+def orders(seed: int, clips: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """Yield the clips of each batch [batches, B], for one epoch after another, in orders drawn by the seed."""
+    options = tf.data.Options()
+    options.autotune.enabled = False  # whose thread would sleep for seconds while the iterator is being destroyed
+    tf.random.set_seed(seed)
+    epochs = tf.data.Dataset.from_tensor_slices(clips.astype(np.int32)).shuffle(len(clips), seed=seed)
+    epochs = epochs.batch(batch_size, drop_remainder=True).batch(len(clips) // batch_size).repeat()
+    # The first two orders are not used: all results here are from a time when they went into compiling.
+    return epochs.skip(2).with_options(options).as_numpy_iterator()
 
 
 def error(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
@@ -210,8 +282,3 @@ def _read(path: str, longest: float) -> np.ndarray:
         return read_features(Clip(Path(path), ""), longest)
     except ValueError as problem:
         raise ValueError(f"`classify` must name sounds that can be used. Received: {problem}") from None
-
-
-@functools.lru_cache(maxsize=1)
-def _compiled(network: keras.Model):
-    return tf.function(lambda inputs: network(inputs, training=False), jit_compile=True, autograph=False)

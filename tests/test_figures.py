@@ -18,7 +18,7 @@ def texts_within(figure):
 
 @pytest.mark.parametrize("rate, label", [(None, "time step"), (44100, "time (ms)")])
 def test_signal_figure(rate, label):
-    figure = figures.signal_figure(np.zeros(10), np.ones(10), rate, "title")
+    figure = figures.signal_figure(np.zeros(10), np.ones((1, 10)), rate, "title")
     signal, rest = figure.axes
     assert [line.get_label() for line in signal.lines] == ["target", "output"]
     np.testing.assert_array_equal(rest.lines[0].get_ydata(), 1)
@@ -27,9 +27,19 @@ def test_signal_figure(rate, label):
 
 
 def test_training_figure_has_both_axes():
-    figure = figures.training_figure(np.arange(3), np.array([0.1, 0.2, 0.4]), np.array([1, 0.1, 0.01]), "MSE")
+    figure = figures.training_figure(np.arange(3), np.array([0.1, 0.2, 0.4]), np.array([[1], [0.1], [0.01]]), "MSE")
     assert [axis.get_xlabel() for axis in figure.axes] == ["updates", "training time (s)"]
     assert all(axis.get_yscale() == "log" for axis in figure.axes) and texts_within(figure)
+
+
+def test_several_networks_are_median_and_quartiles():
+    outputs = np.arange(5.0)[:, None] * np.ones(4)  # [R, T]
+    figure = figures.signal_figure(np.zeros(4), outputs, None, "")
+    np.testing.assert_array_equal(figure.axes[0].lines[1].get_ydata(), 2)
+    (band,) = figure.axes[0].collections
+    assert {point[1] for point in band.get_paths()[0].vertices} == {1.0, 3.0}
+    epochs = figures.epochs_figure([{"error": np.array([1.0, 2, 6])}, {"error": np.array([0.0, 1, 5])}], "error")
+    np.testing.assert_array_equal(epochs.axes[0].lines[0].get_ydata(), [2, 1])
 
 
 def test_states_figure_has_a_strip_for_each_module():
@@ -42,4 +52,4 @@ def test_states_figure_has_a_strip_for_each_module():
 
 
 def test_png_is_one():
-    assert figures.png(figures.signal_figure(np.zeros(3), np.zeros(3), None, "")).startswith(b"\x89PNG")
+    assert figures.png(figures.signal_figure(np.zeros(3), np.zeros((1, 3)), None, "")).startswith(b"\x89PNG")

@@ -135,7 +135,7 @@ def test_recipes_and_models_run(tmp_path, flags):
 )
 def test_recipes_have_the_published_sizes(recipe, model, parameters):
     task_class, settings = command_line.read(["--recipe", recipe, "--model", model], main.TASKS)
-    assert task_class(settings).network().count_params() + len(settings.periods) == parameters
+    assert task_class(settings).network.size + len(settings.periods) == parameters
 
 
 def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(tmp_path):
@@ -152,6 +152,8 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(tmp_path):
     assert {path.name for path in results.iterdir()} == {"config.json", "checkpoint.npz", "training.png"}
     other = run(tmp_path, *flags, "--resume", "--seed", "1")
     assert other[0] == 2 and "--seed must be that of the run to resume, 0. Received: 1" in other[2]
+    other = run(tmp_path, *flags, "--resume", "--replicas", "2")
+    assert other[0] == 2 and "--replicas must be that of the run to resume, 1. Received: 2" in other[2]
 
 
 def test_words_train_resume_and_classify(tmp_path):
@@ -196,6 +198,15 @@ def test_speech_trains_and_speaks(tmp_path):
     status_again, _, errors_again = run(tmp_path, "speech", "--generate", "--run", "a", "--phones", str(phones))
     assert status_again == 2 and "--phones must have a name that is new" in errors_again
     assert status == 2 and "must go on at sample 100" in errors and not (results / "spoken_broken.wav").exists()
+
+
+def test_several_replicas_are_trained_at_once(tmp_path):
+    status, output, errors = run(tmp_path, *TINY, "--replicas", "3", "--keep", "all", "--name", "a")
+    assert (status, errors) == (0, "") and " ± " in output
+    results = tmp_path / "results" / "generation" / "a"
+    assert len(list(results.glob("model*.keras"))) == 3
+    metrics = json.loads((results / "metrics.json").read_text())
+    assert metrics["mse"] == pytest.approx(np.mean(metrics["replicas"]["mse"])) and metrics["parameters"] == 21
 
 
 def test_text_trains_and_writes(tmp_path):
@@ -269,6 +280,11 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         ),
         (["--model", "lstm", "--units", "0"], "--units must be at least 1. Received: 0"),
         (["--learning-rate", "-1"], "--learning-rate must be above 0. Received: -1.0"),
+        (["--replicas", "0"], "--replicas must be at least 1. Received: 0"),
+        (["--replicas", "1000000000"], "--replicas must be at most "),
+        (["speech", "--replicas", "100000"], "--replicas must be at most "),
+        (["--clock-series", "random", "--replicas", "2"], "--clock-series must not be random for networks of several"),
+        (["--keep", "some"], "invalid choice 'some' for argument '--keep'"),
         (["--dropout", "1"], "--dropout must be at least 0 and below 1. Received: 1.0"),
         (["--start", "392400", "--target", str(ROOT / "data" / "music.flac")], "--start + --length must be at most"),
         (["--results-dir", str(ROOT / "main.py")], "--results-dir must be a folder that can be written. Received:"),

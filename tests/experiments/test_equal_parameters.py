@@ -17,21 +17,17 @@ OTHERS = [
 ]
 
 
-def counted(task):
-    return sum(variable.numpy().size for variable in task.network().trainable_variables)
-
-
 @pytest.mark.parametrize("changes", OTHERS)
 def test_parameters_are_those_of_the_network(changes):
     settings = replace(main.MODERN_WORDS, units=40, **changes)
-    assert parameters(settings, 13, 25) == counted(SpokenWords(settings))
+    assert parameters(settings, 13, 25) == SpokenWords(settings).network.size
 
 
 def test_parameters_of_uneven_modules_are_those_of_the_network():
     task = SequenceGeneration(replace(main.MODERN, sizes="spectrum"))
-    sizes = task.network().get_layer("hidden").modules.sizes
+    sizes = task.network.hidden.modules.sizes
     assert len(set(sizes)) > 1
-    assert parameters(task.settings, 0, 1, sizes) == counted(task)
+    assert parameters(task.settings, 0, 1, sizes) == task.network.size
 
 
 def test_36_units_have_793_parameters():

@@ -9,7 +9,7 @@ from committed import RESULTS, read
 
 import main
 from experiments import evolution
-from population import initial_weights, make_population
+from running.loop import Loop
 from tasks.sequence_generation import SequenceGeneration
 
 ROOT = Path(__file__).parents[2]
@@ -40,11 +40,9 @@ def test_candidates_are_judged_as_networks_with_their_periods():
     periods = np.array([(1, 2, 4), (2, 3, 5)])
     errors = evolution.trained(settings, periods, wanted, 20, seed=5)
     for own, error in zip(periods, errors):
-        task = SequenceGeneration(replace(settings, periods=tuple(own.tolist())))
-        alone = make_population(task, task.settings, [initial_weights(task, 5)], 20)
-        alone.train(task.inputs, wanted[None, :, None], 20)
-        output = alone.outputs(task.inputs)[0, 0, :, 0]
-        assert error == pytest.approx(np.mean((output - wanted) ** 2), rel=1e-3)
+        task = SequenceGeneration(replace(settings, periods=tuple(own.tolist())), [5], [wanted])
+        alone = Loop(task, task.settings, 20).run()
+        assert error == pytest.approx(task.evaluate(alone.weights)["mse"][0], rel=1e-3)
 
 
 def test_committed_table_is_that_of_the_committed_rows():

@@ -5,7 +5,6 @@ from dataclasses import replace
 from math import log
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -41,9 +40,11 @@ def test_modules_apart_and_decided_are_worth_the_entropy_between_them():
 
 
 def test_bad_starts_differ_a_little_and_good_ones_are_those_of_the_recipe():
-    settings, schedule = replace(main.MODERN, seed=3), learned_periods.Schedule()
-    bad, good = (learned_periods.soft_weights(settings, schedule, start) for start in learned_periods.STARTS)
-    assert np.exp(good[2]) == pytest.approx(settings.periods)
+    task = learned_periods.SoftGeneration(main.MODERN, learned_periods.Schedule(), 4)
+    starts = task.starts()
+    assert starts.shape == (8, task.network.size)
+    bad, good = task.network.split(starts[3]), task.network.split(starts[7])
+    assert np.exp(good[2]) == pytest.approx(main.MODERN.periods)
     assert (np.diff(bad[2]) > 0).all() and np.exp(bad[2]) == pytest.approx([7] * 9, rel=0.4)
     for place in (0, 1, 3, 4):
         np.testing.assert_array_equal(bad[place], good[place])
@@ -51,33 +52,26 @@ def test_bad_starts_differ_a_little_and_good_ones_are_those_of_the_recipe():
 
 def test_handed_over_weights_give_the_errors_of_the_snapped_layer(eager):
     settings = replace(main.MODERN, units=9, periods=(4, 1, 3), length=30)
-    schedule = learned_periods.Schedule()
-    network = learned_periods.soft_network(settings, schedule)
-    hidden = network.get_layer("hidden")
+    task = learned_periods.SoftGeneration(settings, learned_periods.Schedule(), 1)
+    weights, hidden = task.network.split(task.starts()[1]), task.network.hidden
+    hidden.set_weights([*weights[:3], *hidden.get_weights()[3:]])
     layer, order = hidden.snapped()
-    kernel, bias = network.get_layer("output").get_weights()
-    silence, wanted = np.zeros((1, 30, 0), np.float32), np.zeros((1, 1, 30, 1), np.float32)
-    expected = np.mean((layer(silence).numpy() @ kernel[order] + bias) ** 2)
-    weights = [variable.numpy() for variable in network.trainable_variables]
-    weights = learned_periods.hard_weights(weights, hidden.modules.slices)
+    kernel, bias = weights[-2:]
+    wanted = np.zeros((1, 30), np.float32)
+    expected = np.mean((layer(np.zeros((1, 30, 0), np.float32)).numpy() @ kernel[order] + bias) ** 2)
+    hard = learned_periods.hard_weights(weights, hidden.modules.slices)
     own = replace(settings, periods=(1, 2, 4))
-    errors = learned_periods.hard_errors(own, [weights], [settings.periods], 2, wanted, silence)
+    errors = learned_periods.hard_errors(own, hard[None], [settings.periods], 2, wanted)
     assert errors[0] == pytest.approx([expected], rel=1e-4)
 
 
-def test_each_variable_is_trained_with_its_own_gradient_and_rate():
-    schedule = learned_periods.Schedule(annealing=1, updates=20, periods_rate=0.5)
-    variables = [keras.Variable([0.0, 0.0], name=name) for name in ("bias", "log_periods", "bias")]
-    two = learned_periods.TwoOptimizers(replace(main.MODERN, learning_rate=0.25), schedule, variables)
-    two.iterations.assign(1)  # behind the warm-up
-    for optimizer in two.optimizers[1:]:
-        optimizer.iterations.assign(1)
-    gradients = [tf.constant([1.0, 0.0]), tf.constant([0.0, -1.0]), tf.constant([-1.0, 1.0])]
-    two.apply(gradients, variables)
-    # Adam moves by the rate times the sign of the gradient (Kingma & Ba 2015, section 2), here with zero moments before.
-    moved = [variable.numpy() / np.abs(variable.numpy()).max() for variable in variables]
-    np.testing.assert_allclose(moved, [[-1, 0], [0, 1], [1, -1]], atol=1e-5)
-    assert np.abs(variables[1].numpy()).max() == pytest.approx(2 * np.abs(variables[0].numpy()).max(), rel=1e-4)
+def test_log_periods_and_all_other_weights_have_rates_of_their_own():
+    schedule = learned_periods.Schedule(annealing=10, updates=30, periods_rate=0.5)
+    task = learned_periods.SoftGeneration(replace(main.MODERN, learning_rate=0.25), schedule, 1)
+    for update, rate in ((0, 0.0), (5, 0.125), (10, 0.25), (20, 0.125), (30, 0.0)):  # a rise, then half a cosine
+        parts = task.network.split(learned_periods.rates(task)(update).numpy())
+        for place, part in enumerate(parts):
+            np.testing.assert_allclose(part, 0.5 if place == 2 else rate, atol=1e-7)
 
 
 def test_committed_table_is_that_of_the_committed_rows():

@@ -13,10 +13,9 @@ from committed import RESULTS, read
 import main
 from data.sequences import load_target
 from experiments import generation_table, published, sequence_generation
-from experiments.generation_block import train_block
+from running.train import train
 from runs import Run
 from tasks.sequence_generation import SequenceGeneration
-from training import train
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,10 +45,10 @@ def test_the_whole_experiment_has_the_networks_of_the_paper():
 
 
 @pytest.mark.parametrize("settings", [main.PAPER, main.PAPER_LSTM, main.MODERN_SIMPLE_RNN])
-def test_a_network_of_a_block_is_the_one_of_main(settings, tmp_path):
+def test_a_network_of_a_cell_is_the_one_of_main(settings, tmp_path):
     settings = replace(settings, units=9, epochs=20, length=60, target=None)
     values = load_target(None, 0, 60, None).values
-    result = train_block(settings, [values, -values], [4, 5])
+    result = sequence_generation.train_networks(settings, [values, -values], [4, 5])
     alone = replace(settings, seed=5, name="a", log_dir=tmp_path / "log", results_dir=tmp_path)
     metrics = train(SequenceGeneration(alone), alone, Run("generation", alone))
     assert result["mse"].shape == (2, 2) and not result["diverged"].any()
@@ -60,9 +59,9 @@ def test_a_network_of_a_block_is_the_one_of_main(settings, tmp_path):
     )
 
 
-def test_a_block_notes_who_diverged():
+def test_a_cell_notes_who_diverged():
     settings = replace(main.PAPER_SIMPLE_RNN, units=9, epochs=40, length=60, target=None, learning_rate=10.0)
-    result = train_block(settings, [load_target(None, 0, 60, None).values], [0, 1])
+    result = sequence_generation.train_networks(settings, [load_target(None, 0, 60, None).values], [0, 1])
     assert result["diverged"].all()
 
 

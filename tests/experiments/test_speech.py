@@ -15,8 +15,7 @@ ROOT = Path(__file__).parents[2]
 def test_networks_with_one_window_have_as_many_parameters():
     sizes = {}
     for settings in speech.NETWORKS.values():
-        variables = SpeechPrediction(settings).network().trainable_variables
-        sizes.setdefault(settings.window, []).append(sum(variable.numpy().size for variable in variables))
+        sizes.setdefault(settings.window, []).append(SpeechPrediction(settings).network.size)
     for counts in sizes.values():
         assert max(counts) < 1.01 * min(counts)
     assert max(sizes[200]) == pytest.approx(92801, rel=0.01)  # 262 · 200 + 200² + 200 + 201 of the diary's network

@@ -6,13 +6,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from committed import RESULTS, read
 
 import main
 from experiments import published, search, spoken_words
-from experiments.words_block import _order, _split, train_block
 from tasks.spoken_words import SpokenWords
 
 ROOT = Path(__file__).parents[2]
@@ -20,29 +18,21 @@ SMALL = replace(main.MODERN_WORDS, units=14, epochs=3)
 
 
 def test_folds_leave_out_each_training_clip_once_and_never_touch_test_clips(tmp_path):
-    task = SpokenWords(replace(SMALL, cache_dir=tmp_path))
-    left_out = []
-    for fold in range(5):
-        training, tested = _split(task, fold, folds=5)
-        assert (len(training), len(tested)) == (100, 25)
+    settings = replace(SMALL, cache_dir=tmp_path)
+    task, whole = SpokenWords(settings, (3, 4), folds=5), SpokenWords(settings)
+    assert task.seeds == (3,) * 5 + (4,) * 5
+    assert (task.training.shape, task.testing.shape) == ((10, 100), (10, 25))
+    for training, tested in zip(task.training, task.testing):
         assert set(task.labels[tested]) == set(range(25))  # one recording of each word
-        assert set(training) | set(tested) == set(task.training)
-        left_out += tested.tolist()
-    assert sorted(left_out) == task.training.tolist()
+        assert set(training) | set(tested) == set(whole.training[0])
+    for seed in (task.testing[:5], task.testing[5:]):
+        assert sorted(seed.ravel()) == whole.training[0].tolist()
 
 
-def test_orders_are_permutations_of_each_networks_own_clips():
-    training = np.array([[0, 1, 2, 3], [4, 5, 6, 7]])
-    order = _order(np.random.default_rng(0), training, batch_size=2)
-    assert order.shape == (2, 2, 2)
-    for network, clips in enumerate(training):
-        assert sorted(order[:, network].ravel()) == clips.tolist()
-
-
-def test_a_block_stops_each_network_by_its_own_error(tmp_path):
+def test_networks_stop_by_their_own_errors(tmp_path):
     """With a learning rate so small that no error falls, after the first epoch and as many as the patience."""
     settings = replace(SMALL, cache_dir=tmp_path, patience=2, epochs=9, learning_rate=1e-12, decay="constant")
-    result = train_block(settings, seeds=(0, 1))
+    result = spoken_words.train_networks(settings, seeds=(0, 1))
     assert result["epochs"].tolist() == [3, 3]
     assert (result["test_error"] > 80).all()
 

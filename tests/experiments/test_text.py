@@ -1,5 +1,6 @@
 """The text experiment: networks of equal size, what the search sees, and tables that say what the rows say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from committed import RESULTS, read
 
 from data.text import load_text
-from experiments import text
+from experiments import extensions, text
 from experiments.equal_parameters import parameters
 from tasks.character_model import CharacterModel
 
@@ -19,8 +20,19 @@ def test_networks_have_about_500_000_parameters():
     for name in text.WIRED:
         assert parameters(known[name], characters, characters) == pytest.approx(500_000, rel=0.02)
     for name in ("simple RNN", "LSTM"):
-        variables = CharacterModel(known[name]).network().trainable_variables
-        assert sum(variable.numpy().size for variable in variables) == pytest.approx(500_000, rel=0.02)
+        assert CharacterModel(known[name]).network.size == pytest.approx(500_000, rel=0.02)
+
+
+def test_each_network_is_the_one_trained_alone(tmp_path):
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("The clock ticks, and then it ticks again. " * 60, encoding="utf-8")
+    small = {"text": str(corpus), "units": 12, "periods": (1, 4), "epochs": 2, "streams": 4, "chunk": 64}
+    settings = replace(extensions.BASES["text"], **small)
+    result = extensions.train_networks("text", settings, ("",), (3, 5))
+    alone = text.train_network(replace(settings, seed=5))
+    assert result["score"].shape == (1, 2) and result["parameters"] == alone["parameters"]
+    assert result["score"][0, 1] == pytest.approx(alone["bits_per_character"], rel=1e-6)
+    assert result["score"][0, 0] != result["score"][0, 1]
 
 
 def test_the_search_sees_nothing_of_the_test_text(tmp_path):

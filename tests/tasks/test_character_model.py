@@ -8,11 +8,13 @@ import layers
 import numpy as np
 import pytest
 import tensorflow as tf
+from networks import fresh
 
 import main
+from running.train import train
 from runs import Run
 from tasks.character_model import CharacterModel, write
-from training import train
+from tasks.task import Carried, Moment
 
 SENTENCE = "the slow clock keeps what the fast one forgets. "
 
@@ -34,15 +36,15 @@ def make(tmp_path):
 def test_streams_read_on_where_they_stopped(make):
     task = CharacterModel(make())
     text, count = task.text.indices, len(SENTENCE) * 40
-    assert len(task.testing) == round(0.1 * count) and task.chunks == (len(task.training) - 1) // 48
-    batches = list(task.epoch().as_numpy_iterator())
-    assert len(batches) == task.chunks
+    assert len(task.testing) == round(0.1 * count) and task.batches == (len(task.training) - 1) // 48
+    batches = list(zip(*task.data))
+    assert len(batches) == task.batches
     for stream in range(3):
-        start = stream * task.chunks * 16
+        start = stream * task.batches * 16
         read = np.concatenate([inputs[stream] for inputs, _ in batches])
         wanted = np.concatenate([targets[stream] for _, targets in batches])
-        np.testing.assert_array_equal(read, text[start : start + task.chunks * 16])
-        np.testing.assert_array_equal(wanted, text[start + 1 : start + 1 + task.chunks * 16])
+        np.testing.assert_array_equal(read, text[start : start + task.batches * 16])
+        np.testing.assert_array_equal(wanted, text[start + 1 : start + 1 + task.batches * 16])
 
 
 @pytest.mark.parametrize(
@@ -59,16 +61,19 @@ def test_streams_read_on_where_they_stopped(make):
 )
 def test_state_is_forgotten_as_scheduled(changes, expected, make):
     task = CharacterModel(make(**changes))
-    network = task.network()
-    hidden, inputs = network.get_layer("hidden"), next(iter(task.epoch()))[0]
-    fresh = task.outputs(network, inputs, tf.constant(0), 1).numpy()
-    begun = []
-    for update in range(3 * task.chunks):
-        for state in hidden.states:
-            state.assign(tf.ones_like(state.value))
-        if np.allclose(task.outputs(network, inputs, tf.constant(update), 1), fresh, atol=1e-6):
+    weights, inputs = task.network.split(tf.constant(fresh(task)[0])), task.data[0][0]
+    seeds, begun = tf.zeros([1, 2, 2], tf.int32), []
+
+    @tf.function
+    def outputs(update, clock):
+        carried = Carried([tf.ones([1, 3, 12]) * tf.cast(clock, tf.float32)], clock)
+        return task.forward(weights, inputs, carried, Moment(update, 1, seeds, None))[0]
+
+    at_first = outputs(tf.constant(0), tf.constant(0))
+    for update in range(3 * task.batches):
+        if np.allclose(outputs(tf.constant(update), tf.constant(1)), at_first, atol=1e-6):
             begun.append(update)
-    assert begun == expected(task.chunks)
+    assert begun == expected(task.batches)
 
 
 def loop(task, network, indices):
@@ -81,16 +86,16 @@ def loop(task, network, indices):
 
 def test_bits_are_those_of_the_numpy_loop(make):
     task = CharacterModel(make(weight_std=0.5))
-    network = task.network()
+    weights, network = fresh(task)
     logits = loop(task, network, task.testing[:-1])
     log_chances = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     bits = -log_chances[np.arange(len(logits)), task.testing[1:]].mean() / math.log(2)
-    assert task.evaluate(network)["bits_per_character"] == pytest.approx(bits, rel=1e-4)
+    assert task.evaluate(weights)["bits_per_character"] == pytest.approx([bits], rel=1e-4)
 
 
 def test_nearly_cold_writing_takes_the_most_probable_character_each_time(make):
     task = CharacterModel(make(weight_std=0.5))
-    network, characters = task.network(), task.text.characters
+    (_, network), characters = fresh(task), task.text.characters
     written = write(network, characters, "slow", 12, 1e-4, seed=0)
     indices = [characters.index(character) for character in "slow"]
     for _ in range(12):
@@ -100,7 +105,7 @@ def test_nearly_cold_writing_takes_the_most_probable_character_each_time(make):
 
 def test_warm_writing_draws_with_the_predicted_chances(make):
     task = CharacterModel(make(weight_std=0.5))
-    network, characters = task.network(), task.text.characters
+    (_, network), characters = fresh(task), task.text.characters
     logits = loop(task, network, [characters.index("t")])[0] / 0.5
     chances = np.exp(logits) / np.exp(logits).sum()
     drawn = [characters.index(write(network, characters, "t", 1, 0.5, seed)) for seed in range(150)]

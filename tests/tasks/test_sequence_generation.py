@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from networks import fresh
 
 import main
 from tasks import task
@@ -23,13 +24,12 @@ def test_losses_are_the_mean_and_half_the_sum_of_squared_errors():
 
 def test_a_constant_at_the_mean_has_an_nmse_of_1_and_half_that_in_the_papers_sense():
     task = SequenceGeneration(TINY)
-    network = task.network()
-    dense = network.get_layer("output")
-    dense.set_weights([np.zeros((4, 1)), np.array([task.target.values.mean()])])
-    metrics = task.evaluate(network)
-    assert metrics["nmse"] == pytest.approx(1, rel=1e-5)
-    assert metrics["nmse_paper"] == pytest.approx(0.5, rel=1e-5)
-    assert metrics["mse"] == pytest.approx(np.var(task.target.values), rel=1e-5)
+    weights, _ = fresh(task)
+    weights[:, -5:] = [0, 0, 0, 0, task.target.values.mean()]  # to the output, and its bias
+    metrics = task.evaluate(weights)
+    assert metrics["nmse"] == pytest.approx([1], rel=1e-5)
+    assert metrics["nmse_paper"] == pytest.approx([0.5], rel=1e-5)
+    assert metrics["mse"] == pytest.approx([np.var(task.target.values)], rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_constant_at_the_mean_has_an_nmse_of_1_and_half_that_in_the_papers_sen
 )
 def test_recurrent_weights_start_as_the_settings_say(settings, std):
     settings = replace(main.MODERN_SIMPLE_RNN, units=100, **settings)
-    hidden = SequenceGeneration(settings).network().get_layer("hidden")
+    hidden = fresh(SequenceGeneration(settings))[1].get_layer("hidden")
     kernel = hidden.dense_weights()[1]
     assert kernel.std() == pytest.approx(std, rel=0.05)
     if settings.recurrent_init == "orthogonal":
@@ -50,14 +50,17 @@ def test_recurrent_weights_start_as_the_settings_say(settings, std):
 
 
 def test_a_learned_initial_state_reaches_the_output():
-    network = SequenceGeneration(replace(main.MODERN_LSTM, units=3, length=5)).network()
-    names = [variable.path for variable in network.trainable_variables]
-    assert sum("initial_state" in name for name in names) == 2  # h and c
+    task = SequenceGeneration(replace(main.MODERN_LSTM, units=3, length=5))
+    assert sum("initial_state" in name for name in task.network.names) == 2  # h and c
+    weights, _ = fresh(task)
+    before = task.outputs(weights)
+    weights[:, :6] += 1
+    assert (np.abs(task.outputs(weights) - before)[:, 0] > 1e-3).all()
 
 
 def test_states_are_reported_for_each_module_and_sounds_for_sounds_only():
     task = SequenceGeneration(TINY)
-    report = task.report(task.network())
+    report = task.report(fresh(task)[0])
     assert set(report.figures) == {"signal", "states"} and report.sounds == {}
     strips = [axis.get_ylabel() for axis in report.figures["states"].axes]
     assert strips == ["period 1", "period 2", "hidden state"]
@@ -67,7 +70,7 @@ def test_clocks_by_name_turns_and_input_modules_reach_the_layer():
     settings = replace(
         TINY, units=12, clock_series="fibonacci", modules=3, lowest_period=2, turns=2, input_modules=(0, 3)
     )
-    layer = SequenceGeneration(settings).network().get_layer("hidden")
+    layer = SequenceGeneration(settings).network.hidden
     assert layer.periods == (4, 4, 8, 8, 12, 12)  # twice 2 · (1, 2, 3)
     assert layer.modules.phases == (0, 2, 0, 4, 0, 6)
     assert layer.modules.sees_input == (True, False, False, True, False, False)
@@ -76,5 +79,5 @@ def test_clocks_by_name_turns_and_input_modules_reach_the_layer():
 
 def test_sizes_follow_the_targets_spectrum():
     """Of the sines' energy (squares of 1, 0.7, 0.5, 0.3) 81% is slower than 32 steps a cycle, 19% slower than 8, 0 faster."""
-    layer = SequenceGeneration(replace(main.MODERN, periods=(1, 4, 16), sizes="spectrum")).network().get_layer("hidden")
+    layer = SequenceGeneration(replace(main.MODERN, periods=(1, 4, 16), sizes="spectrum")).network.hidden
     assert layer.modules.sizes == (1, 7, 28)  # 1 each, and of 33 more 0, 6.1 and 26.9

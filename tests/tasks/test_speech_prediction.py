@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
+from networks import fresh
 
 import main
 from data.speech import PHONES
+from running.train import train
 from runs import Run
-from tasks.speech_prediction import SpeechPrediction, compare, mixed, speak
-from training import train
+from tasks.speech_prediction import SpeechPrediction, compare, speak
+from tasks.task import Moment
 
 MODELS = {
     "clockwork_rnn": {"units": 10, "periods": (1, 2, 8, 64)},
@@ -39,7 +41,7 @@ def test_chunks_hold_each_sample_its_past_and_its_phone(make):
     task = SpeechPrediction(make())
     samples = task.utterance.samples[:160]  # 0.01 s
     signal, phones = (samples - samples.mean()) / samples.std(), task.utterance.phones
-    batches = list(task.epoch().as_numpy_iterator())
+    batches = [((samples, phones), targets) for samples, phones, targets in zip(*task.data[0], task.data[1])]
     assert len(batches) == 5  # 153 samples after the first window
     for number, ((heard, said), targets) in enumerate(batches):
         first = 7 + 32 * number
@@ -48,7 +50,7 @@ def test_chunks_hold_each_sample_its_past_and_its_phone(make):
         np.testing.assert_allclose(heard[0, : real + 6], signal[first - 7 : first + real - 1], atol=1e-5)
         np.testing.assert_array_equal(said[0, :real], phones[first : first + real])
         assert not targets[0, real:].any()  # the rest of the last chunk is silence
-    seen = task.network().get_layer("seen")(*batches[1][0]).numpy()[0]
+    seen = fresh(task)[1].get_layer("seen")(*batches[1][0]).numpy()[0]
     for t in range(32):
         np.testing.assert_array_equal(seen[t, :7], batches[1][0][0][0, t : t + 7])
         np.testing.assert_array_equal(seen[t, 7:], np.arange(len(PHONES)) == batches[1][0][1][0, t])
@@ -57,16 +59,17 @@ def test_chunks_hold_each_sample_its_past_and_its_phone(make):
 @pytest.mark.parametrize("model", MODELS)
 def test_speaking_step_by_step_from_the_truth_equals_the_network_on_chunks(model, make):
     task = SpeechPrediction(make(model))
-    network = task.network()
-    chunks = [network(inputs, training=False)[0, :, 0] for inputs, _ in task.epoch()]
+    weights, network = fresh(task)
+    chunks = [network(list(inputs), training=False)[0, :, 0] for inputs in zip(*task.data[0])]
     said = speak(network, task.signal, task.phones, 0.0)
     np.testing.assert_allclose(said, np.concatenate(chunks)[: len(said)], atol=1e-4)
+    np.testing.assert_allclose(task.said(weights)["teacher_forced"][0], said, atol=1e-6)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_speaking_equals_a_numpy_loop(share, make):
     task = SpeechPrediction(make())
-    network = task.network()
+    _, network = fresh(task)
     layer, output = network.get_layer("hidden"), network.get_layer("output")
     window, h, expected = list(task.signal[:7]), np.zeros((1, 10)), []
     for t, phone in enumerate(task.phones):
@@ -81,24 +84,30 @@ def test_speaking_equals_a_numpy_loop(share, make):
 
 def test_own_output_comes_into_the_window_as_scheduled(make):
     task = SpeechPrediction(make(own_output=0.8, own_output_from=0.2, own_output_until=0.6))
-    network = task.network()
-    (samples, phones), _ = next(iter(task.epoch()))
-    state = network.get_layer("hidden").get_initial_state(1)
+    (weights, network), seeds = fresh(task), tf.zeros([1, 2, 2], tf.int32)
+    samples, phones = (values[0] for values in task.data[0])
+    arrays = task.network.split(tf.constant(weights))
     for update, share in ((10, 0.0), (40, 0.4), (90, 0.8)):  # of 100, 5 an epoch: each begins one, from a state of 0
-        outputs = task.outputs(network, (samples, phones), tf.constant(update), 100)
+        moment = Moment(tf.constant(update), 100, seeds, None)
+        outputs = tf.function(task.forward)(arrays, (samples, phones), task.carried(), moment)[0][0]
         own = speak(network, task.signal[: 7 + 32], task.phones[:32], share)
         heard = np.concatenate([samples[0, :7], share * own[:-1] + (1 - share) * samples[0, 7:]])
-        np.testing.assert_allclose(mixed(network, samples, phones, tf.constant(share), state)[0], heard, atol=1e-4)
+        mixed = tf.function(task.mixed)(arrays, (samples, phones), tf.constant(share), task.carried())
+        np.testing.assert_allclose(mixed[0, 0], heard, atol=1e-4)
         network.get_layer("hidden").reset_state()
-        expected = network((tf.constant(heard[None]), phones), training=False)
+        heard = tf.constant(heard[None], tf.float32)
+        expected = network([heard, tf.constant(phones)], training=False)
         np.testing.assert_allclose(outputs, expected, atol=1e-4)
 
 
 def test_weight_penalty_is_on_matrices_only(make):
-    network = SpeechPrediction(make(weight_penalty=0.5)).network()
+    task = SpeechPrediction(make(weight_penalty=0.5))
+    weights, network = fresh(task)
     matrices = [variable.numpy() for variable in network.trainable_variables if len(variable.shape) == 2]
-    assert sum(map(float, network.losses)) == pytest.approx(0.5 * sum((m**2).sum() for m in matrices), rel=1e-5)
-    assert len(matrices) == len(network.losses) == 1 + 4 + 1  # input, block rows, output; not the two biases
+    assert len(matrices) == 1 + 4 + 1  # input, block rows, output; not the two biases
+    both = np.concatenate([weights, 2 * weights])
+    squares = 0.5 * sum((m**2).sum() for m in matrices)
+    np.testing.assert_allclose(task.penalty(task.network.split(tf.constant(both))), [squares, 4 * squares], rtol=1e-5)
 
 
 def test_training_lowers_the_error_and_leaves_sounds_and_pictures(make):

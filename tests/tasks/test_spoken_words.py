@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
 import soundfile
+from networks import fresh
 
 import main
+from running.train import train
 from runs import Run
 from tasks.spoken_words import SpokenWords, error
-from training import train
 
 
 @pytest.fixture(scope="module")
@@ -42,46 +42,49 @@ def settings(corpus, tmp_path):
 
 
 def test_an_epoch_is_each_training_clip_once_in_an_order_of_its_own(settings):
-    task = SpokenWords(replace(settings, batch_size=4))
-    assert (len(task.training), len(task.testing)) == (16, 4)
-    epochs = [list(task.epoch().as_numpy_iterator()) for _ in range(1)]
-    both = list(task.epoch().repeat(2).as_numpy_iterator())
-    first, second = ([inputs for inputs, _ in half] for half in (both[:4], both[4:]))
-    assert len(epochs[0]) == 4 and first[0].shape == (4, task.steps, 13)
-    expected = sorted(task.features.padded([place], task.steps).sum() for place in task.training)
+    task = SpokenWords(replace(settings, batch_size=4), seeds=(0, 1))
+    assert (task.training.shape, task.testing.shape) == ((2, 16), (2, 4))
+    find = task.places()
+    first, second = find(0, 4), find(4, 4)
+    assert first.shape == (4, 2, 4)  # updates, networks, clips
     for epoch in (first, second):
-        np.testing.assert_allclose(sorted(np.concatenate(epoch).sum(axis=(1, 2))), expected, rtol=1e-5)
-    assert any((one != other).any() for one, other in zip(first, second))
+        for network, clips in enumerate(task.training):  # whose split is drawn by its seed
+            np.testing.assert_array_equal(np.sort(epoch[:, network].ravel()), clips)
+    assert (first != second).any() and (task.training[0] != task.training[1]).any()
+    later = task.places()
+    np.testing.assert_array_equal(later(3, 5)[:, 0], np.concatenate([first[3:], second])[:, 0])
 
 
 def test_normalisation_is_that_of_the_training_frames(settings):
     task = SpokenWords(settings)
-    frames = np.concatenate([task.features.padded([p], task.features.lengths[p])[0] for p in task.training])
-    mean, variance = task.statistics
-    np.testing.assert_allclose(mean, frames.mean(axis=0), rtol=1e-4)
-    np.testing.assert_allclose(variance, frames.var(axis=0), rtol=1e-4)
+    frames = np.concatenate([task.features.padded([p], task.features.lengths[p])[0] for p in task.training[0]])
+    front = task.network.front
+    np.testing.assert_allclose(front.mean, frames.mean(axis=0)[None], rtol=1e-4)
+    np.testing.assert_allclose(front.variance, frames.var(axis=0)[None], rtol=1e-4)
 
 
 def test_padding_changes_nothing(settings):
     task = SpokenWords(settings)
-    network, place = task.network(), task.training[np.argmin(task.features.lengths[task.training])]
+    (weights, network), place = fresh(task), task.training[0, np.argmin(task.features.lengths[task.training[0]])]
     alone = network(task.features.padded([place], task.features.lengths[place]))
     np.testing.assert_allclose(network(task.features.padded([place], task.steps + 9)), alone, atol=1e-5)
-    np.testing.assert_allclose(task.probabilities(network, np.array([place])), keras.ops.softmax(alone), atol=1e-5)
+    assert task.heard(weights)[0, place] == np.argmax(alone)
 
 
 def test_error_is_the_share_of_wrong_answers():
-    outputs = np.eye(3, dtype="float32")[[0, 1, 2, 0]]
-    assert float(error(np.array([0, 1, 1, 1], "int32"), outputs)) == 50.0
+    outputs = np.eye(3, dtype="float32")[[[0, 1, 2, 0], [0, 1, 1, 1]]]
+    np.testing.assert_array_equal(error(np.array([0, 1, 1, 1], "int32"), outputs), [50, 0])
 
 
 def test_training_stops_when_the_training_error_has_not_fallen(settings):
     """Koutník et al. 2014, section 4.2: after five epochs."""
-    task = SpokenWords(replace(settings, patience=5))
-    falling = [{"train_error": value} for value in (50, 40, 30, 31, 32, 30, 33)]
-    assert [task.finished(falling[:count]) for count in range(1, 8)] == [False] * 7
-    assert task.finished([*falling, {"train_error": 30}])  # as low again is not lower
-    assert not SpokenWords(settings).finished([{"train_error": 1}] * 100)
+    task = SpokenWords(replace(settings, patience=5), seeds=(0, 0))
+    errors = ((50, 9), (40, 8), (30, 7), (31, 6), (32, 5), (30, 4), (33, 3))
+    falling = [{"train_error": np.array(values)} for values in errors]
+    assert not any(task.finished(falling[:count]).any() for count in range(1, 8))
+    last = [{"train_error": np.array([30, 2])}]  # as low again is not lower
+    assert task.finished(falling + last).tolist() == [True, False]
+    assert not SpokenWords(settings).finished([{"train_error": np.array([1])}] * 100).any()
 
 
 def test_it_learns_and_a_trained_run_says_the_words(settings, corpus, capsys):
@@ -103,6 +106,7 @@ def test_it_learns_and_a_trained_run_says_the_words(settings, corpus, capsys):
     [
         ({"batch_size": 17}, "`batch_size` must be from 1 to the 16 training clips. Received: 17"),
         ({"input_noise": -1.0}, "`input_noise` must be at least 0. Received: -1.0"),
+        ({"input_noise": 2.0}, "`input_noise` must be at most 1. Received: 2.0"),
         ({"patience": -1}, "`patience` must be at least 0. Received: -1"),
         ({"timit": "x"}, "`timit` must not come with `corpus`"),
         ({"classify": ("a.wav",)}, "`classify` needs `run`"),

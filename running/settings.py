@@ -1,0 +1,55 @@
+"""How networks are trained; the same for all tasks."""
+
+import dataclasses
+import math
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How a network is trained; the same for all tasks."""
+
+    epochs: int
+    """Passes over the training data."""
+    optimizer: Literal["adam", "sgd", "rmsprop"]
+    """Adam, stochastic gradient descent with Nesterov momentum, or RMSProp as TensorFlow 0.12 had it."""
+    learning_rate: float
+    """Learning rate at the first update."""
+    decay: Literal["constant", "cosine", "staircase"]
+    """How the learning rate falls: not, by half a cosine to 0 at the end, or in steps."""
+    decay_factor: float
+    """What a step of the staircase multiplies the learning rate by."""
+    decay_updates: int
+    """Updates from one step of the staircase to the next."""
+    momentum: float
+    """Nesterov momentum of sgd, or the first decay rate β₁ of adam."""
+    second_moment: float
+    """Decay rate of the mean squared gradients: β₂ of adam, ρ of rmsprop."""
+    epsilon: float
+    """What adam and rmsprop add to the denominator."""
+    clip_norm: float
+    """Global norm to which longer gradients are shortened; 0 leaves them."""
+    seed: int
+    """Random seed; the same seed gives the same weights."""
+    replicas: int
+    """Networks to train at once, with the seeds from the given one on; results are their mean and spread."""
+
+    def check(self) -> None:
+        """Raise a ValueError that names the first setting out of range."""
+        for name, lowest in [
+            ("epochs", 1),
+            ("decay_updates", 1),
+            ("decay_factor", 0),
+            ("epsilon", 0),
+            ("clip_norm", 0),
+            ("seed", 0),
+            ("replicas", 1),
+        ]:
+            value = getattr(self, name)
+            if not lowest <= value < math.inf:
+                raise ValueError(f"`{name}` must be at least {lowest}. Received: {value}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"`learning_rate` must be above 0. Received: {self.learning_rate}")
+        for name in ("momentum", "second_moment"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {getattr(self, name)}")

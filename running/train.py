@@ -1,0 +1,197 @@
+"""A run: a task trained in the one loop, followed on the way, and what it leaves behind."""
+
+import json
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from running import board, optimizers
+from running.loop import Loop, Progress
+from running.metrics import summary
+from running.settings import TrainingSettings
+from running.trained import Trained
+from runs import Run, write_whole
+from tasks.task import Task, clock_pictures
+
+UPDATES_PER_POINT = 10  # of TensorBoard's curves
+HISTOGRAMS = 10  # of each weight, over a whole training
+SECONDS_PER_CHECKPOINT = 60
+
+
+class DivergenceError(Exception):
+    """The loss of every replica stopped being a finite number."""
+
+
+def train(task: Task, settings: TrainingSettings, run: Run) -> dict:
+    """Train a task's networks from their seeds, or from the run's checkpoint, and write everything that the run leaves.
+
+    Args:
+        task: what to train on.
+        settings: how.
+        run: where to write; see `runs.Run`.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        DivergenceError: says at which update; what was logged until then stays.
+        KeyboardInterrupt: after a checkpoint was written, from which the run can be resumed.
+    """
+    loop = Loop(task, settings)
+    print("compiling …", end="", flush=True)
+    began = time.perf_counter()
+    loop.call(0)
+    compile_seconds = round(time.perf_counter() - began, 3)
+    print(f"\rcompiled in {compile_seconds:.1f} s")
+    following = Following(loop, run)
+    following.resume()
+    with run.board.as_default():
+        try:
+            following.to_the_end()
+        except KeyboardInterrupt:
+            following.checkpoint()
+            raise
+        finally:
+            following.close()
+        metrics = following.metrics() | {"compile_seconds": compile_seconds}
+        _write_results(following, metrics)
+    return metrics
+
+
+class Following(Trained):
+    """The same with a progress bar, TensorBoard, checkpoints, and an error where all diverged."""
+
+    def __init__(self, loop: Loop, run: Run):
+        super().__init__(loop)
+        self.run = run
+        self.shown = next(iter(self.task.metrics))
+        self.bar = keras.utils.Progbar(loop.updates, stateful_metrics=[self.shown], unit_name="update")
+        self.saved = time.monotonic()
+
+    def resume(self) -> None:
+        """Take everything from the run's checkpoint, where there is one."""
+        if not self.run.checkpoint.exists():
+            return
+        with np.load(self.run.checkpoint) as saved:
+            loop = self.loop
+            leaves = [saved[f"progress_{place}"] for place in range(len(tf.nest.flatten(loop.progress)))]
+            leaves = [
+                tf.constant(value) if tf.is_tensor(own) else value
+                for own, value in zip(tf.nest.flatten(loop.progress), leaves, strict=True)
+            ]
+            loop.progress = tf.nest.pack_sequence_as(loop.progress, leaves)
+            self.stopped, self.diverged, self.seen = saved["stopped"], saved["diverged"], int(saved["seen"])
+            noted = json.loads(str(saved["epochs"]))
+            self.epochs = [{name: np.array(values) for name, values in epoch.items()} for epoch in noted]
+
+    def to_the_end(self) -> "Following":
+        super().to_the_end()
+        self._show(finalize=True)
+        return self
+
+    def look(self) -> None:
+        before = self.seen
+        super().look()
+        if self.seen == before:
+            return
+        self._log(before)
+        if self.lost.all():
+            several = f" in all {self.task.replicas} replicas, the last one" if self.task.replicas > 1 else ""
+            raise DivergenceError(
+                f"diverged{several} at update {self.diverged.max()}: "
+                "the loss or its gradient is no finite number any more"
+            )
+        self._show()
+        if time.monotonic() - self.saved > SECONDS_PER_CHECKPOINT:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Save all that is needed to go on from here."""
+        progress: Progress = self.loop.progress
+        leaves = {f"progress_{place}": np.asarray(leaf) for place, leaf in enumerate(tf.nest.flatten(progress))}
+        epochs = json.dumps([{name: values.tolist() for name, values in epoch.items()} for epoch in self.epochs])
+        with write_whole(self.run.checkpoint) as path, open(path, "wb") as file:
+            np.savez(file, epochs=epochs, seen=self.seen, stopped=self.stopped, diverged=self.diverged, **leaves)
+        self.saved = time.monotonic()
+
+    def close(self) -> None:
+        """Flush what was logged, and draw the curves of what there is."""
+        import figures
+
+        self.run.board.flush()
+        progress, alive = self.loop.progress, ~self.lost if not self.lost.all() else slice(None)
+        if progress.done:
+            name = self.shown.upper()
+            values = progress.history[:, alive, self.loop.columns.index(self.shown)]
+            curve = figures.training_figure(np.arange(progress.done), progress.seconds, values, name)
+            (self.run.results / "training.png").write_bytes(figures.png(curve))
+        if self.epochs:
+            epochs = [{name: values[alive] for name, values in epoch.items()} for epoch in self.epochs]
+            drawn = figures.epochs_figure(epochs, self.task.epoch_quantity)
+            (self.run.results / "epochs.png").write_bytes(figures.png(drawn))
+
+    def metrics(self) -> dict:
+        """Return what `metrics.json` holds."""
+        task, progress, settings = self.task, self.loop.progress, self.task.settings
+        parameters = task.network.size
+        found = {
+            "task": task.name,
+            "model": settings.model,
+            "parameters": parameters,
+            "parameters_with_periods": parameters + task.network.periods,
+            "seed": settings.seed,
+            "epochs": progress.done // task.batches,
+            "updates": progress.done,
+            "seconds": round(float(progress.seconds[-1]), 3),
+        }
+        values = self.values() | ({"epochs": self.stopped} if (self.stopped != found["epochs"]).any() else {})
+        return found | summary(values, task.more_is_better, self.lost)
+
+    def _show(self, finalize: bool = False) -> None:
+        progress = self.loop.progress
+        last = progress.history[-1, :, self.loop.columns.index(self.shown)][~self.lost]
+        self.bar.update(progress.done, [(self.shown, last.mean())], finalize=finalize)
+
+    def _log(self, before: int) -> None:
+        """Write what TensorBoard shows of the updates since the last call."""
+        loop, done, alive = self.loop, self.loop.progress.done, ~self.lost
+        points = range(-(-before // UPDATES_PER_POINT) * UPDATES_PER_POINT, done, UPDATES_PER_POINT)
+        rates = optimizers.learning_rate(loop.settings, list(points), loop.updates).numpy() if points else []
+        for update, rate in zip(points, rates, strict=True):
+            noted = dict(zip(loop.columns, loop.progress.history[update, alive].T, strict=True))
+            board.write(noted | {"learning_rate": [rate]}, update)
+        if self.task.epoch_quantity and done % self.task.batches == 0:
+            board.write({name: values[alive] for name, values in self.epochs[-1].items()}, done)
+        if before * HISTOGRAMS // loop.updates < done * HISTOGRAMS // loop.updates:
+            network = self.task.network
+            board.write({}, done, dict(zip(network.names, network.split(loop.weights[0]), strict=True)))
+
+
+def _write_results(following: Following, metrics: dict) -> None:
+    import figures
+
+    task, run, step = following.task, following.run, following.loop.progress.done
+    weights = following.loop.weights
+    report = task.report(weights)
+    for name, figure in (report.figures | clock_pictures(task.network.hidden)).items():
+        png = figures.png(figure)
+        (run.results / f"{name}.png").write_bytes(png)
+        tf.summary.image(name, tf.image.decode_png(png)[None], step=step)
+    for name, (samples, rate) in report.sounds.items():
+        import soundfile
+
+        soundfile.write(run.results / f"{name}.wav", samples, rate)
+        tf.summary.audio(name, samples[None, :, None].astype(np.float32), rate, step=step)
+    for name, text in report.texts.items():
+        (run.results / f"{name}.txt").write_text(text, encoding="utf-8")
+        tf.summary.text(name, f"```\n{text}\n```", step=step)
+    run.log_hyperparameters(metrics, step=step)
+    kept = task.replicas if task.settings.keep == "all" else 1
+    for replica in range(kept):
+        name = f"model_{replica}.keras" if replica else "model.keras"
+        with write_whole(run.results / name, suffix=".keras") as path:
+            task.network.keras_model(weights[replica], replica).save(path)
+    run.write_json("metrics.json", metrics)
+    run.checkpoint.unlink(missing_ok=True)

@@ -1,0 +1,194 @@
+"""Runs: what they note and leave, and that they can be stopped, resumed, and made of several replicas."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from networks import weights_of
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import main
+from running import memory
+from running.loop import Loop
+from running.memory import needed
+from running.metrics import said
+from running.train import DivergenceError, Following, train
+from runs import Run
+from tasks.network import Network
+from tasks.sequence_generation import SequenceGeneration
+from tasks.speech_prediction import SpeechPrediction
+from tasks.spoken_words import SpokenWords
+
+TINY = replace(main.MODERN, units=3, periods=(1, 2), length=12, epochs=7)
+
+
+def make_run(folder: Path, settings, name="a", task="generation"):
+    settings = replace(settings, name=name, results_dir=folder / "results", log_dir=folder / "log")
+    return settings, Run(task, settings)
+
+
+def test_history_holds_every_update_and_ends_near_the_metric(tmp_path):
+    settings, run = make_run(tmp_path, replace(TINY, epochs=123))  # no multiple of the updates a call
+    metrics = train(SequenceGeneration(settings), settings, run)
+    assert metrics["updates"] == 123
+    assert metrics["mse"] == pytest.approx(
+        metrics["nmse_paper"] * 2 * np.var(SequenceGeneration(settings).target.values)
+    )
+
+
+@pytest.mark.parametrize("moment", [(keras.utils.Progbar, "update"), (Following, "_log"), (Loop, "places")])
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_interrupted_and_resumed_is_the_same_as_never_interrupted(tmp_path, monkeypatch, moment, replicas):
+    settings = replace(TINY, epochs=130, dropout=0.3, replicas=replicas)  # with dropout, what is drawn must go on too
+    whole = train(SequenceGeneration(settings), *make_run(tmp_path, settings, "whole"))
+    begun, run = make_run(tmp_path, settings, "begun")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        if moment[0] is Loop:
+            patch.setattr(
+                SequenceGeneration, "places", lambda task: lambda first, count: interrupt_after(50, first, count)
+            )
+        else:
+            patch.setattr(*moment, lambda self, done, *args, **kwargs: interrupt() if done >= 50 else None)
+        train(SequenceGeneration(settings), begun, run)
+    assert run.checkpoint.exists() and not (run.results / "metrics.json").exists()
+    resumed = replace(begun, resume=True)
+    metrics = train(SequenceGeneration(settings), resumed, Run("generation", resumed))
+    assert metrics["mse"] == whole["mse"] and metrics["updates"] == 130
+    assert not run.checkpoint.exists()
+
+
+def test_resumed_in_the_middle_of_an_utterance_is_the_same(tmp_path, monkeypatch):
+    """State and clock of the hidden layer, carried from chunk to chunk, must go on too."""
+    settings = replace(main.MODERN_SPEECH, units=4, periods=(1, 32), window=5, chunk=16, seconds=0.02, epochs=6)
+    tasks = [SpeechPrediction(settings) for _ in range(3)]
+    whole = train(tasks[0], *make_run(tmp_path, settings, "whole", "speech"))
+    begun, run = make_run(tmp_path, settings, "begun", "speech")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(keras.utils.Progbar, "update", lambda self, done, *args, **kwargs: interrupt() if done else None)
+        train(tasks[1], begun, run)
+    resumed = replace(begun, resume=True)
+    metrics = train(tasks[2], resumed, Run("speech", resumed))
+    assert metrics["updates"] == 120  # 20 an epoch; the interruption came after 50
+    assert metrics["free_running_mse"] == whole["free_running_mse"]
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def interrupt_after(updates, first, count):
+    return interrupt() if first >= updates else np.arange(first, first + count, dtype=np.int32) * 0
+
+
+def test_divergence_says_at_which_update(tmp_path):
+    settings, run = make_run(tmp_path, replace(TINY, optimizer="sgd", learning_rate=1e30, clip_norm=0.0, epochs=60))
+    with pytest.raises(DivergenceError, match="diverged at update [0-9]+: "):
+        train(SequenceGeneration(settings), settings, run)
+    assert list(run.log.iterdir()) and (run.results / "training.png").exists()
+    assert not (run.results / "metrics.json").exists()
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """A run of three replicas, of which the learning rate makes none diverge, and what was drawn of it."""
+    folder = tmp_path_factory.mktemp("three")
+    settings, run = make_run(folder, replace(TINY, epochs=60, replicas=3, seed=4, keep="all"))
+    return settings, run, train(SequenceGeneration(settings), settings, run)
+
+
+def test_metrics_are_means_with_each_replicas_value_and_their_spread(three):
+    settings, run, metrics = three
+    assert json.loads((run.results / "metrics.json").read_text()) == metrics
+    values = np.array(metrics["replicas"]["mse"])
+    assert values.shape == (3,) and metrics["diverged"] == 0
+    assert metrics["mse"] == pytest.approx(values.mean())
+    spread = metrics["spread"]["mse"]
+    assert spread["standard_deviation"] == pytest.approx(values.std(ddof=1))
+    assert (spread["median"], spread["best"]) == pytest.approx((np.median(values), values.min()))
+    assert spread["quartiles"] == pytest.approx(np.percentile(values, (25, 75)).tolist())
+    assert " ± " in said(metrics)
+
+
+def test_each_replica_is_the_run_of_its_seed_and_its_model_is_kept(three, tmp_path):
+    settings, run, metrics = three
+    for replica, name in enumerate(("model.keras", "model_1.keras", "model_2.keras")):
+        alone, own = make_run(
+            tmp_path, replace(settings, seed=4 + replica, replicas=1, keep="first"), f"alone{replica}"
+        )
+        task = SequenceGeneration(alone)
+        assert train(task, alone, own)["mse"] == pytest.approx(metrics["replicas"]["mse"][replica], rel=1e-3)
+        assert not (own.results / "model_1.keras").exists()
+        kept = weights_of(task, keras.models.load_model(run.results / name))
+        output = task.outputs(kept)[0]
+        assert np.mean((output - task.target.values) ** 2) == pytest.approx(
+            metrics["replicas"]["mse"][replica], rel=1e-3
+        )
+
+
+def test_tensorboard_has_the_mean_median_and_quartiles_and_the_first_replicas_weights(three):
+    settings, run, metrics = three
+    events = EventAccumulator(str(run.log), size_guidance={"tensors": 0}).Reload()
+    tags = set(events.Tags()["tensors"])
+    assert {"mse", "mse/median", "mse/lower_quartile", "mse/upper_quartile", "signal", "hidden/bias"} <= tags
+
+
+def test_replicas_that_diverge_are_counted_and_left_out(tmp_path, monkeypatch):
+    settings, run = make_run(tmp_path, replace(TINY, epochs=60, replicas=3, keep="all"))
+    start = Network.start
+    monkeypatch.setattr(
+        Network, "start", lambda self, seed: start(self, seed)._replace(weights=weights(start, self, seed))
+    )
+    metrics = train(SequenceGeneration(settings), settings, run)
+    assert metrics["diverged"] == 1 and metrics["replicas"]["mse"][1] is None
+    kept = [metrics["replicas"]["mse"][replica] for replica in (0, 2)]
+    assert metrics["mse"] == pytest.approx(np.mean(kept)) and np.isfinite(kept).all()
+
+
+def weights(start, network, seed):
+    own = start(network, seed).weights
+    return own * np.float32(np.nan) if seed == 1 else own
+
+
+def test_words_stop_each_for_itself(tmp_path, monkeypatch):
+    """What a replica that has stopped leaves is what it was when it stopped."""
+    settings = replace(main.MODERN_WORDS, units=7, periods=(1,), epochs=4, patience=1, replicas=2, cache_dir=tmp_path)
+    settings, run = make_run(tmp_path, settings, task="words")
+    seen = []
+
+    def noted(self, weights):
+        seen.append(weights)
+        return {"train_error": np.array([50.0, 50.0 - len(seen)])}  # the first learns nothing after its first epoch
+
+    monkeypatch.setattr(SpokenWords, "after_epoch", noted)
+    metrics = train(SpokenWords(settings), settings, run)
+    assert metrics["replicas"]["epochs"] == [2, 4] and metrics["epochs"] == 3
+    np.testing.assert_array_equal(seen[1][0], seen[3][0])
+    assert (seen[1][1] != seen[3][1]).any()
+
+
+def test_more_replicas_than_memory_holds_are_refused_with_the_number_that_would_fit(monkeypatch):
+    one = needed(SequenceGeneration(TINY))
+    monkeypatch.setattr(memory, "free", lambda: 10.5 * one)
+    with pytest.raises(ValueError, match="`replicas` must be at most 9, as many as memory holds. Received: 10"):
+        memory.make_task(SequenceGeneration, replace(TINY, replicas=10))
+    assert memory.make_task(SequenceGeneration, replace(TINY, replicas=9)).replicas == 9
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"epochs": 0}, "`epochs` must be at least 1. Received: 0"),
+        ({"learning_rate": 0.0}, "`learning_rate` must be above 0. Received: 0.0"),
+        ({"learning_rate": float("nan")}, "`learning_rate` must be above 0. Received: nan"),
+        ({"clip_norm": -1.0}, "`clip_norm` must be at least 0. Received: -1.0"),
+        ({"momentum": 1.0}, "`momentum` must be at least 0 and below 1. Received: 1.0"),
+        ({"replicas": 0}, "`replicas` must be at least 1. Received: 0"),
+        ({"seed": -1}, "`seed` must be at least 0. Received: -1"),
+    ],
+)
+def test_refuses(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(TINY, **changes).check()
