@@ -1,13 +1,15 @@
 """Networks by the hundred, and `model.fit`: what an update costs where many are made."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 import keras
 import numpy as np
 
 import main as experiments
 from benchmarks import contestants, timing
-from population import make_population
+from running.loop import MOST_UPDATES, Loop
 from tasks.sequence_generation import SequenceGeneration
 
 REPLICAS = (1, 10, 100)
@@ -24,25 +26,17 @@ def measure(seconds: float) -> Iterator[tuple[str, int, int, int, np.ndarray]]:
     Alone, each update is a call of its own, as a training loop of one's own would make them.
     """
     for name, settings in KINDS.items():
-        task = SequenceGeneration(settings)
-        network = task.network()
-        parameters = network.count_params()
+        parameters = SequenceGeneration(settings).network.size
         if name == "clockwork_rnn":
             alone = contestants.with_keras(contestants.clockwork(settings.units), 320, 1, xla=True).update
             alone()
             yield name, settings.units, 0, parameters, timing.in_turn({"alone": alone}, seconds)["alone"]
         for replicas in REPLICAS:
-            updates = max(10, 400 // replicas)
-            train = _population(task, network, replicas, updates)
-            train()
-            times = timing.in_turn({"population": train}, seconds)["population"] / updates
-            yield name, settings.units, replicas, parameters, times
-
-
-def _population(task: SequenceGeneration, network: keras.Model, replicas: int, updates: int):
-    population = make_population(task, task.settings, [network.get_weights()] * replicas, 10**6)
-    targets = task.target.values[None, :, None]
-    return lambda: population.train(task.inputs, targets, updates)
+            task = SequenceGeneration(replace(settings, replicas=replicas))
+            loop, updates = Loop(task, settings, 10**6), min(MOST_UPDATES, max(10, 400 // replicas))
+            loop.call(updates)
+            calls = timing.in_turn({"loop": partial(loop.call, updates)}, seconds)["loop"]
+            yield name, settings.units, replicas, parameters, calls / updates
 
 
 def fit_times(units: int, steps: int, batch: int, rounds: int) -> dict[str, np.ndarray]:
