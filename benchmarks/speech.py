@@ -29,7 +29,7 @@ def measure() -> list[dict]:
     for recipe in (MODERN_SPEECH, MODERN_SPEECH_LSTM, MODERN_SPEECH_SIMPLE_RNN):
         for window in (recipe.window, 200):
             task = SpeechPrediction(replace(recipe, window=window, seconds=SECONDS))
-            network = task.network()
+            network = task.network.keras_model(task.network.start(0).weights)
             speaking = {"speak": lambda task=task, network=network: speak(network, task.signal, task.phones, 1.0)}
             speaking["speak"]()
             times = timing.in_turn(speaking, 0.0, least=15)["speak"]

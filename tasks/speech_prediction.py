@@ -8,7 +8,7 @@ when its own output is all that it hears.
 import dataclasses
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from data.speech import PHONES, RATE, find_utterance, load_times, load_utterance, phones_at_samples
 from models.layer import ClockworkLayer
+from models.linear import size
 from runs import write_whole
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
@@ -86,7 +87,8 @@ def window_and_phone(samples: tf.Tensor, phones: tf.Tensor, window: int, count: 
     """Return what `WindowAndPhone` returns, for samples with any leading axes more than the phones have."""
     windows = tf.signal.frame(samples, window, 1)  # [..., B, T, k]
     said = tf.one_hot(phones, count, dtype=windows.dtype)  # [B, T, phones]
-    return tf.concat([windows, tf.broadcast_to(said, [*windows.shape[:-1], count])], -1)
+    shape = [size(windows, axis) for axis in range(windows.shape.rank - 1)]
+    return tf.concat([windows, tf.broadcast_to(said, [*shape, count])], -1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -279,8 +281,13 @@ def speak(network: keras.Model, heard: np.ndarray, phones: np.ndarray, share: fl
     samples = np.pad(heard, (0, max(0, window + len(phones) - len(heard))))[None]
     variables = [*hidden.trainable_variables, *network.get_layer("output").trainable_variables]
     weights = [tf.convert_to_tensor(variable) for variable in variables]
-    run = functools.partial(free_run, hidden)
-    return compiled(run)(weights, samples, phones[None], tf.constant(share), hidden.get_initial_state(1)).numpy()
+    start = hidden.get_initial_state(1)
+    return _compiled(hidden)(weights, samples, phones[None], tf.constant(share), start).numpy()
+
+
+@functools.lru_cache(maxsize=1)
+def _compiled(hidden: ClockworkLayer) -> Callable:
+    return compiled(functools.partial(free_run, hidden))
 
 
 def free_run(

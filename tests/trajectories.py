@@ -37,7 +37,7 @@ TRAJECTORIES = {
         CharacterModel,
         replace(main.MODERN_TEXT, forget_every=2, forget_growth=1.5, dropout=0.2, **TEXTS),
     ),
-    "text gru": (CharacterModel, replace(main.MODERN_TEXT_CLOCKWORK_GRU, **TEXTS | {"chunk": 30})),
+    "text gru": (CharacterModel, replace(main.MODERN_TEXT_CLOCKWORK_GRU, learning_rate=2e-3, **TEXTS | {"chunk": 30})),
 }
 
 

@@ -1,4 +1,4 @@
-"""The tables of the benchmark: ratios by hand, parts, the picture, and what the README shows."""
+"""The tables of the benchmark: ratios by hand, parts, the picture, and what the documents show."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from benchmarks import figure, layers, rows, summary
 from benchmarks.rows import Row
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 
 
 def row(network, units, median, quantity="update", experiment="small", modules=1, parameters=792):
@@ -76,10 +76,12 @@ def test_an_unknown_part_is_refused(monkeypatch, capsys):
     assert "'tiny'" in capsys.readouterr().err
 
 
-def test_the_readme_has_the_tables_of_the_committed_results():
-    readme = README.read_text(encoding="utf-8")
-    for table in summary.tables(rows.read()):
-        assert table in readme
+def test_the_documents_have_the_tables_of_the_committed_results():
+    *_, fastest, _, _ = tables = summary.tables(rows.read())
+    speed = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
+    for table in tables:
+        assert table in speed
+    assert fastest in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_picture_has_all_axes():
