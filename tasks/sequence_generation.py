@@ -108,5 +108,6 @@ class SequenceGeneration(Task):
             arrays = self.network.split(tf.constant(weights))
             own = None if periods is None else tf.constant(periods, tf.int32)
             states, outputs = self.network.states_and_outputs(arrays, self.inputs, own)
-            self._latest = asked, (states[:, 0].numpy(), outputs[:, 0, :, 0].numpy())
+            kept = tuple(part if part is None else np.copy(part) for part in asked)  # whose owner may change them
+            self._latest = kept, (states[:, 0].numpy(), outputs[:, 0, :, 0].numpy())
         return self._latest[1]
