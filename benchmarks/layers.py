@@ -1,6 +1,6 @@
 """How fast networks with clocks are, beside Keras's layers on TensorFlow and JAX and PyTorch's, each in a process of its own.
 
-`python -m benchmarks.layers` takes about 25 minutes; it writes `results/benchmark.csv` and `results/benchmark.png`, and prints
+`python -m benchmarks.layers` takes about 20 minutes; it writes `results/benchmark.csv` and `results/benchmark.png`, and prints
 the README's tables. `--only small text` measures parts and replaces their rows. JAX and PyTorch are timed where they are
 installed: `pip install -r requirements-benchmark.txt`. Rules are in `benchmarks/README.md`.
 """
