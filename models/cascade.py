@@ -87,7 +87,7 @@ class Cascade:
         cell: Cell,
         inputs: Inputs,
         conditions: Conditions = Conditions(),  # noqa: B008
-        recurrent=None,
+        recurrent: Sequence[tuple[tf.Tensor | None, ...]] | None = None,
     ):
         self.plan = plan
         self.cell = cell

@@ -46,14 +46,14 @@ def scan(
     def forward(t, state, states, kept):
         before = tuple(tf.reshape(part, shape) for part in state)
         after, now = cell.step(_with_own(cell, incoming.read(t), before[0], own), before, own)
-        after = tuple(map(flat_state, after))
+        after = tuple(map(_along_one_axis, after))
         if awake is not None:
             fired = awake.read(t)
             after = tuple(tf.where(fired, new, old) for new, old in zip(after, state, strict=True))
         states = tuple(array.write(t + first, part) for array, part in zip(states, after, strict=True))
         return t + 1, after, states, tuple(array.write(t, now) for array in kept)
 
-    flat_start, first = tuple(map(flat_state, start)), 0 if append else 1
+    flat_start, first = tuple(map(_along_one_axis, start)), 0 if append else 1
     states = tuple(_write(part.shape, part.dtype, ticks + first) for part in flat_start)
     if not append:
         states = tuple(array.write(0, part) for array, part in zip(states, flat_start, strict=True))
@@ -99,14 +99,14 @@ def scan_back(
         before, after = (tuple(part.read(place) for part in states) for place in (t, t + 1))
         moment = Moment(before, after, None if kept is None else kept.read(t))
         delta, state = cell.step_back(moment, tuple(tf.reshape(part, shape) for part in state), own)
-        state = tuple(map(flat_state, (state[0] + _with_own_back(cell, delta, own), *state[1:])))
+        state = tuple(map(_along_one_axis, (state[0] + _with_own_back(cell, delta, own), *state[1:])))
         if awake is not None:
             state = tuple(a + b for a, b in zip(state, held, strict=True))
         return t - 1, state, deltas.write(t, delta)
 
     h = passage.states[0]
     deltas = _write([*h.shape[1:-1], cell.rows, h.shape[-1]], h.dtype, ticks)
-    loop = tf.while_loop(lambda t, *_: t >= 0, backward, (ticks - 1, tuple(map(flat_state, last)), deltas))
+    loop = tf.while_loop(lambda t, *_: t >= 0, backward, (ticks - 1, tuple(map(_along_one_axis, last)), deltas))
     start = tuple(tf.reshape(part, shape) for part in from_outside(0, loop[1]))
     deltas = loop[2].stack()
     before, after = (tuple(part[place] for part in passage.states) for place in (slice(-1), slice(1, None)))
@@ -134,7 +134,7 @@ def _with_own_back(cell: Cell, delta: tf.Tensor, own: Own) -> tf.Tensor | float:
     return heeded(tf.linalg.matmul(delta, flat(own.kernel), transpose_b=True), own)
 
 
-def flat_state(part: tf.Tensor) -> tf.Tensor:
+def _along_one_axis(part: tf.Tensor) -> tf.Tensor:
     """Return a state, or another tensor of its shape, along a single axis.
 
     What passes from step to step is kept so: the loops that XLA makes over one long axis are shorter and faster, and
