@@ -4,16 +4,16 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import command_line
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
-from export import export_run
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
+from running import command_line
+from running.export import export_run
 from running.memory import make_task
 from running.metrics import said
+from running.runs import Run, RunSettings, trained
 from running.settings import TrainingSettings
 from running.train import DivergenceError, train
-from runs import Run, RunSettings, trained
 from tasks import character_model, sequence_generation, speech_prediction, spoken_words
 
 HERE = Path(__file__).parent
@@ -156,7 +156,6 @@ PAPER = replace(
     momentum=0.95,
     clip_norm=0.0,
 )
-PAPER_CLIP_NORM = 100.0  # keeps simple RNNs from diverging; the paper does not mention clipping
 PAPER_LSTM = replace(PAPER, model="lstm", units=15, periods=(), forget_bias=5.0, peepholes=True, learning_rate=3e-5)
 PAPER_SIMPLE_RNN = replace(PAPER, model="simple_rnn", units=31, periods=())
 
@@ -345,10 +344,6 @@ DIARY_SPEECH = replace(
     momentum=0.0,
     clip_norm=0.0,
 )
-DIARY_REGULARISED = {"clip_norm": 1.0, "input_noise": 0.1, "weight_penalty": 1e-6}
-# The diary's window for the modern networks, with as many parameters as the diary's.
-WIDE_WINDOW = {"window": 200, "input_noise": 0.0, "learning_rate": 3e-3}
-WIDE_UNITS = {"simple_rnn": 200, "lstm": 70, "clockwork_rnn": 237}
 
 # Text, character by character, with about 500,000 parameters.
 MODERN_TEXT = Text(
@@ -385,8 +380,6 @@ MODERN_TEXT_GRU = replace(MODERN_TEXT_LSTM, model="gru", units=344, learning_rat
 MODERN_TEXT_CLOCKWORK_LSTM = replace(MODERN_TEXT, model="clockwork_lstm", units=357, learning_rate=3.2e-2)
 MODERN_TEXT_CLOCKWORK_GRU = replace(MODERN_TEXT, model="clockwork_gru", units=418, learning_rate=8e-3)
 MODERN_TEXT_SIMPLE_RNN = replace(MODERN_TEXT, model="simple_rnn", units=611, periods=())
-# Small ones, of which experiments train many.
-SMALL_TEXT = {"units": 128, "epochs": 8}
 
 TASKS = {
     "generation": (
@@ -443,6 +436,12 @@ TASKS = {
         ],
     ),
 }
+
+
+def recipe(task: str, **settings: Any) -> Any:
+    """Return the settings of a task: `recipe` and `model` choose where they start, and all others change them."""
+    _, recipes = TASKS[task]
+    return replace(command_line.start(recipes, settings), **settings)
 
 
 # With these XLA takes a third less time to compile, and an update of one network no longer; those of a hundred take 1.4 times as

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.rows import Row
-from figures import STYLE
+from tasks.figures import STYLE
 
 LINES = {
     "clockwork_rnn": {"color": "black", "marker": "o"},

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from benchmarks import contest, population, rows, sizes, starts, summary, timing
 from benchmarks.contest import LOOPED, OURS, Spec
 from benchmarks.contestants import exponential
 from benchmarks.field import Field
 from benchmarks.figure import scaling_figure
 from benchmarks.rows import Row, measured
-from figures import png
+from tasks.figures import png
 
 SECONDS, ROUNDS = 8.0, 7  # of timing, for each comparison: about so long, and so many rounds at the least
 CASES = {  # units, steps, batch, and how many updates one program makes where it makes many

@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from benchmarks import contestants
 
 

@@ -7,16 +7,16 @@ from functools import partial
 import keras
 import numpy as np
 
-import main as experiments
 from benchmarks import contestants, timing
+from main import recipe
 from running.loop import MOST_UPDATES, Loop
 from tasks.sequence_generation import SequenceGeneration
 
 REPLICAS = (1, 10, 100)
 KINDS = {
-    "clockwork_rnn": experiments.MODERN,
-    "simple_rnn": experiments.MODERN_SIMPLE_RNN,
-    "lstm": experiments.MODERN_LSTM,
+    "clockwork_rnn": recipe("generation"),
+    "simple_rnn": recipe("generation", model="simple_rnn"),
+    "lstm": recipe("generation", model="lstm"),
 }
 
 

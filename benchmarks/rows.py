@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from benchmarks import timing
-from runs import write_csv
+from data.files import write_csv
 
 RESULTS = Path(__file__).parents[1] / "results"
 CSV = RESULTS / "benchmark.csv"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from benchmarks import timing
+from data.files import write_csv
 from data.speech import RATE
 from experiments.markdown import markdown
-from main import MODERN_SPEECH, MODERN_SPEECH_LSTM, MODERN_SPEECH_SIMPLE_RNN
-from runs import write_csv
+from main import recipe
 from tasks.speech_prediction import SpeechPrediction, speak
 
 CSV = Path(__file__).parents[1] / "results" / "speech_speed.csv"
@@ -26,15 +26,15 @@ SECONDS = 1.0  # of speech
 def measure() -> list[dict]:
     """Return one row for each network and window: seconds of speech a second, quartiles and median."""
     rows = []
-    for recipe in (MODERN_SPEECH, MODERN_SPEECH_LSTM, MODERN_SPEECH_SIMPLE_RNN):
-        for window in (recipe.window, 200):
-            task = SpeechPrediction(replace(recipe, window=window, seconds=SECONDS))
+    for settings in (recipe("speech", model=model) for model in ("clockwork_rnn", "lstm", "simple_rnn")):
+        for window in (settings.window, 200):
+            task = SpeechPrediction(replace(settings, window=window, seconds=SECONDS))
             network = task.network.keras_model(task.network.start(0).weights)
             speaking = {"speak": lambda task=task, network=network: speak(network, task.signal, task.phones, 1.0)}
             speaking["speak"]()
             times = timing.in_turn(speaking, 0.0, least=15)["speak"]
             speeds = np.percentile(len(task.phones) / RATE / times, (25, 50, 75))
-            values = (recipe.model, recipe.units, window, *(f"{speed:.3g}" for speed in speeds))
+            values = (settings.model, settings.units, window, *(f"{speed:.3g}" for speed in speeds))
             rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows
 

@@ -14,13 +14,13 @@ ROUNDS = 7
 FIT_ROUNDS = 21
 MEMORY = [(256, 8, steps, 16) for steps in (1024, 2048, 4096, 8192)]  # units, modules, steps, batch
 IMPORT = """
-import quiet, tensorflow, keras, time
+import running.quiet, tensorflow, keras, time
 began = time.perf_counter()
 import models
 print(time.perf_counter() - began)
 """
 FIT = """
-import time, numpy as np, keras, quiet
+import time, numpy as np, keras, running.quiet
 from models.clockwork_rnn import ClockworkRNN
 ours, deep = {ours}, {deep}
 def layer(last):

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from data import mfcc
+from data.files import write_whole
 from data.spoken_words import Clip
-from runs import write_whole
 
 
 @dataclass(frozen=True)

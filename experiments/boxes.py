@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import STYLE
+from tasks.figures import STYLE
 
 NAMES = {"simple_rnn": "simple RNN", "lstm": "LSTM", "clockwork_rnn": "Clockwork RNN"}
 FILLS = {"simple_rnn": "white", "lstm": "0.8", "clockwork_rnn": "0.45"}

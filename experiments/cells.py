@@ -18,7 +18,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from runs import RunSettings, write_whole
+from data.files import write_whole
+from running.runs import RunSettings
 
 Arrays = dict[str, np.ndarray]
 

@@ -17,15 +17,15 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-import command_line
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.markdown import markdown
 from experiments.results import write_results
-from figures import STYLE
-from main import MODERN, Generation
+from main import recipe
+from running import command_line
 from running.loop import Loop
-from tasks.sequence_generation import SequenceGeneration
+from tasks.figures import STYLE
+from tasks.sequence_generation import SequenceGeneration, Settings
 
 START = 7  # the period of every module before the first generation
 SLOWEST, FASTEST = 160, 8  # steps a cycle of the sines
@@ -44,7 +44,7 @@ class Options(Workers):
     """Networks of one generation."""
     updates: int = 300
     """Updates by which candidates are judged."""
-    epochs: int = MODERN.epochs
+    epochs: int = recipe("generation").epochs
     """Updates of the networks that are compared in the end."""
     output_dir: Path = ROOT / "results"
     """Where the table and the picture go, and a folder "evolution" with what is done."""
@@ -62,7 +62,7 @@ def target(seed: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     return (2 * (wave - low) / (high - low) - 1).astype(np.float32), cycles
 
 
-def evolve(settings: Generation, generations: int, candidates: int, updates: int) -> Arrays:
+def evolve(settings: Settings, generations: int, candidates: int, updates: int) -> Arrays:
     """Evolve the periods of one Clockwork RNN on the target of the seed.
 
     Returns:
@@ -88,7 +88,7 @@ def evolve(settings: Generation, generations: int, candidates: int, updates: int
     return {"best": np.array(best), "cycles": cycles, **named}
 
 
-def alone(settings: Generation, wanted: np.ndarray) -> np.ndarray:
+def alone(settings: Settings, wanted: np.ndarray) -> np.ndarray:
     """Return the MSE of the network that `main.py` would train on this target, with the settings' periods and wiring."""
     task = SequenceGeneration(settings, targets=[wanted])
     return task.evaluate(Loop(task, settings).run().weights)["mse"][0]
@@ -102,7 +102,7 @@ def mutated(periods: np.ndarray, rng: np.random.Generator, longest: int) -> np.n
     return np.sort(np.clip(changed, 1, longest), axis=1).astype(int)
 
 
-def trained(settings: Generation, periods: np.ndarray, wanted: np.ndarray, updates: int, seed: int) -> np.ndarray:
+def trained(settings: Settings, periods: np.ndarray, wanted: np.ndarray, updates: int, seed: int) -> np.ndarray:
     """Return the MSE [R] of networks with these periods [R, g] after so many updates from the same weights.
 
     All have the wiring of the settings' periods: module i hears itself and those after it, also where periods are equal.
@@ -114,7 +114,7 @@ def trained(settings: Generation, periods: np.ndarray, wanted: np.ndarray, updat
 
 
 @functools.lru_cache(maxsize=1)
-def _compiled(settings: Generation, networks: int, updates: int) -> Loop:
+def _compiled(settings: Settings, networks: int, updates: int) -> Loop:
     """Return a loop, whose program the generations share."""
     task = SequenceGeneration(settings, [0] * networks)
     return Loop(task, settings, updates, periods=[settings.periods] * networks)
@@ -174,7 +174,11 @@ def run(options: Options) -> None:
     options.check()
     numbers = {name: getattr(options, name) for name in ("generations", "candidates", "updates")}
     cells = [
-        Cell(str(seed), {"settings": replace(MODERN, seed=seed, epochs=options.epochs)} | numbers, options.candidates)
+        Cell(
+            str(seed),
+            {"settings": recipe("generation", seed=seed, epochs=options.epochs)} | numbers,
+            options.candidates,
+        )
         for seed in range(options.seeds)
     ]
     results = compute(evolve, cells, options.output_dir / "evolution", options)

@@ -18,8 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-import command_line
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments import sequence_generation, spoken_words, text
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.equal_parameters import parameters, with_parameters
@@ -27,16 +26,20 @@ from experiments.markdown import markdown, spread
 from experiments.published import EXTENSIONS_TEXT_LOSS
 from experiments.results import write_results
 from experiments.sequence_generation import PAPER_TARGETS, load_targets
-from figures import STYLE
-from main import MODERN, MODERN_TEXT, MODERN_WORDS, SMALL_TEXT, Generation, Text, Words
+from main import recipe
 from models.clocks import SERIES, WIRINGS, sizes_from_spectrum
+from running import command_line
 from tasks.character_model import CharacterModel
+from tasks.character_model import Settings as TextSettings
+from tasks.figures import STYLE
 from tasks.network_settings import clock
 from tasks.sequence_generation import SequenceGeneration
+from tasks.sequence_generation import Settings as GenerationSettings
+from tasks.spoken_words import Settings as WordsSettings
 from tasks.spoken_words import SpokenWords
 from tasks.task import Task
 
-BASES = {"generation": MODERN, "words": MODERN_WORDS, "text": replace(MODERN_TEXT, **SMALL_TEXT)}
+BASES = {"generation": recipe("generation"), "words": recipe("words"), "text": recipe("text", units=128, epochs=8)}
 TASKS = {"generation": SequenceGeneration, "words": SpokenWords, "text": CharacterModel}
 SCORES = {"generation": "MSE, geometric mean of five", "words": "test error (%)", "text": "bits per character"}
 # What each question calls the network that all others are compared with.
@@ -52,7 +55,7 @@ SIGNIFICANT = 0.05  # level of a whole table; each of its comparisons has its sh
 WIDE = 50  # ratios of a panel that need a log scale
 ROW = ("task", "question", "variant", "units", "parameters", "target", "seed", "score")
 
-Settings = Generation | Words | Text
+Settings = GenerationSettings | WordsSettings | TextSettings
 Row = Mapping[str, object]
 
 
@@ -80,14 +83,14 @@ def variants(base: Settings) -> dict[tuple[str, str], Settings]:
     found |= {("series", name): {"clock_series": name, **series} for name in SERIES if name != "exponential"}
     found["series", "symmetric"]["modules"] |= 1  # an odd number, so that there is a middle
     found["series", "lowest period 2"] = {"periods": tuple(2 * period for period in base.periods)}
-    if isinstance(base, Generation):
+    if isinstance(base, GenerationSettings):
         found["series", "exponential, sizes by spectrum"] = {"sizes": "spectrum"}
     else:
         found["input", "to the fastest only"] = {"input_modules": "fastest"}
         found["input", "mean over the period"] = {"input_mean": True}
     found["turns", "odd-even pairs"] = {"turns": 2}
     found["turns", "round-robin"] = {"periods": (1,), "turns": len(base.periods)}
-    if isinstance(base, Text):
+    if isinstance(base, TextSettings):
         found["forgetting", "at every update"] = {"forget_every": 1}
         found["forgetting", "every 2, then 4, 8, … updates"] = {"forget_every": 2, "forget_growth": 2.0}
     return {key: replace(base, **changes) for key, changes in found.items()}
@@ -129,7 +132,7 @@ def _pieces(
 
 def _split(settings: Settings) -> Callable[[int], Sequence[int] | None]:
     """Return how the settings' units are split among the modules, as `with_parameters` wants it."""
-    if not isinstance(settings, Generation) or settings.sizes == "equal":
+    if not isinstance(settings, GenerationSettings) or settings.sizes == "equal":
         return lambda units: None
     signal = SequenceGeneration(settings).target.values
     return lambda units: sizes_from_spectrum(signal, clock(settings)[0], units)

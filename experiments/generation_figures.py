@@ -10,7 +10,7 @@ from data.sequences import Target
 from experiments.boxes import NAMES, Panel, box_figure
 from experiments.generation_table import Row, cells
 from experiments.published import GENERATION_NMSE
-from figures import OUTPUT, STYLE, TARGET
+from tasks.figures import OUTPUT, STYLE, TARGET
 
 LINES = {"simple_rnn": ":", "lstm": "--", "clockwork_rnn": "-"}
 PANELS = {"paper": "the paper's setting, gradients clipped", "modern": "the best setting known of each method"}

@@ -21,17 +21,17 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-import command_line
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.evolution import START, periods_figure, target
 from experiments.markdown import markdown
 from experiments.results import write_results
-from main import MODERN, Generation
+from main import recipe
 from models.learned_periods import LearnedPeriodsRNN, period_chances, snapped_periods
+from running import command_line
 from running.loop import Loop
 from tasks.network import Network, Silence, Start, initializers
-from tasks.sequence_generation import SequenceGeneration
+from tasks.sequence_generation import SequenceGeneration, Settings
 
 STARTS = ("bad", "good")
 MEANS = 2  # place of the log periods among the weights, behind recurrent weights and biases
@@ -88,7 +88,7 @@ class Options(Schedule, Workers):
 class SoftNetwork(Network):
     """A network with learned periods, which starts from weights as those of the modern recipe do."""
 
-    def __init__(self, settings: Generation, schedule: Schedule):
+    def __init__(self, settings: Settings, schedule: Schedule):
         hidden = LearnedPeriodsRNN(
             settings.units, settings.periods, longest=settings.length, width=schedule.wide, return_sequences=True
         )
@@ -113,7 +113,7 @@ class SoftGeneration(SequenceGeneration):
         undecided: weight of each module's own entropy in what keeps them apart.
     """
 
-    def __init__(self, settings: Generation, schedule: Schedule, seeds: int):
+    def __init__(self, settings: Settings, schedule: Schedule, seeds: int):
         targets = [target(seed, settings.length)[0] for seed in range(seeds)]
         super().__init__(settings, [*range(seeds)] * len(STARTS), targets * len(STARTS))
         self.network = SoftNetwork(settings, schedule)
@@ -143,7 +143,7 @@ def rates(task: SoftGeneration) -> Callable[[tf.Tensor], tf.Tensor]:
     return lambda update: tf.where(np.concatenate(of_periods), schedule.periods_rate, rate(update))
 
 
-def learn(settings: Generation, schedule: Schedule, seeds: int) -> Arrays:
+def learn(settings: Settings, schedule: Schedule, seeds: int) -> Arrays:
     """Learn the periods of Clockwork RNNs on the targets of so many seeds at once, from each of the `STARTS`.
 
     Returns, with a row r for every start and seed, all seeds of the first start first:
@@ -175,7 +175,7 @@ def learn(settings: Generation, schedule: Schedule, seeds: int) -> Arrays:
     }
 
 
-def fixed(settings: Generation, schedule: Schedule, seeds: int) -> Arrays:
+def fixed(settings: Settings, schedule: Schedule, seeds: int) -> Arrays:
     """Return the MSE [R] of networks of fixed periods after as many updates: all_7, and exponential as in the settings.
 
     All have the wiring by the index of the module that learned periods have.
@@ -189,7 +189,7 @@ def fixed(settings: Generation, schedule: Schedule, seeds: int) -> Arrays:
 
 
 def hard_errors(
-    settings: Generation,
+    settings: Settings,
     weights: np.ndarray,
     periods: Sequence[Sequence[int]],
     updates: int,
@@ -253,7 +253,7 @@ def table(rows: Sequence[Row]) -> str:
 def picture(updates: np.ndarray, means: np.ndarray) -> Figure:
     """Draw the mean periods [K, R, g] over the updates [K], one panel a seed, and the sines' steps a cycle."""
     seeds = range(means.shape[1])
-    cycles = [target(seed, MODERN.length)[1] for seed in seeds]
+    cycles = [target(seed, recipe("generation").length)[1] for seed in seeds]
     return periods_figure([(updates, means[:, seed]) for seed in seeds], cycles, "update")
 
 
@@ -266,7 +266,7 @@ def run(options: Options) -> None:
     """Train what is missing and write the table and the picture."""
     options.check()
     schedule = Schedule(**{field.name: getattr(options, field.name) for field in fields(Schedule)})
-    arguments = {"settings": MODERN, "schedule": schedule, "seeds": options.seeds}
+    arguments = {"settings": recipe("generation"), "schedule": schedule, "seeds": options.seeds}
     cells = [Cell(name, {"name": name} | arguments, 2 * options.seeds) for name in ("learned", "fixed")]
     learned, compared = compute(part, cells, options.output_dir / "learned_periods", options)
     rows = [_row(seed, place, learned, compared) for seed in range(options.seeds) for place in range(len(STARTS))]
@@ -277,7 +277,7 @@ def run(options: Options) -> None:
 def _row(seed: int, place: int, learned: Arrays, compared: Arrays) -> Row:
     replica = place * len(compared["exponential"]) + seed
     row = {"seed": seed, "start": STARTS[place]}
-    row |= {"cycles": " ".join(f"{cycle:.1f}" for cycle in target(seed, MODERN.length)[1])}
+    row |= {"cycles": " ".join(f"{cycle:.1f}" for cycle in target(seed, recipe("generation").length)[1])}
     row |= {"periods": " ".join(map(str, learned["periods"][replica]))}
     errors = {name: learned[name][replica] for name in ("soft", "snapped", "fine_tuned")}
     errors |= {name: compared[name][seed] for name in ("all_7", "exponential")}

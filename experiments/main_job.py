@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
+from data.files import write_csv
 from experiments.markdown import markdown
-from runs import write_csv
 
 ROOT = Path(__file__).parents[1]
 CSV = ROOT / "results" / "main_job.csv"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from figures import png
-from runs import write_csv, write_whole
+from data.files import write_csv, write_whole
+from tasks.figures import png
 
 
 def write_results(

@@ -17,14 +17,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-import command_line
-import main as recipes
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
+from data.files import write_csv
 from data.sequences import load_target
 from experiments import sequence_generation, spoken_words
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.published import GENERATION_UNITS, WORDS_UNITS
-from runs import write_csv
+from main import recipe
+from running import command_line
 from tasks.spoken_words import SpokenWords
 
 # Of 1000 and of 10,000 parameters, periods included.
@@ -78,8 +78,8 @@ GENERATION_SEEDS = (1000, 1001)
 
 
 def _generation_arguments() -> dict[str, Any]:
-    targets = [load_target(None, 500, recipes.MODERN.length, None)]
-    targets += [load_target(MUSIC, start, recipes.MODERN.length, None) for start in MUSIC_STARTS]
+    targets = [load_target(None, 500, recipe("generation").length, None)]
+    targets += [load_target(MUSIC, start, recipe("generation").length, None) for start in MUSIC_STARTS]
     return {
         "targets": tuple(tuple(target.values.tolist()) for target in targets),
         "seeds": GENERATION_SEEDS * len(GENERATION_RATES),
@@ -98,17 +98,25 @@ FOLDS = 5
 
 
 def _words_arguments() -> dict[str, Any]:
-    SpokenWords(recipes.MODERN_WORDS)  # computes the features once for all processes
+    SpokenWords(recipe("words"))  # computes the features once for all processes
     return {"seeds": (1000,) * len(WORDS_RATES), "folds": FOLDS, "rate_factors": WORDS_RATES}
 
 
 SEARCHES = {
     "generation": Search(
         starts=[
-            replace(start, units=SEARCHED_UNITS["generation"][start.model], epochs=recipes.PAPER.epochs)
+            replace(
+                start,
+                units=SEARCHED_UNITS["generation"][start.model],
+                epochs=recipe("generation", recipe="paper").epochs,
+            )
             for start in (
-                *(recipes.MODERN_SIMPLE_RNN, recipes.MODERN_LSTM, recipes.MODERN),
-                *(recipes.MODERN_GRU, recipes.MODERN_CLOCKWORK_LSTM, recipes.MODERN_CLOCKWORK_GRU),
+                *(recipe("generation", model="simple_rnn"), recipe("generation", model="lstm"), recipe("generation")),
+                *(
+                    recipe("generation", model="gru"),
+                    recipe("generation", model="clockwork_lstm"),
+                    recipe("generation", model="clockwork_gru"),
+                ),
             )
         ],
         known={
@@ -141,8 +149,12 @@ SEARCHES = {
         starts=[
             replace(start, units=SEARCHED_UNITS["words"][start.model])
             for start in (
-                *(recipes.MODERN_WORDS_SIMPLE_RNN, recipes.MODERN_WORDS_LSTM, recipes.MODERN_WORDS),
-                *(recipes.MODERN_WORDS_GRU, recipes.MODERN_WORDS_CLOCKWORK_LSTM, recipes.MODERN_WORDS_CLOCKWORK_GRU),
+                *(recipe("words", model="simple_rnn"), recipe("words", model="lstm"), recipe("words")),
+                *(
+                    recipe("words", model="gru"),
+                    recipe("words", model="clockwork_lstm"),
+                    recipe("words", model="clockwork_gru"),
+                ),
             )
         ],
         known=dict.fromkeys(

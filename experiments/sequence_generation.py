@@ -16,34 +16,26 @@ from typing import Literal
 
 import numpy as np
 
-import command_line
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
+from data.files import write_csv
 from data.sequences import Target, load_target
 from experiments import generation_figures, generation_table
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute, cores, processor
 from experiments.published import GENERATION_UNITS
 from experiments.results import write_results
-from main import (
-    MODERN,
-    MODERN_LSTM,
-    MODERN_SIMPLE_RNN,
-    PAPER,
-    PAPER_CLIP_NORM,
-    PAPER_LSTM,
-    PAPER_SIMPLE_RNN,
-    Generation,
-)
+from main import recipe
+from running import command_line
 from running.loop import Loop
-from runs import write_csv
-from tasks.sequence_generation import SequenceGeneration
+from tasks.sequence_generation import SequenceGeneration, Settings
 
 NETWORKS_PER_CELL = 100
 UPDATES_PER_POINT = 10  # of the training curves
 PAPER_TARGETS = ROOT / "data" / "koutnik2014_figure5_targets.csv"
+PAPER_CLIP_NORM = 100.0  # keeps simple RNNs from diverging; the paper does not mention clipping
 SETTINGS = {
-    "paper": [replace(settings, clip_norm=PAPER_CLIP_NORM) for settings in (PAPER_SIMPLE_RNN, PAPER_LSTM, PAPER)],
-    "paper_unclipped": [PAPER_SIMPLE_RNN, PAPER_LSTM, PAPER],
-    "modern": [MODERN_SIMPLE_RNN, MODERN_LSTM, MODERN],
+    "paper": [recipe("generation", recipe="paper", model=m, clip_norm=PAPER_CLIP_NORM) for m in GENERATION_UNITS],
+    "paper_unclipped": [recipe("generation", recipe="paper", model=m) for m in GENERATION_UNITS],
+    "modern": [recipe("generation", model=m) for m in GENERATION_UNITS],
 }
 MAIN_PARAMETERS = 800  # about those of `main.py`'s networks, tried in the modern setting too
 ROW = ("setting", "method", "parameters", "units", "seed", "target", "mse", "nmse", "nmse_paper", "diverged", "seconds")
@@ -65,7 +57,7 @@ class Options(Workers):
     """Sound files (their first 320 samples), CSV files (every column), or "sines" for the mixture of sines."""
     seeds: int = 100
     """Networks of each kind for each target, with the seeds from 0 on."""
-    epochs: int = PAPER.epochs
+    epochs: int = recipe("generation", recipe="paper").epochs
     """Updates of each network."""
     output_dir: Path = ROOT / "results"
     """Where tables and pictures go, and `figure3/` with what is done."""
@@ -82,7 +74,7 @@ def load_targets(names: Sequence[str]) -> dict[str, Target]:
             label = column or Path(name).stem
             if label in targets:
                 raise ValueError(f"`targets` must have names of their own. Received: {label} twice")
-            targets[label] = load_target(path, MODERN.start, MODERN.length, column)
+            targets[label] = load_target(path, recipe("generation").start, recipe("generation").length, column)
     return targets
 
 
@@ -120,7 +112,7 @@ def blocks(count: int, most: int) -> list[tuple[int, ...]]:
 
 
 def train_networks(
-    settings: Generation,
+    settings: Settings,
     targets: Sequence[Sequence[float]],
     seeds: Sequence[int],
     rate_factors: Sequence[float] | None = None,
@@ -163,7 +155,7 @@ def train_networks(
 
 
 @functools.lru_cache(maxsize=1)
-def _compiled(settings: Generation, replicas: int, rate_factors: tuple[float, ...] | None) -> Loop:
+def _compiled(settings: Settings, replicas: int, rate_factors: tuple[float, ...] | None) -> Loop:
     """Return a compiled loop, which cells of the same settings share."""
     task = SequenceGeneration(settings, [0] * replicas, [[0.0] * settings.length] * replicas)
     loop = Loop(task, settings, factors=rate_factors)
@@ -231,7 +223,7 @@ def run(options: Options) -> None:
     keys, cells = zip(*made, strict=True)
     results = compute(train_networks, cells, options.output_dir / "figure3", options)
     table = [row for key, result in zip(keys, results, strict=True) for row in rows(key, result, targets)]
-    curve = list(curves(keys, results, options, MODERN.length))
+    curve = list(curves(keys, results, options, recipe("generation").length))
     write_csv(options.output_dir / "figure3_curves.csv", CURVE, curve)
     time = list(times(keys, cells, results, options))
     write_csv(options.output_dir / "figure3_time.csv", TIME, time)

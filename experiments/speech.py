@@ -17,37 +17,37 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-import command_line
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.markdown import markdown, spread
 from experiments.results import write_results
-from figures import STYLE
-from main import (
-    DIARY_REGULARISED,
-    DIARY_SPEECH,
-    MODERN_SPEECH,
-    MODERN_SPEECH_LSTM,
-    MODERN_SPEECH_SIMPLE_RNN,
-    WIDE_UNITS,
-    WIDE_WINDOW,
-    Speech,
-)
+from main import recipe
+from running import command_line
 from running.trained import train_silently
-from tasks.speech_prediction import SpeechPrediction
+from tasks.figures import STYLE
+from tasks.speech_prediction import Settings, SpeechPrediction
 
-MODERN = {"simple RNN": MODERN_SPEECH_SIMPLE_RNN, "LSTM": MODERN_SPEECH_LSTM, "Clockwork RNN": MODERN_SPEECH}
+MODERN = {
+    "simple RNN": recipe("speech", model="simple_rnn"),
+    "LSTM": recipe("speech", model="lstm"),
+    "Clockwork RNN": recipe("speech"),
+}
 EPOCHS = 120  # of the modern networks, so that all of them can be trained in an hour
-WIDE = {name: replace(recipe, units=WIDE_UNITS[recipe.model], **WIDE_WINDOW) for name, recipe in MODERN.items()}
+# The diary's window for the modern networks, with as many parameters as the diary's.
+WIDE_WINDOW = {"window": 200, "input_noise": 0.0, "learning_rate": 3e-3}
+WIDE_UNITS = {"simple_rnn": 200, "lstm": 70, "clockwork_rnn": 237}
+WIDE = {name: replace(start, units=WIDE_UNITS[start.model], **WIDE_WINDOW) for name, start in MODERN.items()}
 OWN = {"own_output": 1.0, "input_noise": 0.0}
 NETWORKS = {
-    "diary": DIARY_SPEECH,
-    "diary, clipped and regularised": replace(DIARY_SPEECH, **DIARY_REGULARISED),
+    "diary": recipe("speech", recipe="diary"),
+    "diary, clipped and regularised": recipe(
+        "speech", recipe="diary", clip_norm=1.0, input_noise=0.1, weight_penalty=1e-6
+    ),
     **{name: replace(settings, epochs=EPOCHS) for name, settings in WIDE.items()},
     "Clockwork RNN, own output more and more": replace(WIDE["Clockwork RNN"], epochs=EPOCHS, **OWN),
     **{f"{name}, noise": replace(settings, epochs=EPOCHS) for name, settings in MODERN.items()},
-    "Clockwork RNN, own output from the start": replace(MODERN_SPEECH, epochs=EPOCHS, own_output_until=0.0, **OWN),
-    "Clockwork RNN, noise, as `main.py speech`": MODERN_SPEECH,
+    "Clockwork RNN, own output from the start": recipe("speech", epochs=EPOCHS, own_output_until=0.0, **OWN),
+    "Clockwork RNN, noise, as `main.py speech`": recipe("speech"),
 }
 SIZES = {name: NETWORKS[name] for name in ("diary", "diary, clipped and regularised")}
 UNITS = (25, 50, 100, 200, 400)
@@ -78,7 +78,7 @@ class Options(Workers):
     ray: str | None = None
 
 
-def train_network(settings: Speech) -> Arrays:
+def train_network(settings: Settings) -> Arrays:
     """Train one network; returns what `main.py` measures of it, infinite errors if it diverged."""
     task = SpeechPrediction(settings)
     trained = train_silently(task, settings)

@@ -14,30 +14,22 @@ from typing import Literal
 
 import numpy as np
 
-import command_line
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.boxes import Panel, box_figure, quartiles
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.markdown import markdown
 from experiments.published import WORDS_ERROR, WORDS_TABLE_3, WORDS_UNITS
 from experiments.results import write_results
 from experiments.sequence_generation import Method, blocks
-from main import (
-    MODERN_WORDS,
-    MODERN_WORDS_LSTM,
-    MODERN_WORDS_SIMPLE_RNN,
-    PAPER_WORDS,
-    PAPER_WORDS_LSTM,
-    PAPER_WORDS_SIMPLE_RNN,
-    Words,
-)
+from main import recipe
+from running import command_line
 from running.trained import train_silently
-from tasks.spoken_words import SpokenWords
+from tasks.spoken_words import Settings, SpokenWords
 
 NETWORKS_PER_CELL = 20
 SETTINGS = {
-    "paper": [PAPER_WORDS_SIMPLE_RNN, PAPER_WORDS_LSTM, PAPER_WORDS],
-    "modern": [MODERN_WORDS_SIMPLE_RNN, MODERN_WORDS_LSTM, MODERN_WORDS],
+    "paper": [recipe("words", recipe="paper", model=model) for model in WORDS_UNITS],
+    "modern": [recipe("words", model=model) for model in WORDS_UNITS],
 }
 TITLES = {"paper": "the paper's setting", "modern": "the best setting known of each method"}
 ROW = ("setting", "method", "parameters", "units", "seed", "test_error", "train_error", "epochs", "seconds")
@@ -91,7 +83,7 @@ def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:
 
 
 def train_networks(
-    settings: Words, seeds: Sequence[int], folds: int = 0, rate_factors: Sequence[float] | None = None
+    settings: Settings, seeds: Sequence[int], folds: int = 0, rate_factors: Sequence[float] | None = None
 ) -> Arrays:
     """Train one network for each seed, or for each seed and fold of the training clips.
 

@@ -12,25 +12,25 @@ from pathlib import Path
 
 import numpy as np
 
-import command_line
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.cells import ROOT, Cell, Workers, compute
 from experiments.markdown import markdown
 from experiments.published import TENSORFLOW_2016_MSE
 from experiments.results import write_results
 from experiments.sequence_generation import NETWORKS_PER_CELL, blocks, load_targets, train_networks
-from main import TENSORFLOW_2016, TENSORFLOW_2016_LSTM
+from main import recipe
+from running import command_line
 
 COLUMNS = ("target", "method", "parameters", "units", "seed", "mse", "diverged", "seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Workers):
-    targets: tuple[str, ...] = (TENSORFLOW_2016.target,)
+    targets: tuple[str, ...] = (recipe("generation", recipe="tensorflow-2016").target,)
     """Sound files, of which the first 320 samples are generated."""
     seeds: int = 100
     """Networks of each kind for each target, with the seeds from 0 on."""
-    epochs: int = TENSORFLOW_2016.epochs
+    epochs: int = recipe("generation", recipe="tensorflow-2016").epochs
     """Updates of each network."""
     output_dir: Path = ROOT / "results"
     """Where the tables go, and `tensorflow_2016/` with what is done."""
@@ -40,7 +40,10 @@ class Options(Workers):
 
 def make_cells(options: Options, values: Sequence[tuple[float, ...]]) -> Iterator[tuple[str, tuple[int, ...], Cell]]:
     """Yield (method, seeds, the cell that trains these networks)."""
-    for settings in (TENSORFLOW_2016, TENSORFLOW_2016_LSTM):
+    for settings in (
+        recipe("generation", recipe="tensorflow-2016"),
+        recipe("generation", recipe="tensorflow-2016", model="lstm"),
+    ):
         for units in TENSORFLOW_2016_MSE[settings.model]:
             network = replace(settings, target=None, units=units, epochs=options.epochs)
             for seeds in blocks(options.seeds, max(1, NETWORKS_PER_CELL // len(values))):

@@ -14,34 +14,26 @@ from typing import Literal
 
 import numpy as np
 
-import command_line
-import quiet  # noqa: F401 (before whatever imports TensorFlow)
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
+from data.files import write_csv, write_whole
 from data.text import load_text
 from experiments.cells import ROOT, Arrays, Cell, Workers, compute
 from experiments.equal_parameters import parameters, with_parameters
 from experiments.markdown import markdown, spread
 from experiments.results import write_results
-from main import (
-    MODERN_TEXT,
-    MODERN_TEXT_CLOCKWORK_GRU,
-    MODERN_TEXT_CLOCKWORK_LSTM,
-    MODERN_TEXT_GRU,
-    MODERN_TEXT_LSTM,
-    MODERN_TEXT_SIMPLE_RNN,
-    Text,
-)
+from main import recipe
 from models.clocks import WIRINGS
+from running import command_line
 from running.trained import train_silently
-from runs import write_csv, write_whole
-from tasks.character_model import CharacterModel
+from tasks.character_model import CharacterModel, Settings
 
 METHODS = {
-    "simple RNN": MODERN_TEXT_SIMPLE_RNN,
-    "LSTM": MODERN_TEXT_LSTM,
-    "Clockwork RNN": MODERN_TEXT,
-    "GRU": MODERN_TEXT_GRU,
-    "Clockwork LSTM": MODERN_TEXT_CLOCKWORK_LSTM,
-    "Clockwork GRU": MODERN_TEXT_CLOCKWORK_GRU,
+    "simple RNN": recipe("text", model="simple_rnn"),
+    "LSTM": recipe("text", model="lstm"),
+    "Clockwork RNN": recipe("text"),
+    "GRU": recipe("text", model="gru"),
+    "Clockwork LSTM": recipe("text", model="clockwork_lstm"),
+    "Clockwork GRU": recipe("text", model="clockwork_gru"),
 }
 WIRED = tuple(f"Clockwork RNN, {wiring}" for wiring in WIRINGS)
 SEARCH_RATES = (5e-4, 2e-3, 8e-3, 3.2e-2, 1.28e-1)
@@ -77,19 +69,19 @@ class Options(Workers):
             raise ValueError(f"`minutes` must be above 0. Received: {self.minutes}")
 
 
-def train_for(settings: Text, minutes: float) -> Arrays:
+def train_for(settings: Settings, minutes: float) -> Arrays:
     """Train one network for so many epochs as should take the given minutes, at least one; see `MEASURED`."""
     seconds = train_networks(replace(settings, epochs=1), [settings.seed])["seconds"]
     return train_network(replace(settings, epochs=max(round(60 * minutes / float(seconds)), 1)))
 
 
-def train_network(settings: Text) -> Arrays:
+def train_network(settings: Settings) -> Arrays:
     """Train one network; returns what `MEASURED` names, infinite bits if it diverged."""
     result = train_networks(settings, [settings.seed])
     return result | {name: result[name][0] for name in ("epochs", "bits_per_character")}
 
 
-def train_networks(settings: Text, seeds: Sequence[int]) -> Arrays:
+def train_networks(settings: Settings, seeds: Sequence[int]) -> Arrays:
     """Train one network for each seed, all at once; each is the one that `main.py` trains with that seed.
 
     Returns:
@@ -110,13 +102,13 @@ def train_networks(settings: Text, seeds: Sequence[int]) -> Arrays:
     }
 
 
-def networks(text: str | None) -> dict[str, Text]:
+def networks(text: str | None) -> dict[str, Settings]:
     """Return the settings of all networks; those of all wirings have as many parameters as that of the recipe."""
     characters = load_text(text).characters
     features = len(characters)
-    wanted = parameters(MODERN_TEXT, features, features)
+    wanted = parameters(recipe("text"), features, features)
     wired = {
-        name: with_parameters(replace(MODERN_TEXT, connections=wiring), wanted, features, features)
+        name: with_parameters(recipe("text", connections=wiring), wanted, features, features)
         for name, wiring in zip(WIRED, WIRINGS, strict=True)
     }
     baselines = {name: METHODS[name] for name in ("simple RNN", "LSTM")}
@@ -137,8 +129,8 @@ def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:
 def search_cells(training: Path) -> Iterator[tuple[dict, Cell]]:
     """Yield (method and learning rate, the cell that trains this network on the given text)."""
     for rate in SEARCH_RATES:
-        for method, recipe in METHODS.items():
-            settings = replace(recipe, text=str(training), learning_rate=rate, epochs=SEARCH_EPOCHS[method])
+        for method, start in METHODS.items():
+            settings = replace(start, text=str(training), learning_rate=rate, epochs=SEARCH_EPOCHS[method])
             name = f"search-{method}-{rate}".replace(" ", "_")
             yield {"method": method, "learning_rate": rate}, Cell(name, {"settings": settings}, 1)
 
@@ -185,7 +177,7 @@ def run(options: Options) -> None:
 def _training_part(text: str | None, folder: Path) -> Path:
     """Write the part of the text that networks are trained on as a text of its own; returns its file."""
     whole = load_text(text)
-    kept = len(whole.indices) - round(MODERN_TEXT.test_share * len(whole.indices))
+    kept = len(whole.indices) - round(recipe("text").test_share * len(whole.indices))
     folder.mkdir(parents=True, exist_ok=True)
     with write_whole(folder / f"training_part_{whole.sha256[:12]}.txt") as path:
         path.write_text("".join(whole.characters[index] for index in whole.indices[:kept]), encoding="utf-8")

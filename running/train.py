@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from data.files import write_whole
 from running import board, optimizers
 from running.loop import Loop, Progress
 from running.metrics import summary
+from running.runs import Run
 from running.settings import TrainingSettings
 from running.trained import Trained
-from runs import Run, write_whole
 from tasks.task import Task, clock_pictures
 
 UPDATES_PER_POINT = 10  # of TensorBoard's curves
@@ -118,7 +119,7 @@ class Following(Trained):
 
     def close(self) -> None:
         """Flush what was logged, and draw the curves of what there is."""
-        import figures
+        from tasks import figures
 
         self.run.board.flush()
         progress, alive = self.loop.progress, ~self.lost if not self.lost.all() else slice(None)
@@ -170,7 +171,7 @@ class Following(Trained):
 
 
 def _write_results(following: Following, metrics: dict) -> None:
-    import figures
+    from tasks import figures
 
     task, run, step = following.task, following.run, following.loop.progress.done
     weights = following.loop.weights

@@ -149,7 +149,7 @@ class CharacterModel(Task):
         }
 
     def report(self, weights: np.ndarray) -> Report:
-        import figures
+        from tasks import figures
 
         settings, shown = self.settings, self.testing[:SHOWN]
         states = compiled(lambda w, read: self.network.states_and_outputs(self.network.split(w), read)[0])(

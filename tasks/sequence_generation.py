@@ -83,7 +83,7 @@ class SequenceGeneration(Task):
         return {"mse": mse, "nmse": nmse, "nmse_paper": nmse / 2}
 
     def report(self, weights: np.ndarray) -> Report:
-        import figures
+        from tasks import figures
 
         target, (states, outputs) = self.target, self._run(weights)
         alive = np.isfinite(outputs).all(axis=1)

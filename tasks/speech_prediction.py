@@ -15,10 +15,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from data.files import write_whole
 from data.speech import PHONES, RATE, find_utterance, load_times, load_utterance, phones_at_samples
 from models.layer import ClockworkLayer
 from models.linear import size
-from runs import write_whole
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.task import Carried, Moment, Report, Task, compiled, mean_squared_error
@@ -213,7 +213,7 @@ class SpeechPrediction(Task):
         return metrics
 
     def report(self, weights: np.ndarray) -> Report:
-        import figures
+        from tasks import figures
 
         said = {name: own[0] for name, own in self.said(weights[:1]).items()}
         versions = {"original": self.signal[self.settings.window :]} | said

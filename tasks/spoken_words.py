@@ -196,7 +196,7 @@ class SpokenWords(Task):
         return self.after_epoch(weights) | counts | {"words": self.words}
 
     def report(self, weights: np.ndarray) -> Report:
-        import figures
+        from tasks import figures
 
         testing = self.testing[0]
         heard = self.heard(weights)[0, testing]

@@ -170,7 +170,7 @@ def layer_modules(layer: keras.layers.Layer) -> list[tuple[str, slice]]:
 
 def clock_pictures(layer: keras.layers.Layer) -> dict[str, "Figure"]:
     """Return the picture of who fires when in a layer, or none where all modules fire at every step."""
-    import figures
+    from tasks import figures
 
     if not isinstance(layer, ClockworkLayer) or not layer.clocked:
         return {}

@@ -14,9 +14,9 @@ import pytest
 import soundfile
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import command_line
 import main
 import models.clockwork_rnn  # noqa: F401 (registers the layer that saved models hold)
+from running import command_line
 
 ROOT = Path(__file__).parents[1]
 TINY = ["--epochs", "60", "--length", "40", "--units", "4", "--periods", "1", "2"]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-import main
+from main import recipe
 from tasks.character_model import CharacterModel
 from tasks.sequence_generation import SequenceGeneration
 from tasks.speech_prediction import SpeechPrediction
@@ -18,26 +18,29 @@ TEXTS = {"units": 12, "prime": "the ", "periods": (1, 8), "streams": 4, "chunk":
 
 # name → (task, settings but for where files are)
 TRAJECTORIES = {
-    "generation": (SequenceGeneration, replace(main.MODERN, units=18, learning_rate=5e-3, **GENERATION)),
-    "generation paper": (SequenceGeneration, replace(main.PAPER, units=18, **GENERATION)),
-    "generation lstm": (SequenceGeneration, replace(main.MODERN_LSTM, units=5, dropout=0.3, **GENERATION)),
-    "generation 2016": (SequenceGeneration, replace(main.TENSORFLOW_2016_LSTM, units=5, **GENERATION)),
-    "words": (SpokenWords, replace(main.MODERN_WORDS, **WORDS)),
-    "words lstm": (SpokenWords, replace(main.MODERN_WORDS_LSTM, **WORDS)),
-    "words without noise": (SpokenWords, replace(main.MODERN_WORDS, input_noise=0.0, dropout=0.0, **WORDS)),
-    "speech": (SpeechPrediction, replace(main.MODERN_SPEECH, **SPEECH)),
+    "generation": (SequenceGeneration, recipe("generation", units=18, learning_rate=5e-3, **GENERATION)),
+    "generation paper": (SequenceGeneration, recipe("generation", recipe="paper", units=18, **GENERATION)),
+    "generation lstm": (SequenceGeneration, recipe("generation", model="lstm", units=5, dropout=0.3, **GENERATION)),
+    "generation 2016": (
+        SequenceGeneration,
+        recipe("generation", recipe="tensorflow-2016", model="lstm", units=5, **GENERATION),
+    ),
+    "words": (SpokenWords, recipe("words", **WORDS)),
+    "words lstm": (SpokenWords, recipe("words", model="lstm", **WORDS)),
+    "words without noise": (SpokenWords, recipe("words", input_noise=0.0, dropout=0.0, **WORDS)),
+    "speech": (SpeechPrediction, recipe("speech", **SPEECH)),
     "speech own output": (
         SpeechPrediction,
-        replace(main.MODERN_SPEECH, own_output=0.8, weight_penalty=1e-3, dropout=0.1, **SPEECH),
+        recipe("speech", own_output=0.8, weight_penalty=1e-3, dropout=0.1, **SPEECH),
     ),
-    "speech means": (SpeechPrediction, replace(main.MODERN_SPEECH, **SPEECH | {"input_mean": True, "chunk": 30})),
-    "speech lstm": (SpeechPrediction, replace(main.MODERN_SPEECH_LSTM, **SPEECH | {"units": 4, "periods": ()})),
-    "text": (CharacterModel, replace(main.MODERN_TEXT, **TEXTS)),
+    "speech means": (SpeechPrediction, recipe("speech", **SPEECH | {"input_mean": True, "chunk": 30})),
+    "speech lstm": (SpeechPrediction, recipe("speech", model="lstm", **SPEECH | {"units": 4, "periods": ()})),
+    "text": (CharacterModel, recipe("text", **TEXTS)),
     "text forgetting": (
         CharacterModel,
-        replace(main.MODERN_TEXT, forget_every=2, forget_growth=1.5, dropout=0.2, **TEXTS),
+        recipe("text", forget_every=2, forget_growth=1.5, dropout=0.2, **TEXTS),
     ),
-    "text gru": (CharacterModel, replace(main.MODERN_TEXT_CLOCKWORK_GRU, learning_rate=2e-3, **TEXTS | {"chunk": 30})),
+    "text gru": (CharacterModel, recipe("text", model="clockwork_gru", learning_rate=2e-3, **TEXTS | {"chunk": 30})),
 }
 
 

@@ -1,11 +1,9 @@
 """Networks of equal size, against the networks themselves."""
 
-from dataclasses import replace
-
 import pytest
 
-import main
 from experiments.equal_parameters import parameters, with_parameters
+from main import recipe
 from tasks.sequence_generation import SequenceGeneration
 from tasks.spoken_words import SpokenWords
 
@@ -19,12 +17,12 @@ OTHERS = [
 
 @pytest.mark.parametrize("changes", OTHERS)
 def test_parameters_are_those_of_the_network(changes):
-    settings = replace(main.MODERN_WORDS, units=40, **changes)
+    settings = recipe("words", units=40, **changes)
     assert parameters(settings, 13, 25) == SpokenWords(settings).network.size
 
 
 def test_parameters_of_uneven_modules_are_those_of_the_network():
-    task = SequenceGeneration(replace(main.MODERN, sizes="spectrum"))
+    task = SequenceGeneration(recipe("generation", sizes="spectrum"))
     sizes = task.network.hidden.modules.sizes
     assert len(set(sizes)) > 1
     assert parameters(task.settings, 0, 1, sizes) == task.network.size
@@ -33,11 +31,11 @@ def test_parameters_of_uneven_modules_are_those_of_the_network():
 def test_36_units_have_793_parameters():
     # 802 with the nine periods (Koutník et al. 2014, Table 1's rule): 9 modules of 4 units, 16 · (9 + 8 + … + 1) recurrent
     # weights, 36 biases, 37 of the output unit.
-    assert parameters(main.MODERN, 0, 1) == 802 - 9
+    assert parameters(recipe("generation"), 0, 1) == 802 - 9
 
 
 def test_units_bring_the_parameters_closest():
-    settings = replace(main.MODERN, connections="full")
+    settings = recipe("generation", connections="full")
     sized = with_parameters(settings, 793, 0, 1)
     counts = {units: units * units + units + units + 1 for units in range(9, 60)}  # all hear all
     assert sized.units == min(counts, key=lambda units: abs(counts[units] - 793))

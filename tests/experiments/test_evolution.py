@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from committed import RESULTS, read
 
-import main
 from experiments import evolution
+from main import recipe
 from running.loop import Loop
 from tasks.sequence_generation import SequenceGeneration
 
@@ -35,7 +35,7 @@ def test_mutations_are_whole_sorted_periods_within_the_sequence():
 
 
 def test_candidates_are_judged_as_networks_with_their_periods():
-    settings = replace(main.MODERN, units=9, periods=(1, 2, 4), length=40)
+    settings = recipe("generation", units=9, periods=(1, 2, 4), length=40)
     wanted, _ = evolution.target(0, 40)
     periods = np.array([(1, 2, 4), (2, 3, 5)])
     errors = evolution.trained(settings, periods, wanted, 20, seed=5)

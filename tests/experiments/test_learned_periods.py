@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from committed import RESULTS, read
 
-import main
 from experiments import learned_periods
+from main import recipe
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,18 +40,18 @@ def test_modules_apart_and_decided_are_worth_the_entropy_between_them():
 
 
 def test_bad_starts_differ_a_little_and_good_ones_are_those_of_the_recipe():
-    task = learned_periods.SoftGeneration(main.MODERN, learned_periods.Schedule(), 4)
+    task = learned_periods.SoftGeneration(recipe("generation"), learned_periods.Schedule(), 4)
     starts = task.starts()
     assert starts.shape == (8, task.network.size)
     bad, good = task.network.split(starts[3]), task.network.split(starts[7])
-    assert np.exp(good[2]) == pytest.approx(main.MODERN.periods)
+    assert np.exp(good[2]) == pytest.approx(recipe("generation").periods)
     assert (np.diff(bad[2]) > 0).all() and np.exp(bad[2]) == pytest.approx([7] * 9, rel=0.4)
     for place in (0, 1, 3, 4):
         np.testing.assert_array_equal(bad[place], good[place])
 
 
 def test_handed_over_weights_give_the_errors_of_the_snapped_layer(eager):
-    settings = replace(main.MODERN, units=9, periods=(4, 1, 3), length=30)
+    settings = recipe("generation", units=9, periods=(4, 1, 3), length=30)
     task = learned_periods.SoftGeneration(settings, learned_periods.Schedule(), 1)
     weights, hidden = task.network.split(task.starts()[1]), task.network.hidden
     hidden.set_weights([*weights[:3], *hidden.get_weights()[3:]])
@@ -67,7 +67,7 @@ def test_handed_over_weights_give_the_errors_of_the_snapped_layer(eager):
 
 def test_log_periods_and_all_other_weights_have_rates_of_their_own():
     schedule = learned_periods.Schedule(annealing=10, updates=30, periods_rate=0.5)
-    task = learned_periods.SoftGeneration(replace(main.MODERN, learning_rate=0.25), schedule, 1)
+    task = learned_periods.SoftGeneration(recipe("generation", learning_rate=0.25), schedule, 1)
     for update, rate in ((0, 0.0), (5, 0.125), (10, 0.25), (20, 0.125), (30, 0.0)):  # a rise, then half a cosine
         parts = task.network.split(learned_periods.rates(task)(update).numpy())
         for place, part in enumerate(parts):
@@ -86,7 +86,7 @@ def test_committed_table_is_that_of_the_committed_rows():
 
 
 def test_runs_small_from_the_command_line(tmp_path, monkeypatch, eager):
-    small = replace(main.MODERN, units=4, periods=(1, 2), length=12)
+    small = recipe("generation", units=4, periods=(1, 2), length=12)
     monkeypatch.setattr(learned_periods, "MODERN", small)
     monkeypatch.setattr(learned_periods, "PIECE", 2)
     monkeypatch.setattr(learned_periods, "compute", in_this_process)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from committed import RESULTS, read
 
-import main
 from data.sequences import load_target
 from experiments import generation_table, published, sequence_generation
+from main import recipe
+from running.runs import Run
 from running.train import train
-from runs import Run
 from tasks.sequence_generation import SequenceGeneration
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,14 @@ def test_the_whole_experiment_has_the_networks_of_the_paper():
     assert len({cell.file for cell in cells}) == len(cells)
 
 
-@pytest.mark.parametrize("settings", [main.PAPER, main.PAPER_LSTM, main.MODERN_SIMPLE_RNN])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        recipe("generation", recipe="paper"),
+        recipe("generation", recipe="paper", model="lstm"),
+        recipe("generation", model="simple_rnn"),
+    ],
+)
 def test_a_network_of_a_cell_is_the_one_of_main(settings, tmp_path):
     settings = replace(settings, units=9, epochs=20, length=60, target=None)
     values = load_target(None, 0, 60, None).values
@@ -60,7 +67,9 @@ def test_a_network_of_a_cell_is_the_one_of_main(settings, tmp_path):
 
 
 def test_a_cell_notes_who_diverged():
-    settings = replace(main.PAPER_SIMPLE_RNN, units=9, epochs=40, length=60, target=None, learning_rate=10.0)
+    settings = recipe(
+        "generation", recipe="paper", model="simple_rnn", units=9, epochs=40, length=60, target=None, learning_rate=10.0
+    )
     result = sequence_generation.train_networks(settings, [load_target(None, 0, 60, None).values], [0, 1])
     assert result["diverged"].all()
 

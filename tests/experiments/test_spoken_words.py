@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from committed import RESULTS, read
 
-import main
 from experiments import published, search, spoken_words
+from main import recipe
 from tasks.spoken_words import SpokenWords
 
 ROOT = Path(__file__).parents[2]
-SMALL = replace(main.MODERN_WORDS, units=14, epochs=3)
+SMALL = recipe("words", units=14, epochs=3)
 
 
 def test_folds_leave_out_each_training_clip_once_and_never_touch_test_clips(tmp_path):

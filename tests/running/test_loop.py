@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import main
+from main import recipe
 from running.loop import Loop
 from tasks.sequence_generation import SequenceGeneration
 
-PAPER = replace(main.PAPER, units=18, clip_norm=100.0, length=40, epochs=10)
+PAPER = recipe("generation", recipe="paper", units=18, clip_norm=100.0, length=40, epochs=10)
 
 
 def loss(loop):
@@ -17,7 +17,7 @@ def loss(loop):
 
 
 def test_networks_may_have_targets_of_their_own():
-    settings = replace(main.MODERN, units=18, learning_rate=5e-3, length=40, epochs=50)
+    settings = recipe("generation", units=18, learning_rate=5e-3, length=40, epochs=50)
     target = SequenceGeneration(settings).target.values
     task = SequenceGeneration(settings, (0, 0), [target, -target])
     loop = Loop(task, settings).run()
@@ -58,7 +58,7 @@ def test_a_network_that_diverges_or_is_stopped_does_not_touch_the_others():
 
 
 def test_beginning_again_repeats_everything():
-    settings = replace(main.MODERN_LSTM, units=5, length=40, epochs=10, dropout=0.3)
+    settings = recipe("generation", model="lstm", units=5, length=40, epochs=10, dropout=0.3)
     task = SequenceGeneration(settings, (0, 1))
     loop = Loop(task, settings).run()
     first = loss(loop)
@@ -68,7 +68,7 @@ def test_beginning_again_repeats_everything():
 
 
 def test_how_many_updates_a_call_makes_changes_nothing():
-    settings = replace(main.MODERN, units=18, length=40, epochs=60)
+    settings = recipe("generation", units=18, length=40, epochs=60)
     task = SequenceGeneration(settings)
     loop = Loop(task, settings)
     for count in (0, 1, 50, 9):

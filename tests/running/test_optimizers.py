@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import main
+from main import recipe
 from running import optimizers
 
-PLAIN = replace(main.PAPER, clip_norm=0.0)
+PLAIN = recipe("generation", recipe="paper", clip_norm=0.0)
 
 
 def after(settings, gradients, weights=None):
@@ -33,7 +33,7 @@ def after(settings, gradients, weights=None):
     ],
 )
 def test_learning_rates(changes, expected):
-    rates = optimizers.learning_rate(replace(main.MODERN, learning_rate=0.1, **changes), [0, 50, 90, 100], updates=100)
+    rates = optimizers.learning_rate(recipe("generation", learning_rate=0.1, **changes), [0, 50, 90, 100], updates=100)
     assert rates.numpy() == pytest.approx(expected, abs=1e-7)
 
 
@@ -43,7 +43,7 @@ def test_rmsprop_is_that_of_tensorflow_0_12():
     for gradient in (0.5, -0.2):
         mean_square = 0.9 * mean_square + 0.1 * gradient**2
         weight -= 1e-2 * gradient / np.sqrt(mean_square + 1e-10)
-    settings = replace(main.TENSORFLOW_2016, decay="constant")
+    settings = recipe("generation", recipe="tensorflow-2016", decay="constant")
     assert after(settings, [[[0.5]], [[-0.2]]]) == pytest.approx(np.array([[weight]]), abs=1e-7)
 
 
@@ -85,6 +85,6 @@ def test_updates_are_those_of_keras(optimizer, momentum, decay):
 
 
 def test_long_gradients_are_shortened_to_the_norm_in_each_replica():
-    settings = replace(main.PAPER, momentum=0.0, learning_rate=1.0, clip_norm=0.5)
+    settings = recipe("generation", recipe="paper", momentum=0.0, learning_rate=1.0, clip_norm=0.5)
     moved = after(settings, [[[3.0, 4.0], [0.3, 0.0]]])  # the first is of length 5
     np.testing.assert_allclose(moved, [[1 - 0.3, 1 - 0.4], [1 - 0.3, 1.0]], atol=1e-6)

@@ -10,19 +10,19 @@ import pytest
 from networks import weights_of
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import main
+from main import recipe
 from running import memory
 from running.loop import Loop
 from running.memory import needed
 from running.metrics import said
+from running.runs import Run
 from running.train import DivergenceError, Following, train
-from runs import Run
 from tasks.network import Network
 from tasks.sequence_generation import SequenceGeneration
 from tasks.speech_prediction import SpeechPrediction
 from tasks.spoken_words import SpokenWords
 
-TINY = replace(main.MODERN, units=3, periods=(1, 2), length=12, epochs=7)
+TINY = recipe("generation", units=3, periods=(1, 2), length=12, epochs=7)
 
 
 def make_run(folder: Path, settings, name="a", task="generation"):
@@ -62,7 +62,7 @@ def test_interrupted_and_resumed_is_the_same_as_never_interrupted(tmp_path, monk
 
 def test_resumed_in_the_middle_of_an_utterance_is_the_same(tmp_path, monkeypatch):
     """State and clock of the hidden layer, carried from chunk to chunk, must go on too."""
-    settings = replace(main.MODERN_SPEECH, units=4, periods=(1, 32), window=5, chunk=16, seconds=0.02, epochs=6)
+    settings = recipe("speech", units=4, periods=(1, 32), window=5, chunk=16, seconds=0.02, epochs=6)
     tasks = [SpeechPrediction(settings) for _ in range(3)]
     whole = train(tasks[0], *make_run(tmp_path, settings, "whole", "speech"))
     begun, run = make_run(tmp_path, settings, "begun", "speech")
@@ -154,7 +154,7 @@ def weights(start, network, seed):
 
 def test_words_stop_each_for_itself(tmp_path, monkeypatch):
     """What a replica that has stopped leaves is what it was when it stopped."""
-    settings = replace(main.MODERN_WORDS, units=7, periods=(1,), epochs=4, patience=1, replicas=2, cache_dir=tmp_path)
+    settings = recipe("words", units=7, periods=(1,), epochs=4, patience=1, replicas=2, cache_dir=tmp_path)
     settings, run = make_run(tmp_path, settings, task="words")
     seen = []
 

@@ -1,7 +1,6 @@
 """The character model: streams and chunks, forgetting, bits a character and writing against plain loops."""
 
 import math
-from dataclasses import replace
 
 import keras
 import layers
@@ -10,9 +9,9 @@ import pytest
 import tensorflow as tf
 from networks import fresh
 
-import main
+from main import recipe
+from running.runs import Run
 from running.train import train
-from runs import Run
 from tasks.character_model import CharacterModel, write
 from tasks.task import Carried, Moment
 
@@ -28,7 +27,7 @@ def make(tmp_path):
         small = {"units": 12, "periods": (1, 4, 32), "streams": 3, "chunk": 16, "epochs": 2, "text": str(path)}
         where = {"name": "a", "results_dir": tmp_path / "results", "log_dir": tmp_path / "log"}
         short = {"prime": "the ", "sample_length": 20}
-        return replace(main.MODERN_TEXT, **(small | where | short | changes))
+        return recipe("text", **(small | where | short | changes))
 
     return settings
 

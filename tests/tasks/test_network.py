@@ -12,6 +12,7 @@ import tensorflow as tf
 from networks import fresh
 
 import main
+from main import recipe
 from tasks.character_model import CharacterModel
 from tasks.network import Network, Silence, initializers
 from tasks.network_settings import clock
@@ -36,7 +37,7 @@ def test_initial_weights_are_those_of_keras(recipe):
 
 
 def test_initial_weights_take_a_few_milliseconds():
-    network = SequenceGeneration(main.MODERN).network
+    network = SequenceGeneration(recipe("generation")).network
     network.start(0)
     began = time.perf_counter()
     for seed in range(20):
@@ -107,7 +108,7 @@ def test_a_writing_model_computes_the_same(model, tmp_path):
 
 
 def test_noise_and_dropout_are_each_replicas_own_and_for_training_alone():
-    settings = replace(main.MODERN_WORDS, units=14, dropout=0.5)
+    settings = recipe("words", units=14, dropout=0.5)
     network = Network(settings, Silence(6, 3), 2)
     weights = network.split(tf.constant(np.stack([network.start(0).weights] * 3)))
     inputs = np.random.default_rng(0).normal(size=(1, 6, 3)).astype("float32")
@@ -120,7 +121,7 @@ def test_noise_and_dropout_are_each_replicas_own_and_for_training_alone():
 
 def test_dropout_keeps_the_mean_of_what_it_drops():
     """E[o] is that without dropout; dropping unit j with p adds p / (1 − p) (h_j w_j)² to the variance."""
-    task = SequenceGeneration(replace(main.MODERN, units=18, length=5, dropout=0.3))
+    task = SequenceGeneration(recipe("generation", units=18, length=5, dropout=0.3))
     weights = task.network.split(tf.repeat(fresh(task)[0], 2000, 0))
     seeds = tf.stack([tf.zeros([2000, 2], tf.int32), tf.range(4000)[:2000, None] + [[0, 1]]], -1)
     outputs = task.network.apply(weights, task.inputs, seeds)[:, 0, -1, 0].numpy()
@@ -132,7 +133,7 @@ def test_dropout_keeps_the_mean_of_what_it_drops():
 
 
 def test_random_periods_are_drawn_by_the_seed():
-    settings = replace(main.MODERN, clock_series="random", modules=4)
+    settings = recipe("generation", clock_series="random", modules=4)
     assert clock(settings)[0] != clock(replace(settings, seed=1))[0]
     with pytest.raises(ValueError, match="`clock_series` must not be random for networks of several seeds"):
         SequenceGeneration(settings, seeds=(0, 1))
@@ -140,5 +141,5 @@ def test_random_periods_are_drawn_by_the_seed():
 
 def test_initializers_draw_only_for_what_is_random():
     drawn = []
-    initializers(replace(main.MODERN, weight_std=0.0), lambda: drawn.append(1) or 1)
+    initializers(recipe("generation", weight_std=0.0), lambda: drawn.append(1) or 1)
     assert len(drawn) == 1  # the recurrent weights; the others are zeros

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from networks import fresh
 
-import main
+from main import recipe
 from tasks import task
 from tasks.sequence_generation import SequenceGeneration
 
-TINY = replace(main.MODERN, units=4, periods=(1, 2), length=30)
+TINY = recipe("generation", units=4, periods=(1, 2), length=30)
 
 
 def test_losses_are_the_mean_and_half_the_sum_of_squared_errors():
@@ -41,7 +41,7 @@ def test_a_constant_at_the_mean_has_an_nmse_of_1_and_half_that_in_the_papers_sen
     ],
 )
 def test_recurrent_weights_start_as_the_settings_say(settings, std):
-    settings = replace(main.MODERN_SIMPLE_RNN, units=100, **settings)
+    settings = recipe("generation", model="simple_rnn", units=100, **settings)
     hidden = fresh(SequenceGeneration(settings))[1].get_layer("hidden")
     kernel = hidden.dense_weights()[1]
     assert kernel.std() == pytest.approx(std, rel=0.05)
@@ -50,7 +50,7 @@ def test_recurrent_weights_start_as_the_settings_say(settings, std):
 
 
 def test_a_learned_initial_state_reaches_the_output():
-    task = SequenceGeneration(replace(main.MODERN_LSTM, units=3, length=5))
+    task = SequenceGeneration(recipe("generation", model="lstm", units=3, length=5))
     assert sum("initial_state" in name for name in task.network.names) == 2  # h and c
     weights, _ = fresh(task)
     before = task.outputs(weights)
@@ -79,5 +79,5 @@ def test_clocks_by_name_turns_and_input_modules_reach_the_layer():
 
 def test_sizes_follow_the_targets_spectrum():
     """Of the sines' energy (squares of 1, 0.7, 0.5, 0.3) 81% is slower than 32 steps a cycle, 19% slower than 8, 0 faster."""
-    layer = SequenceGeneration(replace(main.MODERN, periods=(1, 4, 16), sizes="spectrum")).network.hidden
+    layer = SequenceGeneration(recipe("generation", periods=(1, 4, 16), sizes="spectrum")).network.hidden
     assert layer.modules.sizes == (1, 7, 28)  # 1 each, and of 33 more 0, 6.1 and 26.9

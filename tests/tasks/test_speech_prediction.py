@@ -13,8 +13,8 @@ from networks import fresh
 
 import main
 from data.speech import PHONES
+from running.runs import Run
 from running.train import train
-from runs import Run
 from tasks.speech_prediction import SpeechPrediction, compare, speak
 from tasks.task import Moment
 

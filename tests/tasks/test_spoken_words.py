@@ -7,9 +7,9 @@ import pytest
 import soundfile
 from networks import fresh
 
-import main
+from main import recipe
+from running.runs import Run
 from running.train import train
-from runs import Run
 from tasks.spoken_words import SpokenWords, error
 
 
@@ -28,8 +28,8 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture
 def settings(corpus, tmp_path):
-    return replace(
-        main.MODERN_WORDS,
+    return recipe(
+        "words",
         corpus=str(corpus),
         units=14,
         batch_size=8,

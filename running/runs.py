@@ -1,14 +1,11 @@
-"""Where a run writes: its folders, its configuration, and files that are there whole or not at all."""
+"""Where a run writes: its folders and its configuration."""
 
-import contextlib
-import csv
 import dataclasses
 import json
 import os
 import platform
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -16,6 +13,8 @@ from typing import Literal
 import keras
 import numpy as np
 import tensorflow as tf
+
+from data.files import write_whole
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -127,25 +126,6 @@ def trained(task: str, settings: RunSettings) -> Path:
     if not (folder / "model.keras").is_file():
         raise ValueError(f"`run` must be the name of a run that was trained. Received: {settings.run}, not in {folder}")
     return folder
-
-
-@contextlib.contextmanager
-def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
-    """Give a path beside the wanted one to write to, and move it there when all went well."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part{suffix}")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write rows as a CSV file, whole or not at all."""
-    with write_whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def _free_name(task: str, settings: RunSettings) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import export
 import main
+from running import export
 
 ROOT = Path(__file__).parents[1]
 TINY = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-import figures
+from tasks import figures
 
 
 def texts_within(figure):

@@ -33,7 +33,7 @@ def read(arguments: Sequence[str], tasks: Mapping[str, tuple[type, Sequence[Any]
     if task not in tasks:
         raise ValueError(f"the task must be one of {', '.join(tasks)}. Received: {task}")
     task_class, recipes = tasks[task]
-    settings = parse(arguments, _recipe(arguments, recipes))
+    settings = parse(arguments, start(recipes, _given(arguments)))
     return task_class, settings
 
 
@@ -68,8 +68,8 @@ def refuse(error: ValueError, program: str = "main.py") -> int:
     return 2
 
 
-def _recipe(arguments: Sequence[str], recipes: Sequence[Any]) -> Any:
-    """Return the recipe for the given `--recipe` and `--model`; any others wait for the parser's own complaint."""
+def _given(arguments: Sequence[str]) -> dict[str, str]:
+    """Return the values of `--recipe` and `--model` among the words, where they have one."""
     given = {}
     for place, word in enumerate(arguments):
         for name in ("recipe", "model"):
@@ -77,6 +77,11 @@ def _recipe(arguments: Sequence[str], recipes: Sequence[Any]) -> Any:
                 given[name] = arguments[place + 1]
             elif word.startswith(f"--{name}="):
                 given[name] = word.split("=", 1)[1]
+    return given
+
+
+def start(recipes: Sequence[Any], given: Mapping[str, Any]) -> Any:
+    """Return the recipe that the given `recipe` and `model` choose; any unknown ones wait for the parser's own complaint."""
     of_name = [recipe for recipe in recipes if recipe.recipe == given.get("recipe", recipes[0].recipe)]
     models = [recipe.model for recipe in of_name]
     if given.get("model") in models:
