@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
-from experiments.cells import ROOT, Arrays, Cell, Workers, compute
+from experiments.grid import ROOT, Arrays, Cell, Workers, compute
 from experiments.markdown import markdown
 from experiments.results import write_results
 from main import recipe

@@ -22,7 +22,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
-from experiments.cells import ROOT, Arrays, Cell, Workers, compute
+from experiments.grid import ROOT, Arrays, Cell, Workers, compute
 from experiments.evolution import START, periods_figure, target
 from experiments.markdown import markdown
 from experiments.results import write_results

@@ -21,7 +21,7 @@ import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.files import write_csv
 from data.sequences import load_target
 from experiments import sequence_generation, spoken_words
-from experiments.cells import ROOT, Arrays, Cell, Workers, compute
+from experiments.grid import ROOT, Arrays, Cell, Workers, compute
 from experiments.published import GENERATION_UNITS, WORDS_UNITS
 from main import recipe
 from running import command_line

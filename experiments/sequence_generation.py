@@ -20,7 +20,7 @@ import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.files import write_csv
 from data.sequences import Target, load_target
 from experiments import generation_figures, generation_table
-from experiments.cells import ROOT, Arrays, Cell, Workers, compute, cores, processor
+from experiments.grid import ROOT, Arrays, Cell, Workers, compute, cores, processor
 from experiments.published import GENERATION_UNITS
 from experiments.results import write_results
 from main import recipe

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from data.files import write_whole
-from running.runs import RunSettings
+from experiments.store import Store
 
 Arrays = dict[str, np.ndarray]
 
@@ -57,17 +56,24 @@ def _what_counts(value: Any) -> Any:
     """Return settings without those that only say where a run writes."""
     if not dataclasses.is_dataclass(value):
         return value
+    from running.runs import RunSettings
+
     where = {field.name for field in dataclasses.fields(RunSettings)}
     return {name: setting for name, setting in dataclasses.asdict(value).items() if name not in where}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workers:
-    """Where cells are computed."""
+class Options:
+    """Where cells are computed, and where results go; each experiment adds what it computes."""
 
-    workers: int
+    quick: bool = False
+    """Start from the values of a smoke run, a minute at most; it writes to results/quick/NAME."""
+    output_dir: Path | None = None
+    """Where CSV files and pictures go, and `cells/NAME/` with what is done; without it, to results/ if all is as in the full
+    run, and to results/changed/NAME otherwise."""
+    workers: int = 0
     """Processes on this machine, of one core each; 0 is one for each core."""
-    ray: str | None
+    ray: str | None = None
     """Address of a Ray cluster to compute on, or "local" to start one here; needs the package ray."""
 
     def check(self) -> None:
@@ -90,8 +96,8 @@ def processor() -> str:
     return names[0].strip() if names else platform.processor() or platform.machine()
 
 
-def compute(function: Callable[..., Arrays], cells: Sequence[Cell], folder: Path, where: Workers) -> list[Arrays]:
-    """Compute all cells that the folder does not hold yet.
+def compute(function: Callable[..., Arrays], cells: Sequence[Cell], store: Store, where: Options) -> list[Arrays]:
+    """Compute all cells that the store does not hold yet.
 
     Each result is written, whole or not at all, as soon as it is there. So after an interruption the same call goes on
     with the cells that are missing.
@@ -100,7 +106,7 @@ def compute(function: Callable[..., Arrays], cells: Sequence[Cell], folder: Path
         function: takes a cell's arguments and returns named arrays; a function of a module, so that other processes
             find it.
         cells: what to compute.
-        folder: where results are kept; created if it is missing.
+        store: whose folder of cells keeps the results; created if it is missing.
         where: processes here, or a Ray cluster.
 
     Returns:
@@ -111,6 +117,9 @@ def compute(function: Callable[..., Arrays], cells: Sequence[Cell], folder: Path
         ValueError: Ray is asked for and cannot be had.
         KeyboardInterrupt: the processes are stopped; what is done is kept.
     """
+    import keras
+
+    folder = store.cells
     folder.mkdir(parents=True, exist_ok=True)
     missing = {cell.file: cell for cell in cells if not (folder / cell.file).exists()}
     done = sum(cell.networks for cell in cells if cell.file not in missing)
@@ -127,7 +136,7 @@ def compute(function: Callable[..., Arrays], cells: Sequence[Cell], folder: Path
                 np.savez(stream, elapsed=elapsed, **result)
             bar.add(missing[file].networks)
     results = [_load(folder / cell.file) for cell in cells]
-    print(f"computed in {sum(float(result['elapsed']) for result in results) / 60:.1f} minutes\n")
+    store.seconds += sum(float(result["elapsed"]) for result in results)
     return results
 
 
