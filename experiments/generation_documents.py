@@ -5,11 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy import stats
 
 from experiments.markdown import markdown, mean
 from experiments.pictures import COLOURS, NAMES, boxes, legend, panels
 from experiments.published import GENERATION_NMSE, GENERATION_TABLE_3
-from experiments.statistics import holm, quartiles, rank_p
+from experiments.ranks import holm
+from experiments.statistics import quartiles
 from experiments.store import Store
 from tasks.figures import TARGET
 
@@ -96,7 +98,7 @@ def _order(frame: pd.DataFrame) -> str:
 
 def _compared(cell: pd.DataFrame, better: str, worse: str) -> tuple[bool, float]:
     own, other = (cell[cell.method == method].mse for method in (better, worse))
-    return quartiles(own)[1] < quartiles(other)[1], rank_p(own, other)
+    return quartiles(own)[1] < quartiles(other)[1], stats.mannwhitneyu(own, other).pvalue
 
 
 def _times(frame: pd.DataFrame) -> str:
@@ -139,7 +141,7 @@ def curves_figure(frame: pd.DataFrame) -> Figure:
                 for axis, x in zip(row, ("update", "seconds"), strict=True):
                     axis.semilogy(curve[x], curve["median"], color=COLOURS[method], label=NAMES[method])
                     axis.fill_between(curve[x], curve.low, curve.high, color=COLOURS[method], alpha=0.25, linewidth=0)
-                    axis.set_xlim(0, largest[x].max())
+                    axis.set_xlim(left=0)
             row[0].set(ylabel="MSE")
             row[0].set_title(f"{TITLES[setting]}, {cell.parameters.max()} parameters", loc="left")
         axes[-1][0].set_xlabel("updates")
