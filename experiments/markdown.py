@@ -38,3 +38,9 @@ def mean(values: Sequence[float], digits: str = ".2g") -> str:
     if len(values) < 2 or not np.isfinite(values).all():
         return "–"
     return f"{values.mean():{digits}} ± {values.std(ddof=1):.1g}"
+
+
+def quartiles(values: Sequence[float], digits: str = ".2g") -> str:
+    """Return the median and the quartiles of values."""
+    low, median, high = np.percentile(np.array(values, float), (25, 50, 75))
+    return f"{median:{digits}} ({low:{digits}}–{high:{digits}})"

@@ -1,11 +1,13 @@
 """What all pictures of experiments have in common: names and colours of models, their size and style."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from tasks.figures import STYLE
 
@@ -27,6 +29,7 @@ NAMES = {
     "clockwork_gru": "Clockwork GRU",
 }
 PUBLISHED = "black"  # what others published
+NAIVE = {"color": "0.35", "linestyle": "--", "linewidth": 1.1}  # a line at chance, or at what a naive method reaches
 
 
 @contextlib.contextmanager
@@ -41,3 +44,14 @@ def panels(rows: int, columns: int, width: float, height: float, **shared) -> It
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.subplots(rows, columns, squeeze=False, **shared)
+
+
+def model_handles(models: Iterable[str]) -> list[Patch]:
+    """Return what a legend says of the colours of these models."""
+    return [Patch(facecolor=COLOURS[model], label=NAMES[model]) for model in models]
+
+
+def points(axis: Axes, values: Sequence[float], place: float, colour: str) -> None:
+    """Draw values side by side at a place of the vertical axis, a dot each, and a bar at their median."""
+    axis.plot(values, [place] * len(values), "o", markersize=4.5, alpha=0.5, color=colour, markeredgecolor="none")
+    axis.plot(np.median(values), place, "|", markersize=13, markeredgewidth=2.2, color=colour)
