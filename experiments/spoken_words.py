@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from experiments.experiment import Experiment, Method
 from experiments.grid import Cell, Options, compute
-from experiments.markdown import markdown, mean, quartiles
+from experiments.markdown import markdown, quartiles
 from experiments.pictures import COLOURS, NAIVE, NAMES, model_handles, panels
 from experiments.published import WORDS_ERROR, WORDS_TABLE_3, WORDS_UNITS
 from experiments.ranks import holm, rank_sum_p
@@ -132,7 +132,7 @@ def errors_table(label: str, groups: Groups, ps: Mapping[tuple, float], publishe
 def table_3(rows: pd.DataFrame) -> str:
     """Return mean and standard deviation of the largest networks in both settings, beside the published ones."""
     largest = rows[rows.parameters == 10000].groupby(["method", "setting"]).test_error
-    known = {group: mean(errors, ".1f") for group, errors in largest}
+    known = {group: f"{errors.mean():.1f} ± {errors.std():.1f}" for group, errors in largest if len(errors) > 1}
     lines = [
         [NAMES[method], *(known.get((method, setting), "–") for setting in SETTINGS), "{} ± {}".format(*published)]
         for method, published in WORDS_TABLE_3.items()
