@@ -22,8 +22,8 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
-from experiments.evolution import START, periods_figure, target
 from experiments.grid import ROOT, Arrays, Cell, Workers, compute
+from experiments.evolution import START, periods_figure, target
 from experiments.markdown import markdown
 from experiments.results import write_results
 from main import recipe

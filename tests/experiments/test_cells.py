@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from experiments.cells import Cell, Workers, compute
 
 ROOT = Path(__file__).parents[2]
