@@ -6,14 +6,44 @@ import time
 from collections.abc import Sequence
 from datetime import date
 
-from experiments import documents, tensorflow_2016
+import pandas as pd
+
+from benchmarks import rows, summary
+from benchmarks.figure import scaling_figure
+from experiments import (
+    documents,
+    evolution,
+    extensions,
+    learned_periods,
+    main_job,
+    search,
+    sequence_generation,
+    speech,
+    spoken_words,
+    tensorflow_2016,
+    text,
+)
 from experiments.experiment import RESULTS, Experiment
 from experiments.grid import Options, cores, processor
 from experiments.markdown import columns, markdown
 from experiments.store import Store
 from running import command_line
 
-EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (tensorflow_2016.EXPERIMENT,)}
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment
+    for experiment in (
+        main_job.EXPERIMENT,
+        sequence_generation.EXPERIMENT,
+        spoken_words.EXPERIMENT,
+        speech.EXPERIMENT,
+        text.EXPERIMENT,
+        extensions.EXPERIMENT,
+        tensorflow_2016.EXPERIMENT,
+        search.EXPERIMENT,
+        evolution.EXPERIMENT,
+        learned_periods.EXPERIMENT,
+    )
+}
 RUNS = "experiments"  # the CSV file with when each experiment last ran, and how long it took
 COLUMNS = ("experiment", "date", "minutes", "cores", "processor")
 USAGE = """python -m experiments                     list the experiments
@@ -32,13 +62,14 @@ def table(store: Store) -> str:
 
 def _listed(store: Store) -> list[tuple[str, str, str, str]]:
     """Return (name, question, minutes, date) of all experiments."""
-    runs = store[RUNS].fillna("–").set_index("experiment")
-    said = {name: (f"{row.minutes:g}" if row.minutes != "–" else "–", row.date) for name, row in runs.iterrows()}
-    return [(name, own.question, *said.get(name, ("–", "–"))) for name, own in EXPERIMENTS.items()]
+    runs = store[RUNS].astype(object).fillna("–").set_index("experiment")
+    unknown = pd.Series({"minutes": "–", "date": "–"})
+    last = {name: runs.loc[name] if name in runs.index else unknown for name in EXPERIMENTS}
+    return [(name, own.question, str(last[name].minutes), last[name].date) for name, own in EXPERIMENTS.items()]
 
 
 def run(experiment: Experiment, options: Options) -> None:
-    """Run an experiment and make its documents: in the pages if it was the full one, else printed and in its folder."""
+    """Run an experiment, draw its pictures and print its tables; those of a full run go into the pages."""
     options.check()
     store = Store(experiment.folder(options), experiment.name)
     began = time.perf_counter()
@@ -46,12 +77,10 @@ def run(experiment: Experiment, options: Options) -> None:
     minutes = max(store.seconds, time.perf_counter() - began) / 60
     tables = experiment.tables(store)
     print("", *tables.values(), f"Computed in {minutes:.1f} minutes; results are in {store.folder}", sep="\n\n")
-    if store.folder.resolve() != RESULTS:
-        documents.draw(experiment, store)
-        return
-    if experiment.is_full(options):
+    documents.draw(experiment.pictures(store), store.folder)
+    if store.folder == RESULTS and experiment.is_full(options):
         _note(store, experiment.name, minutes, options)
-    documents.render([experiment], {RUNS: table(store)})
+        documents.write_tables({RUNS: table(store), **tables})
 
 
 def _note(store: Store, name: str, minutes: float, options: Options) -> None:
@@ -63,6 +92,23 @@ def _note(store: Store, name: str, minutes: float, options: Options) -> None:
     store.write(RUNS, sorted([*kept, row], key=lambda row: order.index(row["experiment"])), COLUMNS)
 
 
+def all_tables(store: Store) -> dict[str, str]:
+    """Return name → table of all experiments and of the benchmark."""
+    tables = {RUNS: table(store), **summary.tables(rows.read())}
+    for experiment in EXPERIMENTS.values():
+        tables |= experiment.tables(store)
+    return tables
+
+
+def render() -> None:
+    """Make all documents again, from the committed results."""
+    store = Store(RESULTS)
+    documents.write_tables(all_tables(store))
+    documents.draw({"benchmark": scaling_figure(rows.read())}, RESULTS)
+    for experiment in EXPERIMENTS.values():
+        documents.draw(experiment.pictures(store), RESULTS)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; returns the exit status."""
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -70,7 +116,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     name, *flags = arguments
     if name == "--render":
-        documents.render(list(EXPERIMENTS.values()), {RUNS: table(Store(RESULTS))})
+        render()
         return 0
     if name not in EXPERIMENTS:
         close = difflib.get_close_matches(name.replace("_", "-"), EXPERIMENTS, 1, 0.0)[0]

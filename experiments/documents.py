@@ -1,13 +1,13 @@
 """The documents: tables between markers in Markdown pages, and pictures, all made of the committed CSV files."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from data.files import write_whole
-from experiments.experiment import RESULTS, Experiment
 from experiments.grid import ROOT
-from experiments.store import Store
 from tasks.figures import png
 
 TABLE = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -32,17 +32,8 @@ def with_tables(text: str, tables: Mapping[str, str]) -> str:
     return TABLE.sub(new, text)
 
 
-def render(experiments: Sequence[Experiment], more: Mapping[str, str] | None = None) -> None:
-    """Write every table of these experiments into the pages, and every picture, from the committed CSV files.
-
-    Args:
-        experiments: whose documents to make.
-        more: further tables, by name.
-    """
-    store, tables = Store(RESULTS), dict(more or {})
-    for experiment in experiments:
-        tables |= experiment.tables(store)
-        draw(experiment, store)
+def write_tables(tables: Mapping[str, str]) -> None:
+    """Write tables, by name, into all pages that have a place for them."""
     for page in pages():
         before = page.read_text(encoding="utf-8")
         after = with_tables(before, tables)
@@ -51,8 +42,8 @@ def render(experiments: Sequence[Experiment], more: Mapping[str, str] | None = N
                 part.write_text(after, encoding="utf-8")
 
 
-def draw(experiment: Experiment, store: Store) -> None:
-    """Write an experiment's pictures beside its CSV files."""
-    for name, figure in experiment.pictures(store).items():
-        with write_whole(store.folder / f"{name}.png") as part:
+def draw(figures: Mapping[str, Figure], folder: Path) -> None:
+    """Write pictures as PNG files."""
+    for name, figure in figures.items():
+        with write_whole(folder / f"{name}.png") as part:
             part.write_bytes(png(figure))

@@ -8,15 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from experiments.experiment import Experiment
 from experiments.grid import Arrays, Options, compute
 from experiments.markdown import markdown, spread
-from experiments.pictures import panels, points
+from experiments.pictures import legend, panels, points
 from experiments.published import EXTENSIONS_TEXT_LOSS
-from experiments.ranks import holm, rank_sum_p
+from experiments.statistics import holm, rank_p
 from experiments.store import Store
 
 # Task → what is measured, and how it is written.
@@ -100,7 +98,7 @@ def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
     found = scores[scores.index.get_level_values("question") != ""].rename("own").reset_index()
     found["base"] = [scores[task, "", "base"] for task in found.task]
     found["ratio"] = found.own.map(np.median) / found.base.map(np.median)
-    found["p"] = holm([rank_sum_p(own, base) for own, base in zip(found.own, found.base, strict=True)])
+    found["p"] = holm([rank_p(own, base) for own, base in zip(found.own, found.base, strict=True)])
     better = np.where(found.ratio < 1, "better", "worse")
     return found.assign(verdict=np.where(found.p <= SIGNIFICANT, better, "no difference shown"))
 
@@ -156,14 +154,7 @@ def pictures(store: Store) -> dict[str, Figure]:
         axes[0].set_ylim(len(places) - 0.5, -0.5)
         for text, (_, variant) in zip(axes[0].get_yticklabels(), places, strict=True):
             text.set_weight("normal" if variant else "bold")
-        colours = [
-            Line2D([], [], marker="o", linestyle="", color=colour, label=said) for said, colour in VERDICTS.items()
-        ]
-        median = Line2D(
-            [], [], marker="|", markersize=12, markeredgewidth=2.2, linestyle="", color="0.3", label="median"
-        )
-        seeds = Patch(color="0.88", label="the seeds of the paper's wiring and clock")
-        figure.legend(handles=[*colours, median, seeds], ncols=5, loc="outside upper center", columnspacing=1.2)
+        legend(figure, *axes)
         figure.supxlabel(
             "times the median of the paper's wiring and clock, log scale (left of ×1 is better)", fontsize=9
         )
@@ -173,14 +164,14 @@ def pictures(store: Store) -> dict[str, Figure]:
 def draw_task(axis: Axes, task: str, found: pd.DataFrame, places: Sequence[tuple[str, str]]) -> None:
     """Draw all answers on one task, or why there is none; the medians themselves stand on the right."""
     base = found.base.iloc[0] / np.median(found.base.iloc[0])
-    axis.axvspan(base.min(), base.max(), color="0.88", linewidth=0)
+    axis.axvspan(base.min(), base.max(), color="0.88", linewidth=0, label="the seeds of the paper's wiring and clock")
     axis.axvline(1, color="0.3", linewidth=1)
     name, quantity, form = TASKS[task]
     beside = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": 8}
     for place, (question, variant) in enumerate(places):
         if (question, variant) in found.index:
             row = found.loc[question, variant]
-            points(axis, row.own * row.ratio / np.median(row.own), place, VERDICTS[row.verdict])
+            points(axis, row.own * row.ratio / np.median(row.own), place, VERDICTS[row.verdict], row.verdict)
             axis.text(1.03, place, form.format(np.median(row.own)), **beside)
         elif variant:
             axis.text(

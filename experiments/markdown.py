@@ -32,15 +32,9 @@ def spread(values: Sequence[float], digits: str = ".2g") -> str:
     return f"{np.median(values):{digits}} ({values.min():{digits}}–{values.max():{digits}})"
 
 
-def mean(values: Sequence[float], digits: str = ".2g") -> str:
+def mean(values: Sequence[float], digits: str = ".2g", deviation: str = ".1g") -> str:
     """Return the mean and the standard deviation of values, or a dash where one diverged or there is only one."""
     values = np.array(values, float)
     if len(values) < 2 or not np.isfinite(values).all():
         return "–"
-    return f"{values.mean():{digits}} ± {values.std(ddof=1):.1g}"
-
-
-def quartiles(values: Sequence[float], digits: str = ".2g") -> str:
-    """Return the median and the quartiles of values."""
-    low, median, high = np.percentile(np.array(values, float), (25, 50, 75))
-    return f"{median:{digits}} ({low:{digits}}–{high:{digits}})"
+    return f"{values.mean():{digits}} ± {values.std(ddof=1):{deviation}}"

@@ -1,19 +1,17 @@
 """Speech, sample by sample: who predicts well, and who can go on hearing nothing but itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from experiments.experiment import Experiment
 from experiments.grid import Cell, Options, compute
 from experiments.markdown import markdown, spread
-from experiments.pictures import COLOURS, NAIVE, NAMES, model_handles, panels, points
+from experiments.pictures import COLOURS, NAIVE, NAMES, legend, panels, points
 from experiments.store import Store
 from tasks.figures import speech_figure
 
@@ -46,7 +44,8 @@ MEASURED = tuple(f"{kind}_{quantity}" for kind in KINDS for quantity in QUANTITI
 COLUMNS = ("network", "model", "window", "units", "parameters", "epochs", "seed", *MEASURED, "training_seconds")
 NAIVE_COLUMNS = ("predictor", "window", *MEASURED)
 SIZE_COLOURS = ("black", COLOURS["simple_rnn"])
-LINES = {"the mean": "-", "the last sample": "--", "the linear predictor": ":"}  # of the naive ones
+STYLES = {"the mean": "-", "the last sample": "--", "the linear predictor": ":"}
+LINES = {name: NAIVE | {"linestyle": style} for name, style in STYLES.items()}  # of the naive predictors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,9 +183,10 @@ def networks_figure(rows: pd.DataFrame, naive: pd.DataFrame) -> Figure:
             for axis, kind in zip(axes, KINDS, strict=True):
                 for place, name in enumerate(names):
                     own = rows[rows.network == name]
-                    points(axis, own[f"{kind}_nmse"], place, COLOURS[own.model.iloc[0]])
+                    model = own.model.iloc[0]
+                    points(axis, own[f"{kind}_nmse"], place, COLOURS[model], NAMES[model])
                 for row in naive[naive.window == window].itertuples():
-                    axis.axvline(getattr(row, f"{kind}_nmse"), **NAIVE | {"linestyle": LINES[row.predictor]})
+                    axis.axvline(getattr(row, f"{kind}_nmse"), label=row.predictor, **LINES[row.predictor])
                 axis.set(xscale="log", ylim=(len(names) - 0.4, -0.6))
                 axis.grid(axis="x", visible=False)
             axes[0].set_yticks(range(len(names)), [name.replace(EXAMPLE, EXAMPLE_LABEL) for name in names])
@@ -195,7 +195,7 @@ def networks_figure(rows: pd.DataFrame, naive: pd.DataFrame) -> Figure:
         for upper, lower, said in zip(grid[0], grid[-1], KINDS.values(), strict=True):
             upper.set_title(said)
             lower.set_xlabel("NMSE")
-        legend(figure, model_handles(rows.model.unique()))
+        legend(figure, *grid[:, 0])
     return figure
 
 
@@ -208,18 +208,13 @@ def sizes_figure(rows: pd.DataFrame, naive: pd.DataFrame) -> Figure:
                 medians = own.groupby("units")[f"{kind}_nmse"].median()
                 axis.plot(medians.index * shift, medians, color=colour, label=name)
             for row in naive[naive.window == rows.window.iloc[0]].itertuples():
-                axis.axhline(getattr(row, f"{kind}_nmse"), **NAIVE | {"linestyle": LINES[row.predictor]})
+                axis.axhline(getattr(row, f"{kind}_nmse"), label=row.predictor, **LINES[row.predictor])
             axis.set(xscale="log", xlabel="units", ylabel="NMSE", title=said, ylim=(0, None))
             axis.set_xticks(sorted(rows.units.unique()), sorted(rows.units.unique()))
             axis.xaxis.minorticks_off()
         grid[0][0].set(yscale="log", ylim=(1.5e-3, 1.5))
-        legend(figure, grid[0][0].get_lines()[1:4:2])
+        legend(figure, grid[0][0])
     return figure
-
-
-def legend(figure: Figure, first: Sequence[Artist]) -> None:
-    lines = [Line2D([], [], label=name, **NAIVE | {"linestyle": style}) for name, style in LINES.items()]
-    figure.legend(handles=[*first, *lines], ncols=len(first) + 3, loc="outside upper center", columnspacing=1.2)
 
 
 def utterance_figure(folder: Path) -> Figure:

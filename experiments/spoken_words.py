@@ -1,27 +1,22 @@
 """Koutník et al. 2014, Figure 4 and Table 3: spoken words, by networks of five sizes; and real spoken digits."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
 import pandas as pd
-import seaborn
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from experiments.experiment import Experiment, Method
 from experiments.grid import Cell, Options, compute
-from experiments.markdown import markdown, quartiles
-from experiments.pictures import COLOURS, NAIVE, NAMES, model_handles, panels
+from experiments.markdown import markdown, mean
+from experiments.pictures import NAIVE, NAMES, boxes, legend, panels
 from experiments.published import WORDS_ERROR, WORDS_TABLE_3, WORDS_UNITS
-from experiments.ranks import holm, rank_sum_p
+from experiments.statistics import holm, quartiles, rank_p
 from experiments.store import Store
 
 NETWORKS_PER_CELL = 20
-WIDTH = 0.7  # of the boxes of one size
 SETTINGS = {"paper": "the paper's setting", "modern": "the best setting known of each method"}
 DIGITS = {"digits_by_speaker": "a speaker never heard", "digits_at_random": "speakers that were all heard"}
 PAIRS = (("clockwork_rnn", "lstm"), ("lstm", "simple_rnn"))
@@ -103,7 +98,7 @@ def tables(store: Store) -> dict[str, str]:
 def compared(groups: Groups) -> dict[tuple, float]:
     """Return (group, pair of methods) → p of the rank-sum test between their test errors, adjusted for all of these."""
     found = {
-        (group, pair): rank_sum_p(*(rows.test_error[rows.method == method] for method in pair))
+        (group, pair): rank_p(*(rows.test_error[rows.method == method] for method in pair))
         for group, rows in groups.items()
         for pair in PAIRS
         if set(pair) <= set(rows.method)
@@ -122,7 +117,7 @@ def errors_table(label: str, groups: Groups, ps: Mapping[tuple, float], publishe
         line = [DIGITS[group] if group in DIGITS else group[1]]
         for method in WORDS_UNITS:
             errors = rows.test_error[rows.method == method]
-            line += [quartiles(errors, ".3g") if len(errors) else "–"]
+            line += ["{1:.3g} ({0:.3g}–{2:.3g})".format(*quartiles(errors)) if len(errors) else "–"]
             line += [WORDS_ERROR[method][line[0]]] if published else []
         line += [f"{ps[group, pair]:.1g}" if (group, pair) in ps else "–" for pair in PAIRS]
         lines.append(line)
@@ -132,7 +127,7 @@ def errors_table(label: str, groups: Groups, ps: Mapping[tuple, float], publishe
 def table_3(rows: pd.DataFrame) -> str:
     """Return mean and standard deviation of the largest networks in both settings, beside the published ones."""
     largest = rows[rows.parameters == 10000].groupby(["method", "setting"]).test_error
-    known = {group: f"{errors.mean():.1f} ± {errors.std():.1f}" for group, errors in largest if len(errors) > 1}
+    known = {group: mean(errors, ".1f", ".1f") for group, errors in largest}
     lines = [
         [NAMES[method], *(known.get((method, setting), "–") for setting in SETTINGS), "{} ± {}".format(*published)]
         for method, published in WORDS_TABLE_3.items()
@@ -147,23 +142,17 @@ def pictures(store: Store) -> dict[str, Figure]:
 
 
 def figure4(rows: pd.DataFrame) -> Figure:
-    """Draw the test errors like Figure 4: boxes of quartiles with whiskers from 5% to 95%, published medians beside."""
+    """Draw the test errors like Figure 4, with the published medians beside."""
     settings = [setting for setting in SETTINGS if (rows.setting == setting).any()]
     sizes = sorted(rows.parameters.unique())
+    published = {method: {size: (error,) for size, error in own.items()} for method, own in WORDS_ERROR.items()}
     with panels(len(settings), 1, 8, 0.6 + 2.9 * len(settings), sharex=True, sharey=True) as (figure, grid):
         for (axis,), setting in zip(grid, settings, strict=True):
-            boxes(axis, rows[rows.setting == setting], "parameters", sizes)
-            for place, method in enumerate(WORDS_UNITS):
-                medians = [WORDS_ERROR[method][size] for size in sizes]
-                where = np.arange(len(sizes)) + (place - 1) * WIDTH / 3 + 0.13  # beside the box
-                axis.plot(where, medians, "D", markersize=5, color="white", markeredgecolor=COLOURS[method], zorder=3)
-            axis.axhline(100 * (1 - 1 / WORDS), **NAIVE)
-            axis.set(title=SETTINGS[setting], xlabel="", ylabel="test error (%)", ylim=(0, 100))
-        axis.set_xlabel("parameters")
-        legend(
-            figure,
-            Line2D([], [], marker="D", color="white", markeredgecolor="black", label="published median, on TIMIT"),
-        )
+            boxes(axis, rows[rows.setting == setting], "test_error", sizes, published)
+            axis.axhline(100 * (1 - 1 / WORDS), label="chance", **NAIVE)
+            axis.set(title=SETTINGS[setting], ylabel="test error (%)", ylim=(0, 100))
+        axis.set_xlabel("parameters, about")
+        legend(figure, axis)
     return figure
 
 
@@ -171,35 +160,12 @@ def digits_figure(tests: Groups) -> Figure:
     """Draw the test errors on digits, a panel a test."""
     with panels(1, len(tests), 8, 3.6, sharey=True) as (figure, grid):
         for axis, (name, rows) in zip(grid[0], tests.items(), strict=True):
-            boxes(axis, rows.assign(all=""), "all", [""])
-            axis.set_xticks([])
-            axis.axhline(100 * (1 - 1 / TEN), **NAIVE)
-            axis.set(title=f"ten digits, tested on\n{DIGITS[name]}", xlabel="", ylabel="test error (%)", ylim=(0, 100))
-        legend(figure)
+            boxes(axis, rows, "test_error", sorted(rows.parameters.unique()), {})
+            axis.axhline(100 * (1 - 1 / TEN), label="chance", **NAIVE)
+            axis.set(title=f"ten digits, tested on\n{DIGITS[name]}", ylim=(0, 100))
+            axis.set(xlabel="parameters, about", ylabel="test error (%)")
+        legend(figure, axis)
     return figure
-
-
-def boxes(axis: Axes, rows: pd.DataFrame, along: str, order: Sequence) -> None:
-    """Draw the test errors of each method along a column."""
-    shared = {"x": along, "y": "test_error", "order": order, "hue": "method", "hue_order": list(WORDS_UNITS)}
-    shared |= {"palette": COLOURS, "legend": False, "ax": axis}
-    seaborn.boxplot(
-        rows,
-        whis=(5, 95),
-        showfliers=False,
-        width=WIDTH,
-        gap=0.2,
-        linewidth=0.9,
-        linecolor="0.2",
-        saturation=1,
-        **shared,
-    )
-    axis.grid(axis="x", visible=False)
-
-
-def legend(figure: Figure, *more: Line2D) -> None:
-    handles = [*model_handles(WORDS_UNITS), *more, Line2D([], [], label="chance", **NAIVE)]
-    figure.legend(handles=handles, ncols=len(handles), loc="outside upper center")
 
 
 EXPERIMENT = Experiment(

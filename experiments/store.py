@@ -36,7 +36,7 @@ class Store:
     def __contains__(self, name: str) -> bool:
         return (self.folder / f"{name}.csv").exists()
 
-    def write(self, name: str, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
+    def write(self, name: str, rows: pd.DataFrame | Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
         """Write these columns of rows to NAME.csv, whole or not at all; numbers with six digits."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with write_whole(self.folder / f"{name}.csv") as part:

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.cells import Cell, Workers, compute
+from experiments.grid import Cell, Options, compute
+from experiments.store import Store
 
 ROOT = Path(__file__).parents[2]
-HERE = Workers(workers=1, ray=None)
+HERE = Options(workers=1)
 
 
 def square(number, folder):
@@ -38,12 +39,13 @@ def calls(folder, number):
 
 
 def test_results_come_in_order_and_are_computed_once(tmp_path):
-    kept = tmp_path / "kept"
-    first = compute(square, cells(tmp_path), kept, HERE)
-    again = compute(square, cells(tmp_path, range(6)), kept, HERE)
+    first = compute(square, cells(tmp_path), Store(tmp_path, "one"), HERE)
+    store = Store(tmp_path, "one")
+    again = compute(square, cells(tmp_path, range(6)), store, HERE)
     assert [int(result["square"]) for result in again] == [0, 1, 4, 9, 16, 25]
     assert all(calls(tmp_path, number) == 1 for number in range(6))
     assert [float(result["elapsed"]) for result in first] == [float(result["elapsed"]) for result in again[:5]]
+    assert store.seconds == pytest.approx(sum(float(result["elapsed"]) for result in again))
 
 
 def test_other_arguments_are_another_cell(tmp_path):
@@ -54,25 +56,20 @@ def test_other_arguments_are_another_cell(tmp_path):
 
 def test_a_failure_is_raised_and_what_is_done_is_kept(tmp_path):
     with pytest.raises(ArithmeticError, match="three"):
-        compute(fail, cells(tmp_path), tmp_path / "kept", HERE)
-    compute(square, cells(tmp_path), tmp_path / "kept", HERE)
+        compute(fail, cells(tmp_path), Store(tmp_path), HERE)
+    compute(square, cells(tmp_path), Store(tmp_path), HERE)
     assert [calls(tmp_path, number) for number in range(3)] == [1, 1, 1]
 
 
 def test_refuses_fewer_than_no_workers():
     with pytest.raises(ValueError, match="`workers` must be at least 0. Received: -1"):
-        Workers(workers=-1, ray=None).check()
+        Options(workers=-1).check()
 
 
 def test_ray_computes_the_same(tmp_path):
     pytest.importorskip("ray")
-    results = compute(square, cells(tmp_path), tmp_path / "kept", Workers(workers=0, ray="local"))
+    results = compute(square, cells(tmp_path), Store(tmp_path), Options(ray="local"))
     assert [int(result["square"]) for result in results] == [0, 1, 4, 9, 16]
-
-
-def test_ray_is_not_imported_without_being_asked_for():
-    code = "import sys, experiments.sequence_generation; sys.exit('ray' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def alive(group):
@@ -86,10 +83,10 @@ def alive(group):
 
 
 def test_stopped_at_any_moment_it_goes_on(tmp_path):
-    command = [sys.executable, "-m", "experiments.sequence_generation", "--settings", "paper"]
+    command = [sys.executable, "-m", "experiments", "sequence-generation", "--settings", "paper"]
     command += ["--methods", "clockwork_rnn", "--parameters", "100", "250", "--epochs", "10", "--seeds", "21"]
     command += ["--workers", "1", "--output-dir", str(tmp_path)]
-    kept = tmp_path / "figure3"
+    kept = tmp_path / "cells" / "sequence-generation"
     files = {}
     for how in (signal.SIGINT, signal.SIGKILL):
         returned, message = stopped(command, how, kept, len(files) + 1)
