@@ -10,7 +10,19 @@ import pandas as pd
 
 from benchmarks import rows, summary
 from benchmarks.figure import scaling_figure
-from experiments import documents, evolution, learned_periods, main_job, search, sequence_generation, tensorflow_2016
+from experiments import (
+    documents,
+    evolution,
+    extensions,
+    learned_periods,
+    main_job,
+    search,
+    sequence_generation,
+    speech,
+    spoken_words,
+    tensorflow_2016,
+    text,
+)
 from experiments.experiment import RESULTS, Experiment
 from experiments.grid import Options, cores, processor
 from experiments.markdown import columns, markdown
@@ -22,6 +34,10 @@ EXPERIMENTS: dict[str, Experiment] = {
     for experiment in (
         main_job.EXPERIMENT,
         sequence_generation.EXPERIMENT,
+        spoken_words.EXPERIMENT,
+        speech.EXPERIMENT,
+        text.EXPERIMENT,
+        extensions.EXPERIMENT,
         tensorflow_2016.EXPERIMENT,
         search.EXPERIMENT,
         evolution.EXPERIMENT,

@@ -5,13 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 
 from experiments.markdown import markdown, mean
 from experiments.pictures import COLOURS, NAMES, boxes, legend, panels
 from experiments.published import GENERATION_NMSE, GENERATION_TABLE_3
-from experiments.ranks import holm
-from experiments.statistics import quartiles
+from experiments.statistics import holm, quartiles, rank_p
 from experiments.store import Store
 from tasks.figures import TARGET
 
@@ -98,7 +96,7 @@ def _order(frame: pd.DataFrame) -> str:
 
 def _compared(cell: pd.DataFrame, better: str, worse: str) -> tuple[bool, float]:
     own, other = (cell[cell.method == method].mse for method in (better, worse))
-    return quartiles(own)[1] < quartiles(other)[1], stats.mannwhitneyu(own, other).pvalue
+    return quartiles(own)[1] < quartiles(other)[1], rank_p(own, other)
 
 
 def _times(frame: pd.DataFrame) -> str:

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
@@ -29,6 +30,7 @@ NAMES = {
     "clockwork_gru": "Clockwork GRU",
 }
 PUBLISHED = "black"  # what others published
+NAIVE = {"color": "0.35", "linestyle": "--", "linewidth": 1.1}  # a line at chance, or at what a naive method reaches
 
 
 @contextlib.contextmanager
@@ -89,3 +91,11 @@ def boxes(
             axis.errorbar([x], [median], [[median - low], [high - median]], fmt="D", label=label, **style)
     axis.set_xlabel("")
     axis.grid(axis="x", visible=False)
+
+
+def points(axis: Axes, values: Sequence[float], place: float, colour: str, label: str) -> None:
+    """Draw values at a place of the vertical axis, a dot each, and a bar at their median."""
+    style = {"color": colour, "markersize": 4.5, "alpha": 0.5, "markeredgecolor": "none"}
+    axis.plot(values, [place] * len(values), "o", **style)
+    bar = {"color": colour, "marker": "|", "markersize": 13, "markeredgewidth": 2.2, "linestyle": "", "label": label}
+    axis.plot(np.median(values), place, **bar)

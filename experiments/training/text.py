@@ -44,3 +44,23 @@ def train_networks(settings: Settings, seeds: Sequence[int]) -> Arrays:
         "seconds": trained.loop.progress.seconds[-1],
         "parameters": np.array(task.network.size),
     }
+
+
+def character_frequencies(settings: Settings) -> list[dict]:
+    """Return the bits per character on the test text of two predictors that only count characters of the training part.
+
+    One knows how often each character occurs there, the other how often after each other one; every count is one too high,
+    so that nothing is impossible.
+    """
+    task = CharacterModel(settings)
+    size = len(task.text.characters)
+    pairs = np.ones((size, size))
+    np.add.at(pairs, (task.training[:-1], task.training[1:]), 1)
+    singles = np.bincount(task.training, minlength=size) + 1
+    known = {
+        "character frequencies": (singles / singles.sum())[task.testing[1:]],
+        "frequencies after the last character": (pairs / pairs.sum(1, keepdims=True))[
+            task.testing[:-1], task.testing[1:]
+        ],
+    }
+    return [{"predictor": name, "bits_per_character": -np.log2(shares).mean()} for name, shares in known.items()]
