@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from running import optimizers
 from running.settings import TrainingSettings
+from tasks.network import Draws
 from tasks.task import Carried, Moment, Task, compiled
 
 MOST_UPDATES = 50  # of one call: a call from Python takes as long as a few updates of a small network
@@ -150,29 +151,41 @@ class Loop:
 
     def _make_updates(self, weights, slots, carried, running, first, count, data, seeds, periods, places):
         """Return weights, slots and what is carried after so many updates, and what was noted [most, R, columns]."""
-        task = self.task
 
         def update(step, weights, slots, carried, notes):
             number = first + step
-            inputs, targets = tf.nest.map_structure(lambda values: tf.gather(values, places[step]), data)
-            now = tf.stack([seeds, tf.broadcast_to(number, seeds.shape)], -1)  # [R, uses, 2]
-            arrays = task.network.split(weights)
-            with tf.GradientTape() as tape:
-                tape.watch(arrays)
-                moment = Moment(number, self.updates, now, periods)
-                outputs, after = task.forward(arrays, inputs, carried, moment)
-                losses = task.loss(targets, outputs) + task.penalty(arrays)  # [R]
-                total = tf.reduce_sum(losses)  # whose gradient, for a replica's weights, is that of its own loss
-            gradients = tape.gradient(total, arrays, unconnected_gradients="zero")
-            gradients = tf.concat([tf.reshape(part, [task.replicas, -1]) for part in gradients], -1)  # [R, P]
-            norm = optimizers.norms(gradients)
-            gradients = optimizers.clipped(self.settings, gradients, norm)
-            rate = self.rate(number) if self.factors is None else self.rate(number) * self.factors
-            moved, slots = optimizers.apply(self.settings, weights, gradients, slots, rate, number)
-            note = tf.stack([losses, norm, *(metric(targets, outputs) for metric in task.metrics.values())], -1)
-            return step + 1, tf.where(running[:, None], moved, weights), slots, after, notes.write(step, note)
+            moment = self._moment(number, seeds, periods)
+            gradients, after, note = self._gradients(weights, carried, data, places[step], moment)
+            weights, slots, norm = self._step(weights, slots, gradients, running, number)
+            return step + 1, weights, slots, after, notes.write(step, tf.concat([note[:, :1], norm, note[:, 1:]], -1))
 
-        notes = tf.TensorArray(tf.float32, MOST_UPDATES, element_shape=[task.replicas, len(self.columns)])
+        notes = tf.TensorArray(tf.float32, MOST_UPDATES, element_shape=[self.task.replicas, len(self.columns)])
         start = (0, weights, slots, carried, notes)
         _, weights, slots, carried, notes = tf.while_loop(lambda step, *_: step < count, update, start)
         return weights, slots, carried, notes.stack()
+
+    def _moment(self, number, seeds, periods, part=0, parts=1) -> Moment:
+        now = tf.stack([seeds, tf.broadcast_to(number, seeds.shape)], -1)  # [R, uses, 2]
+        return Moment(number, self.updates, Draws(now, part, parts), periods)
+
+    def _gradients(self, weights, carried, data, place, moment) -> tuple[tf.Tensor, Carried, tf.Tensor]:
+        """Return the gradients [R, P] of an update's loss, what is carried on, and loss and metrics [R, 1 + metrics]."""
+        task = self.task
+        inputs, targets = tf.nest.map_structure(lambda values: tf.gather(values, place), data)
+        arrays = task.network.split(weights)
+        with tf.GradientTape() as tape:
+            tape.watch(arrays)
+            outputs, after = task.forward(arrays, inputs, carried, moment)
+            losses = task.loss(targets, outputs) + task.penalty(arrays)  # [R]
+            total = tf.reduce_sum(losses)  # whose gradient, for a replica's weights, is that of its own loss
+        gradients = tape.gradient(total, arrays, unconnected_gradients="zero")
+        gradients = tf.concat([tf.reshape(part, [task.replicas, -1]) for part in gradients], -1)  # [R, P]
+        return gradients, after, tf.stack([losses, *(metric(targets, outputs) for metric in task.metrics.values())], -1)
+
+    def _step(self, weights, slots, gradients, running, number) -> tuple[tf.Tensor, optimizers.Slots, tf.Tensor]:
+        """Return the weights and slots after an update, and the norm of the gradients [R, 1]."""
+        norm = optimizers.norms(gradients)
+        gradients = optimizers.clipped(self.settings, gradients, norm)
+        rate = self.rate(number) if self.factors is None else self.rate(number) * self.factors
+        moved, slots = optimizers.apply(self.settings, weights, gradients, slots, rate, number)
+        return tf.where(running[:, None], moved, weights), slots, norm[:, None]

@@ -1,6 +1,5 @@
 """A run: a task trained in the one loop, followed on the way, and what it leaves behind."""
 
-import json
 import time
 
 import keras
@@ -9,7 +8,7 @@ import tensorflow as tf
 
 from data.files import write_whole
 from running import board, optimizers
-from running.loop import Loop, Progress
+from running.loop import Loop
 from running.metrics import summary
 from running.runs import Run
 from running.settings import TrainingSettings
@@ -76,16 +75,7 @@ class Following(Trained):
         if not self.run.checkpoint.exists():
             return
         with np.load(self.run.checkpoint) as saved:
-            loop = self.loop
-            leaves = [saved[f"progress_{place}"] for place in range(len(tf.nest.flatten(loop.progress)))]
-            leaves = [
-                tf.constant(value) if tf.is_tensor(own) else value
-                for own, value in zip(tf.nest.flatten(loop.progress), leaves, strict=True)
-            ]
-            loop.progress = tf.nest.pack_sequence_as(loop.progress, leaves)
-            self.stopped, self.diverged, self.seen = saved["stopped"], saved["diverged"], int(saved["seen"])
-            noted = json.loads(str(saved["epochs"]))
-            self.epochs = [{name: np.array(values) for name, values in epoch.items()} for epoch in noted]
+            self.restore(saved)
 
     def to_the_end(self) -> "Following":
         super().to_the_end()
@@ -110,11 +100,8 @@ class Following(Trained):
 
     def checkpoint(self) -> None:
         """Save all that is needed to go on from here."""
-        progress: Progress = self.loop.progress
-        leaves = {f"progress_{place}": np.asarray(leaf) for place, leaf in enumerate(tf.nest.flatten(progress))}
-        epochs = json.dumps([{name: values.tolist() for name, values in epoch.items()} for epoch in self.epochs])
         with write_whole(self.run.checkpoint) as path, open(path, "wb") as file:
-            np.savez(file, epochs=epochs, seen=self.seen, stopped=self.stopped, diverged=self.diverged, **leaves)
+            np.savez(file, **self.state())
         self.saved = time.monotonic()
 
     def close(self) -> None:
@@ -174,7 +161,7 @@ def _write_results(following: Following, metrics: dict) -> None:
     from tasks import figures
 
     task, run, step = following.task, following.run, following.loop.progress.done
-    weights = following.loop.weights
+    weights = following.weights
     report = task.report(weights)
     for name, figure in (report.figures | clock_pictures(task.network.hidden)).items():
         png = figures.png(figure)

@@ -112,7 +112,7 @@ class CharacterModel(Task):
                 f"`text` must hold at least {least} characters for training (`streams` × `chunk` + 1) and 3 for testing. "
                 f"Received: {len(self.training)} and {len(self.testing)} in {self.text.source}"
             )
-        self.steps_of_update = streams * chunk
+        self.sequences, self.steps_of_update = streams, streams * chunk
         length = self.batches * chunk  # of a stream
         self.data = tuple(
             self.training[shift : shift + streams * length].reshape(streams, self.batches, chunk).swapaxes(0, 1)

@@ -92,6 +92,7 @@ class SpokenWords(Task):
 
     name = "words"
     epoch_quantity = "error (%)"
+    watched = "train_error"
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None, folds: int = 0):
         super().__init__(settings, seeds)
@@ -124,6 +125,7 @@ class SpokenWords(Task):
             raise ValueError(
                 f"`batch_size` must be from 1 to the {most} training clips. Received: {settings.batch_size}"
             )
+        self.patience, self.sequences = settings.patience, settings.batch_size
         self.steps_of_update = max(settings.batch_size, BLOCK) * int(self.features.lengths.max())
         self.batches = most // settings.batch_size
         self.steps = int(self.features.lengths.max())  # one length for all, so that one program serves all batches
@@ -184,11 +186,6 @@ class SpokenWords(Task):
         wrong = self.heard(weights) != self.labels  # [R, N]
         chosen = {"train_error": self.training, "test_error": self.testing}
         return {name: 100 * np.take_along_axis(wrong, clips, axis=1).mean(axis=1) for name, clips in chosen.items()}
-
-    def finished(self, epochs: list[dict[str, np.ndarray]]) -> np.ndarray:
-        """Return which replicas' training error has not fallen for so many epochs [R]."""
-        errors = np.array([epoch["train_error"] for epoch in epochs])  # [epochs, R]
-        return bool(self.settings.patience) & (len(errors) - 1 - errors.argmin(axis=0) >= self.settings.patience)
 
     def evaluate(self, weights: np.ndarray) -> dict:
         counts = {"training_clips": self.training.shape[1], "test_clips": self.testing.shape[1]}

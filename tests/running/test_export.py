@@ -10,7 +10,7 @@ import pytest
 import main
 from running import export
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TINY = {
     "words": ["--units", "14", "--epochs", "1", "--model", "clockwork_gru"],
     "text": ["--units", "32", "--epochs", "1", "--streams", "16", "--chunk", "64", "--model", "clockwork_lstm"],

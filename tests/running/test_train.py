@@ -152,21 +152,24 @@ def weights(start, network, seed):
     return own * np.float32(np.nan) if seed == 1 else own
 
 
-def test_words_stop_each_for_itself(tmp_path, monkeypatch):
-    """What a replica that has stopped leaves is what it was when it stopped."""
-    settings = recipe("words", units=7, periods=(1,), epochs=4, patience=1, replicas=2, cache_dir=tmp_path)
+def test_words_stop_each_for_itself_with_the_weights_of_its_best_epoch(tmp_path, monkeypatch):
+    """Koutník et al. 2014, section 4.2: when the training error has not fallen for some epochs; as low again is not lower."""
+    errors = {"worse": (50, 40, 45, 40, 10, 10), "better": (9, 8, 7, 6, 5, 4)}
+    settings = recipe("words", units=7, periods=(1,), epochs=6, patience=2, replicas=2, cache_dir=tmp_path)
     settings, run = make_run(tmp_path, settings, task="words")
     seen = []
 
     def noted(self, weights):
         seen.append(weights)
-        return {"train_error": np.array([50.0, 50.0 - len(seen)])}  # the first learns nothing after its first epoch
+        return {"train_error": np.array([errors["worse"][len(seen) - 1], errors["better"][len(seen) - 1]])}
 
     monkeypatch.setattr(SpokenWords, "after_epoch", noted)
+    monkeypatch.setattr(SpokenWords, "evaluate", lambda self, weights: seen.append(weights) or {})
     metrics = train(SpokenWords(settings), settings, run)
-    assert metrics["replicas"]["epochs"] == [2, 4] and metrics["epochs"] == 3
-    np.testing.assert_array_equal(seen[1][0], seen[3][0])
-    assert (seen[1][1] != seen[3][1]).any()
+    assert metrics["replicas"]["epochs"] == [4, 6] and metrics["epochs"] == 5
+    np.testing.assert_array_equal(seen[-1][0], seen[1][0])
+    np.testing.assert_array_equal(seen[-1][1], seen[5][1])
+    assert (seen[1][0] != seen[3][0]).any()
 
 
 def test_more_replicas_than_memory_holds_are_refused_with_the_number_that_would_fit(monkeypatch):
