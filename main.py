@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
-from running import command_line
+from running import command_line, devices
+from running.cluster import connect
+from running.devices import LostWorkerError
 from running.export import export_run
 from running.memory import make_task
 from running.metrics import said
 from running.runs import Run, RunSettings, trained
 from running.settings import TrainingSettings
-from running.train import DivergenceError, train
+from running.train import DivergenceError, train, train_along
 from tasks import character_model, sequence_generation, speech_prediction, spoken_words
+from tasks.task import Task
 
 HERE = Path(__file__).parent
 
@@ -67,7 +70,9 @@ SHARED = {
     "epsilon": 1e-7,
     "seed": 0,
     "replicas": 1,
-    # Where runs go.
+    # Where runs compute, and where they go.
+    "ray": None,
+    "devices": 1,
     "keep": "first",
     "name": None,
     "log_dir": Path("log"),
@@ -462,16 +467,28 @@ def main(arguments: list[str], set_flags: bool = False) -> int:
             folder = trained(task_class.name, settings)
             print(export_run(folder, settings.export)) if settings.export else task_class.use(settings, folder)
             return 0
+        sharing = devices.strategy(settings.devices)  # before TensorFlow computes anything
         task = make_task(task_class, settings)
-        run = Run(task.name, settings)
+        if sharing:
+            devices.check_split(sharing, task)
+        if settings.ray:
+            connect(settings.ray)
+        run = Run(task.name, settings) if devices.is_chief() else None
     except ValueError as error:
         return command_line.refuse(error)
     except KeyboardInterrupt:
         print("\nmain.py: interrupted before training began", file=sys.stderr)
         return 130
+    if run is None:
+        return _along(task, settings, sharing)
     print(f"{task.name}: {run.name}. Follow it with: tensorboard --logdir {settings.log_dir}")
     try:
-        metrics = train(task, settings, run)
+        metrics = train(task, settings, run, sharing)
+    except LostWorkerError as error:
+        print(
+            f"main.py: {error}; go on with the same flags and --name {run.name} --resume, everywhere", file=sys.stderr
+        )
+        return 1
     except DivergenceError as error:
         print(f"main.py: {error}; what was logged is in {run.log} and {run.results}", file=sys.stderr)
         return 1
@@ -481,6 +498,20 @@ def main(arguments: list[str], set_flags: bool = False) -> int:
         return 130
     print(said(metrics))
     print(f"Results are in {run.results}")
+    return 0
+
+
+def _along(task: Task, settings: Any, sharing: Any) -> int:
+    print(f"{task.name}: trains along; the first of {len(devices.workers())} workers writes the results")
+    try:
+        train_along(task, settings, sharing)
+    except ValueError as error:
+        return command_line.refuse(error)
+    except LostWorkerError as error:
+        print(f"main.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -56,9 +56,12 @@ class Loop:
         rate: update → learning rate, a scalar or of each weight [P]; None is that of the settings.
 
     Attributes:
+        most: updates of a call.
         columns: names of what is noted of each update and replica.
         progress: see `Progress`. It is replaced at once, so that an interruption finds it whole.
     """
+
+    most = MOST_UPDATES
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class Loop:
         self.columns = ["loss", "gradient_norm", *task.metrics]
         self.factors = None if factors is None else tf.constant(factors, tf.float32)[:, None]  # [R, 1]
         self.rate = rate or (lambda update: optimizers.learning_rate(settings, update, self.updates))
-        self._updates = compiled(self._make_updates)
+        self._updates = self._compiled(self._make_updates)
         self.restart(task, periods=periods)
 
     def restart(
@@ -122,13 +125,13 @@ class Loop:
         """
         until, count = self.updates if until is None else until, 1
         while (done := self.progress.done) < until:
-            count = min(count, until - done, MOST_UPDATES)
+            count = min(count, until - done, self.most)
             if self.task.epoch_quantity:
                 count = min(count, self.task.batches - done % self.task.batches)
             self.call(count)
             yield done + count
             taken = self.progress.seconds[-1] - (self.progress.seconds[done - 1] if done else 0.0)
-            count = max(1, min(MOST_UPDATES, int(count * SECONDS_PER_CALL / max(taken, 1e-9))))
+            count = max(1, min(self.most, int(count * SECONDS_PER_CALL / max(taken, 1e-9))))
 
     def call(self, count: int) -> None:
         """Make so many updates, at most `MOST_UPDATES`; none only has the program compiled."""
@@ -154,8 +157,7 @@ class Loop:
 
         def update(step, weights, slots, carried, notes):
             number = first + step
-            moment = self._moment(number, seeds, periods)
-            gradients, after, note = self._gradients(weights, carried, data, places[step], moment)
+            gradients, after, note = self._of_update(weights, carried, data, places[step], number, seeds, periods)
             weights, slots, norm = self._step(weights, slots, gradients, running, number)
             return step + 1, weights, slots, after, notes.write(step, tf.concat([note[:, :1], norm, note[:, 1:]], -1))
 
@@ -163,6 +165,13 @@ class Loop:
         start = (0, weights, slots, carried, notes)
         _, weights, slots, carried, notes = tf.while_loop(lambda step, *_: step < count, update, start)
         return weights, slots, carried, notes.stack()
+
+    def _compiled(self, function: Callable) -> Callable:
+        return compiled(function)
+
+    def _of_update(self, weights, carried, data, place, number, seeds, periods):
+        """Return what `_gradients` does of the whole batch of an update."""
+        return self._gradients(weights, carried, data, place, self._moment(number, seeds, periods))
 
     def _moment(self, number, seeds, periods, part=0, parts=1) -> Moment:
         now = tf.stack([seeds, tf.broadcast_to(number, seeds.shape)], -1)  # [R, uses, 2]

@@ -19,7 +19,7 @@ from data.files import write_whole
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """Where a run writes, and what happens if there is one of that name."""
+    """Where a run computes and writes, and what happens if there is one of that name."""
 
     name: str | None
     """Name of the run; without it, the model and the next free number."""
@@ -35,6 +35,10 @@ class RunSettings:
     """Name of a trained run to use, instead of training one."""
     keep: Literal["first", "all"]
     """Which replicas' models to keep."""
+    ray: str | None
+    """Address of a Ray cluster over which the replicas are spread, "auto" or "local"; needs the package ray."""
+    devices: int
+    """Devices of this machine that share the sequences of each update."""
     export: Literal["saved_model", "onnx", "litert"] | None
     """Write the model of the trained run beside it, for another runtime."""
 
@@ -50,6 +54,7 @@ class Run:
         name: the run's name.
         results: its folder for results.
         checkpoint: the file from which it can be resumed, there only while it is unfinished.
+        parts: the folder of what a cluster's workers have done, likewise.
         board: its TensorBoard writer.
 
     Raises:
@@ -66,7 +71,8 @@ class Run:
             raise ValueError("`resume` must not come with `overwrite`. Received: both")
         self.results = settings.results_dir / task / self.name
         self.log = settings.log_dir / task / self.name
-        self.checkpoint = self.results / "checkpoint.npz"
+        self.checkpoint = checkpoint(task, settings, self.name)
+        self.parts = self.results / "parts"
         folders = {"results_dir": self.results, "log_dir": self.log}
         for setting, folder in folders.items():
             _check_writable(setting, folder)
@@ -118,6 +124,11 @@ class Run:
             before = saved.get(name, "not there")  # in a run of an earlier version
             if name not in _where() and before != value:
                 raise ValueError(f"`{name}` must be that of the run to resume, {before}. Received: {value}")
+
+
+def checkpoint(task: str, settings: RunSettings, name: str) -> Path:
+    """Return the file from which the run of a name can be resumed."""
+    return settings.results_dir / task / name / "checkpoint.npz"
 
 
 def trained(task: str, settings: RunSettings) -> Path:

@@ -106,14 +106,33 @@ class Trained:
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Take everything from a state."""
-        own = tf.nest.flatten(self.loop.progress)
-        leaves = [state[f"progress_{place}"] for place in range(len(own))]
-        leaves = [tf.constant(leaf) if tf.is_tensor(now) else leaf for now, leaf in zip(own, leaves, strict=True)]
-        self.loop.progress = tf.nest.pack_sequence_as(self.loop.progress, leaves)
-        self.stopped, self.diverged, self.best = (state[name] for name in ("stopped", "diverged", "best"))
-        self.seen = int(state["seen"])
-        epochs = json.loads(str(state["epochs"]))
-        self.epochs = [{name: np.array(values) for name, values in epoch.items()} for epoch in epochs]
+        self.join([state])
+
+    def join(self, states: Sequence[Mapping[str, np.ndarray]]) -> None:
+        """Take everything from the states of parts of the replicas, in their order; what ended earlier stays as it was."""
+        count = len(tf.nest.flatten(self.loop.progress))
+        leaves = [[state[f"progress_{place}"] for place in range(count)] for state in states]
+        parts = [tf.nest.pack_sequence_as(self.loop.progress, own) for own in leaves]
+        longest = max(parts, key=lambda part: part.done)
+        whole = tf.nest.map_structure(lambda *own: tf.concat(own, 0) if own[0].ndim else tf.constant(own[0]), *parts)
+        history = np.concatenate([_held(part.history, longest.done) for part in parts], axis=1)
+        carried = whole.carried._replace(clock=tf.constant(longest.carried.clock))
+        self.loop.progress = whole._replace(history=history, seconds=longest.seconds, carried=carried)
+        for name in ("stopped", "diverged", "best"):
+            setattr(self, name, np.concatenate([state[name] for state in states]))
+        self.seen = max(int(state["seen"]) for state in states)
+        epochs = [json.loads(str(state["epochs"])) for state in states]
+        most = max(map(len, epochs))
+        held = [own + own[-1:] * (most - len(own)) for own in epochs]
+        self.epochs = [
+            {name: np.concatenate([own[name] for own in notes]) for name in notes[0]}
+            for notes in zip(*held, strict=True)
+        ]
+
+
+def _held(values: np.ndarray, count: int) -> np.ndarray:
+    """Return values [N, ...] as an array [count, ...], the last one repeated."""
+    return np.concatenate([values, np.repeat(values[-1:], count - len(values), axis=0)])
 
 
 def train_silently(task: Task, settings: TrainingSettings, factors: Sequence[float] | None = None) -> Trained:

@@ -1,73 +1,23 @@
 """Cells: computed once each, kept whole, resumed after any interruption, here or on a Ray cluster."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from experiments.cells import Cell, Workers, compute
+from experiments.cells import Workers
 
 ROOT = Path(__file__).parents[2]
 HERE = Workers(workers=1, ray=None)
 
 
-def square(number, folder):
-    """Note that it was called, in a file, and return the square."""
-    Path(folder, f"called-{number}-{os.getpid()}-{time.monotonic_ns()}").touch()
-    return {"square": np.array(number**2)}
-
-
-def fail(number, folder):
-    if number == 3:
-        raise ArithmeticError("three")
-    return square(number, folder)
-
-
-def cells(folder, numbers=range(5)):
-    return [Cell(f"cell-{n}", {"number": n, "folder": str(folder)}, networks=1) for n in numbers]
-
-
-def calls(folder, number):
-    return len(list(folder.glob(f"called-{number}-*")))
-
-
-def test_results_come_in_order_and_are_computed_once(tmp_path):
-    kept = tmp_path / "kept"
-    first = compute(square, cells(tmp_path), kept, HERE)
-    again = compute(square, cells(tmp_path, range(6)), kept, HERE)
-    assert [int(result["square"]) for result in again] == [0, 1, 4, 9, 16, 25]
-    assert all(calls(tmp_path, number) == 1 for number in range(6))
-    assert [float(result["elapsed"]) for result in first] == [float(result["elapsed"]) for result in again[:5]]
-
-
-def test_other_arguments_are_another_cell(tmp_path):
-    one, other = (Cell("cell", {"rate": rate}, networks=1) for rate in (0.1, 0.2))
-    assert one.file != other.file
-    assert one.file == Cell("cell", {"rate": 0.1}, networks=5).file
-
-
-def test_a_failure_is_raised_and_what_is_done_is_kept(tmp_path):
-    with pytest.raises(ArithmeticError, match="three"):
-        compute(fail, cells(tmp_path), tmp_path / "kept", HERE)
-    compute(square, cells(tmp_path), tmp_path / "kept", HERE)
-    assert [calls(tmp_path, number) for number in range(3)] == [1, 1, 1]
-
-
 def test_refuses_fewer_than_no_workers():
     with pytest.raises(ValueError, match="`workers` must be at least 0. Received: -1"):
         Workers(workers=-1, ray=None).check()
-
-
-def test_ray_computes_the_same(tmp_path):
-    pytest.importorskip("ray")
-    results = compute(square, cells(tmp_path), tmp_path / "kept", Workers(workers=0, ray="local"))
-    assert [int(result["square"]) for result in results] == [0, 1, 4, 9, 16]
 
 
 def test_ray_is_not_imported_without_being_asked_for():
