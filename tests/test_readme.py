@@ -199,6 +199,8 @@ def test_sentences_on_words_speech_and_text_say_what_was_measured():
     assert "Clockwork RNN {} wrong, LSTM {}, simple RNN {}".format(*best) in README
     apart = [abs(words["modern", n, "clockwork_rnn"] - words["modern", n, "lstm"]) for n in ("500", "1000", "2500")]
     assert f"at 2500 and fewer it is within {max(apart):.0f} points of the LSTM" in README
+    digits = {name: np.median(of) for name, of in grouped("digits_at_random.csv", "method", of="test_error").items()}
+    assert f"LSTM {digits['lstm']:.1f}%, Clockwork RNN {digits['clockwork_rnn']:.1f}%" in README
     speech = grouped("speech.csv", "network", of="free_running_nmse")
     nmse = [f"{np.median(speech[f'{name}, noise']):.2g}" for name in ("Clockwork RNN", "LSTM", "simple RNN")]
     assert "Clockwork RNN, NMSE {}; LSTM {}, simple RNN {}".format(*nmse) in README
