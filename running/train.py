@@ -216,6 +216,6 @@ def _write_results(following: Following, metrics: dict) -> None:
         name = f"model_{replica}.keras" if replica else "model.keras"
         with write_whole(run.results / name, suffix=".keras") as path:
             task.network.keras_model(weights[replica], replica).save(path)
+    following.checkpoint()  # from which more epochs can be trained
     run.write_json("metrics.json", metrics)
-    run.checkpoint.unlink(missing_ok=True)
     shutil.rmtree(run.parts, ignore_errors=True)

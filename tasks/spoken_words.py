@@ -5,6 +5,7 @@ import functools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 from data import mfcc
 from data.features import load_features, read_features, read_samples
 from data.spoken_words import SHIPPED, Clip, Split, load_folder, load_timit
+from tasks.flag import Flag
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.task import Report, Task, compiled, layer_modules
@@ -23,10 +25,12 @@ SOUNDS = 3  # test clips to listen to
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(NetworkSettings):
+    group = "data"
+
     corpus: str | None
     """Folder with a folder of sound files for each word; without it, the words that ship."""
     timit: str | None
-    """Folder of the TIMIT corpus, from which the paper's words are cut, instead of corpus."""
+    """Folder of the TIMIT corpus, from which the paper's words are cut, instead of `corpus`."""
     test_list: str | None
     """File that names the test clips, relative to the corpus; without it, test.txt of the corpus if there is one."""
     test_speakers: tuple[str, ...]
@@ -34,16 +38,16 @@ class Settings(NetworkSettings):
     test_share: float
     """Share of each word's clips to test on, drawn by the seed, where neither a list nor speakers are given."""
     longest: float
-    """Seconds; longer clips are skipped."""
+    """Longest clip, in seconds; longer ones are skipped."""
     cache_dir: Path
     """Folder that keeps the features of a corpus."""
-    input_noise: float
+    input_noise: Annotated[float, Flag("training")]
     """Standard deviation of Gaussian noise on the normalised features in training."""
-    batch_size: int
+    batch_size: Annotated[int, Flag("training")]
     """Clips of one update."""
-    patience: int
+    patience: Annotated[int, Flag("training")]
     """Stop when the error on the training clips, without noise, has not fallen for so many epochs; 0 never stops."""
-    classify: tuple[str, ...]
+    classify: Annotated[tuple[str, ...], Flag("trained run", also=("predict",))]
     """Sound files to say the words of, with a trained run."""
 
 
@@ -91,6 +95,7 @@ class SpokenWords(Task):
     """
 
     name = "words"
+    example = "--model lstm --epochs 30"
     epoch_quantity = "error (%)"
     watched = "train_error"
 

@@ -76,6 +76,7 @@ class Task(abc.ABC):
 
     Attributes:
         name: the word on the command line and the name of its folder in `results/` and `log/`.
+        example: flags of a command that shows it, for the help.
         metrics: name → function of (targets, outputs) that returns [R]; the first one is what the progress bar shows.
         epoch_quantity: what `after_epoch` notes after every epoch, for the axis of a picture; empty if it notes nothing.
         watched: name of a number, of those noted after every epoch, that training is stopped by.
@@ -90,6 +91,7 @@ class Task(abc.ABC):
     """
 
     name: str
+    example: str
     epoch_quantity = ""
     watched = ""
     patience = 0

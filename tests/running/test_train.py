@@ -57,7 +57,27 @@ def test_interrupted_and_resumed_is_the_same_as_never_interrupted(tmp_path, monk
     resumed = replace(begun, resume=True)
     metrics = train(SequenceGeneration(settings), resumed, Run("generation", resumed))
     assert metrics["mse"] == whole["mse"] and metrics["updates"] == 130
-    assert not run.checkpoint.exists()
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_finished_run_trained_for_more_epochs_is_the_same_as_the_longer_run(tmp_path, replicas):
+    settings = replace(TINY, epochs=40, dropout=0.3, decay="constant", replicas=replicas)
+    whole, run_of_whole = make_run(tmp_path, settings, "whole")
+    train(SequenceGeneration(whole), whole, run_of_whole)
+    short, run = make_run(tmp_path, replace(settings, epochs=20), "short")
+    train(SequenceGeneration(short), short, run)
+    longer = replace(short, epochs=40, resume=True)
+    metrics = train(SequenceGeneration(longer), longer, Run("generation", longer))
+    assert (metrics["epochs"], metrics["updates"]) == (40, 40)
+    found = [keras.models.load_model(r.results / "model.keras").get_weights() for r in (run_of_whole, run)]
+    for one, other in zip(*found):
+        np.testing.assert_array_equal(one, other)
+    for epochs, expected in [(40, "above those of the finished run to resume, 40"), (39, "above")]:
+        with pytest.raises(ValueError, match=f"`epochs` must be {expected}.* Received: {epochs}"):
+            Run("generation", replace(longer, epochs=epochs))
+    (run.results / "metrics.json").unlink()  # as where it was interrupted
+    with pytest.raises(ValueError, match="`epochs` must be at least those of the run to resume, 40. Received: 39"):
+        Run("generation", replace(longer, epochs=39))
 
 
 def test_resumed_in_the_middle_of_an_utterance_is_the_same(tmp_path, monkeypatch):
