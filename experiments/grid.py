@@ -6,22 +6,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.store import Store
 from running import cluster
 from running.cluster import ROOT, Arrays, Cell, cores
 
-__all__ = ["ROOT", "Arrays", "Cell", "Workers", "compute", "cores", "processor"]
+__all__ = ["ROOT", "Arrays", "Cell", "Options", "compute", "cores", "processor"]
 
 # Of settings that say how much is computed, in whichever experiment.
 LOWEST = {"workers": 0, "seeds": 1, "epochs": 1, "draws": 1, "candidates": 8, "annealing": 1, "fine_tuning": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workers:
-    """Where cells are computed."""
+class Options:
+    """Where cells are computed, and where results go; each experiment adds what it computes."""
 
-    workers: int
+    quick: bool = False
+    """Start from the values of a smoke run, a minute at most; it writes to results/quick/NAME."""
+    output_dir: Path | None = None
+    """Where CSV files and pictures go, and `cells/NAME/` with what is done; without it, to results/ if all is as in the full
+    run, and to results/changed/NAME otherwise."""
+    workers: int = 0
     """Processes on this machine, of one core each; 0 is one for each core."""
-    ray: str | None
+    ray: str | None = None
     """Address of a Ray cluster to compute on, or "local" to start one here; needs the package ray."""
 
     def check(self) -> None:
@@ -39,8 +45,8 @@ def processor() -> str:
     return names[0].strip() if names else platform.processor() or platform.machine()
 
 
-def compute(function: Callable[..., Arrays], cells: Sequence[Cell], folder: Path, where: Workers) -> list[Arrays]:
-    """Compute all cells that the folder does not hold yet; see `running.cluster.compute`."""
-    results = cluster.compute(function, cells, folder, where.workers, where.ray)
-    print(f"computed in {sum(float(result['elapsed']) for result in results) / 60:.1f} minutes\n")
+def compute(function: Callable[..., Arrays], cells: Sequence[Cell], store: Store, where: Options) -> list[Arrays]:
+    """Compute all cells that the store does not hold yet, and note in it how long all took; see `running.cluster.compute`."""
+    results = cluster.compute(function, cells, store.cells, where.workers, where.ray)
+    store.seconds += sum(float(result["elapsed"]) for result in results)
     return results

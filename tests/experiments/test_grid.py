@@ -7,17 +7,32 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from experiments.cells import Workers
+from experiments.grid import Cell, Options, compute
+from experiments.store import Store
 
 ROOT = Path(__file__).parents[2]
-HERE = Workers(workers=1, ray=None)
+HERE = Options(workers=1)
+
+
+def one(number):
+    return {"number": np.array(number)}
+
+
+def test_the_store_knows_how_long_all_took_whenever_it_was(tmp_path):
+    cells = [Cell(f"cell-{number}", {"number": number}, networks=1) for number in range(2)]
+    compute(one, cells[:1], Store(tmp_path, "one"), HERE)
+    store = Store(tmp_path, "one")
+    results = compute(one, cells, store, HERE)
+    assert [int(result["number"]) for result in results] == [0, 1]
+    assert store.seconds == pytest.approx(sum(float(result["elapsed"]) for result in results))
 
 
 def test_refuses_fewer_than_no_workers():
     with pytest.raises(ValueError, match="`workers` must be at least 0. Received: -1"):
-        Workers(workers=-1, ray=None).check()
+        Options(workers=-1).check()
 
 
 def test_ray_is_not_imported_without_being_asked_for():
@@ -36,10 +51,10 @@ def alive(group):
 
 
 def test_stopped_at_any_moment_it_goes_on(tmp_path):
-    command = [sys.executable, "-m", "experiments.sequence_generation", "--settings", "paper"]
+    command = [sys.executable, "-m", "experiments", "sequence-generation", "--settings", "paper"]
     command += ["--methods", "clockwork_rnn", "--parameters", "100", "250", "--epochs", "10", "--seeds", "21"]
     command += ["--workers", "1", "--output-dir", str(tmp_path)]
-    kept = tmp_path / "figure3"
+    kept = tmp_path / "cells" / "sequence-generation"
     files = {}
     for how in (signal.SIGINT, signal.SIGKILL):
         returned, message = stopped(command, how, kept, len(files) + 1)
