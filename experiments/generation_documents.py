@@ -139,7 +139,7 @@ def curves_figure(frame: pd.DataFrame) -> Figure:
                 for axis, x in zip(row, ("update", "seconds"), strict=True):
                     axis.semilogy(curve[x], curve["median"], color=COLOURS[method], label=NAMES[method])
                     axis.fill_between(curve[x], curve.low, curve.high, color=COLOURS[method], alpha=0.25, linewidth=0)
-                    axis.set_xlim(0, largest[x].max())
+                    axis.set_xlim(left=0)
             row[0].set(ylabel="MSE")
             row[0].set_title(f"{TITLES[setting]}, {cell.parameters.max()} parameters", loc="left")
         axes[-1][0].set_xlabel("updates")

@@ -65,7 +65,9 @@ SEARCHES = {
             "simple_rnn": {"recurrent_scale": 1.1, "weight_std": 0.1},
             "lstm": FAN_IN | {"peepholes": False},
             "gru": FAN_IN,
-            **dict.fromkeys(("clockwork_rnn", "clockwork_lstm", "clockwork_gru"), NORMAL),
+            "clockwork_rnn": NORMAL,
+            "clockwork_lstm": NORMAL | {"forget_bias": 3.0},
+            "clockwork_gru": NORMAL | {"learned_initial_state": False},
         },
         choices={
             "clip_norm": (0.03, 0.1, 0.3, 1.0),

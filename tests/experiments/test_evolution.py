@@ -1,18 +1,17 @@
 """Evolution of periods: targets, mutations, how candidates are judged, and tables that say what the rows say."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from committed import RESULTS, read
+from committed import RESULTS
 
-from experiments import evolution
+from experiments import evolution as experiment
+from experiments.store import Store
+from experiments.training import evolution
 from main import recipe
 from running.loop import Loop
 from tasks.sequence_generation import SequenceGeneration
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_targets_are_sums_of_three_sines_of_hidden_periods():
@@ -45,18 +44,39 @@ def test_candidates_are_judged_as_networks_with_their_periods():
         assert error == pytest.approx(task.evaluate(alone.weights)["mse"][0], rel=1e-3)
 
 
-def test_committed_table_is_that_of_the_committed_rows():
-    rows = read("evolution.csv")
-    assert len(rows) == 10
-    text = evolution.table(rows)
-    assert (RESULTS / "evolution.md").read_text(encoding="utf-8") == text + "\n"
-    assert text in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_committed_generations_end_with_the_periods_of_the_rows():
+    store = Store(RESULTS)
+    rows, generations = store["evolution"], store["evolution_generations"]
+    assert len(rows) == 10 and len(generations) == 10 * 15
+    last = generations[generations.generation == 15]
+    assert last.periods.tolist() == rows.periods.tolist()
+    np.testing.assert_allclose(rows.ratio, rows.evolved / rows.exponential, rtol=1e-3)
 
 
-def test_runs_small_from_the_command_line(tmp_path, capsys):
-    flags = ["--seeds", "1", "--generations", "2", "--candidates", "8", "--updates", "4", "--epochs", "5"]
-    flags += ["--workers", "1", "--output-dir", str(tmp_path)]
-    assert evolution.main(flags) == 0
-    assert {"evolution.csv", "evolution.md", "evolution.png"} <= {path.name for path in tmp_path.iterdir()}
-    assert evolution.main([*flags, "--candidates", "3"]) == 2
-    assert "--candidates must be at least 8. Received: 3" in capsys.readouterr().err
+def test_the_words_below_the_table_count_seeds(tmp_path):
+    rows = [dict.fromkeys(experiment.ROW, "1 2") | {"seed": seed, "ratio": ratio} for seed, ratio in enumerate(RATIOS)]
+    errors = {"start": 1.0, "evolved": 1.0, "exponential": 1.0}
+    Store(tmp_path).write("evolution", [row | errors for row in rows], experiment.ROW)
+    text = experiment.tables(Store(tmp_path))["evolution"]
+    # 3 of 4 signs: p = 2 · (1 + 4) / 16
+    assert (
+        "in 3 of 4 seeds (sign test, two-sided, p = 0.62), within a factor of 2 of them in 3; median ratio 0.7." in text
+    )
+
+
+RATIOS = (0.5, 0.9, 0.5, 3.0)
+
+
+def test_runs_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(evolution, "alone", lambda settings, wanted: np.array(1.0))  # which is what `main.py` trains
+    monkeypatch.setattr(experiment, "compute", lambda function, cells, *_: [function(**c.arguments) for c in cells])
+    experiment.run(
+        experiment.Flags(seeds=1, generations=2, candidates=8, updates=4, epochs=5), store := Store(tmp_path)
+    )
+    assert store["evolution_generations"].generation.tolist() == [1, 2]
+    assert set(experiment.pictures(store)) == {"evolution"}
+
+
+def test_too_few_candidates_are_refused():
+    with pytest.raises(ValueError, match="`candidates` must be at least 8. Received: 3"):
+        experiment.Flags(candidates=3).check()

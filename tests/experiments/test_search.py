@@ -1,12 +1,13 @@
-from pathlib import Path
+"""The search: the tries are what the committed rows say, as many for each method, and recipes are the best of them."""
 
+import numpy as np
 import pytest
-from committed import read
+from committed import RESULTS, read
 
 import main
-from experiments.text import METHODS
+from experiments import search
+from experiments.store import Store
 
-DOCS = Path(__file__).parents[2] / "docs"
 # One in the table of the documents: the method without clocks, and with them.
 CELLS = {
     "simple": ("simple_rnn", "clockwork_rnn"),
@@ -24,7 +25,7 @@ def best(task, method, rank=0):
 def test_recipes_are_the_best_of_the_search(task):
     _, recipes = main.TASKS[task]
     for recipe in [recipe for recipe in recipes if recipe.recipe == "modern"]:
-        second = task == "generation" and recipe.model == "clockwork_rnn"  # as the README says
+        second = task == "generation" and recipe.model == "clockwork_rnn"  # as docs/results/search.md says
         row = best(task, recipe.model, rank=int(second))
         searched = {name: text for name, text in row.items() if hasattr(recipe, name)}
         if "lstm" not in recipe.model:
@@ -40,15 +41,41 @@ def test_every_method_had_as_many_tries(task):
     assert len(set(tries.values())) == 1 and sum(tries.values()) == len(rows)
 
 
-def test_the_table_of_cells_is_that_of_the_search():
-    text = (DOCS / "choosing-periods.md").read_text(encoding="utf-8")
-    for cell, methods in CELLS.items():
-        mse = [f"{float(best('generation', method)['score']):.1e}" for method in methods]
-        error = [f"{best('words', method)['score']}%" for method in methods]
-        bits = [f"{best_of_text(method):.2f}" for method in methods]
-        assert f"| {cell} | {mse[0]} | {mse[1]} | {error[0]} | {error[1]} | {bits[0]} | {bits[1]} |" in text
+@pytest.mark.parametrize("task", ["generation", "words"])
+def test_the_tries_are_those_of_the_committed_rows(task):
+    tried = {(row["method"], int(row["draw"])): row for row in read(f"search_{task}.csv")}
+    drawn = list(search.drawn(task, search.Flags()))
+    assert {(own.model, number) for number, own in drawn} == set(tried)
+    for number, own in drawn:
+        row = tried[own.model, number]
+        for name in set(row) - {"method", "draw", "learning_rate", "score", "worst"}:
+            assert row[name] == str(getattr(own, name)), (own.model, number, name)
 
 
-def best_of_text(model):
-    names = [name for name, recipe in METHODS.items() if recipe.model == model]
-    return min(float(row["bits_per_character"]) for row in read("search_text.csv") if row["method"] in names)
+def test_a_small_search_of_each_task(tmp_path, monkeypatch):
+    asked = []
+
+    def compute(function, cells, *_):
+        asked.extend((function.__module__, cell.arguments["settings"].model) for cell in cells)
+        found = {
+            "mse": np.full((4, 14), 0.25),
+            "diverged": np.zeros((4, 14), bool),
+            "test_error": np.full((3, 5), 50.0),
+        }
+        text = {"bits_per_character": 2.0, "parameters": 7, "epochs": 1, "seconds": 1.5}
+        return [{name: np.array(value) for name, value in (found | text).items()} for _ in cells]
+
+    monkeypatch.setattr(search, "compute", compute)
+    monkeypatch.setattr(search, "_words_arguments", lambda own: {"seeds": (1000,) * 3})
+    search.run(search.Flags(methods=("lstm",), draws=1), store := Store(tmp_path))
+    assert asked[:2] == [("experiments.training.generation", "lstm"), ("experiments.training.words", "lstm")]
+    assert asked[2:] == [("experiments.training.text", "lstm")] * 5
+    assert store["search_generation"].score.tolist() == pytest.approx([0.25] * 7)
+    assert store["search_words"].score.tolist() == [50] * 3
+    assert store["search_text"].columns.tolist() == list(search.TEXT_ROW)
+
+
+def test_the_two_best_of_each_method_are_shown():
+    lines = search.tables(Store(RESULTS))["search-words"].splitlines()[2:]
+    assert len(lines) == 2 * 6
+    assert lines[2].startswith("| LSTM | 36 | fan_in | 1 |") and lines[2].endswith("| 0.01 | 34.4 | 40 |")
