@@ -21,7 +21,7 @@ def train_network(settings: Settings) -> Arrays:
     found = {"parameters": np.array(task.network.size), "training_seconds": trained.loop.progress.seconds[-1]}
     if trained.lost.any():
         return found
-    said = {kind: own[0] * task.std + task.mean for kind, own in task.said(trained.loop.weights).items()}
+    said = {kind: own[0] * task.std + task.mean for kind, own in task.said(trained.weights).items()}
     return found | {name: np.squeeze(value) for name, value in trained.values().items()} | said
 
 

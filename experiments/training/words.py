@@ -33,7 +33,7 @@ def train_networks(
         task.epoch_quantity = ""  # there is nothing to look at on the way
     factors = None if rate_factors is None else tuple(np.repeat(rate_factors, max(folds, 1)).tolist())
     trained = train_silently(task, settings, factors)
-    errors = task.after_epoch(trained.loop.weights)
+    errors = task.after_epoch(trained.weights)
     return {
         **{name: values.reshape(shape) for name, values in errors.items()},
         "epochs": trained.stopped.reshape(shape),
