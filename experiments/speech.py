@@ -221,6 +221,7 @@ def utterance_figure(folder: Path) -> Figure:
     """Draw the utterance that ships, and what the network of `main.py speech` makes of it."""
     import soundfile
 
+    import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
     from data.speech import RATE, SHIPPED, load_utterance
 
     utterance = load_utterance(SHIPPED / "wheel.WAV")
