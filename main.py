@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
-from running import command_line
+from running import command_line, compare
 from running.export import export_run
 from running.memory import make_task
-from running.metrics import said
-from running.runs import Run, RunSettings, trained
+from running.metrics import counts, rows, table
+from running.runs import Run, RunSettings, settings_of, trained
 from running.settings import TrainingSettings
 from running.train import DivergenceError, train
 from tasks import character_model, sequence_generation, speech_prediction, spoken_words
@@ -452,6 +452,9 @@ ONE_NETWORK_FLAGS = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimizat
 def main(arguments: list[str], set_flags: bool = False) -> int:
     """Run the task that the command line names, perhaps with XLA's flags set where nobody has; returns the exit status."""
     try:
+        if arguments[:1] == ["compare"]:
+            compare.main(arguments[1:])
+            return 0
         task_class, settings = command_line.read(arguments, TASKS)
         settings.check()
         if set_flags and settings.replicas == 1:
@@ -460,10 +463,11 @@ def main(arguments: list[str], set_flags: bool = False) -> int:
             raise ValueError(f"`export` needs `run`, the name of a trained run. Received: {settings.export}")
         if settings.run:
             folder = trained(task_class.name, settings)
+            _, settings = command_line.read(arguments, TASKS, settings_of(folder, settings))
             print(export_run(folder, settings.export)) if settings.export else task_class.use(settings, folder)
             return 0
         task = make_task(task_class, settings)
-        run = Run(task.name, settings)
+        run = Run(task.name, settings, recipe(task.name, recipe=settings.recipe, model=settings.model))
     except ValueError as error:
         return command_line.refuse(error)
     except KeyboardInterrupt:
@@ -479,8 +483,8 @@ def main(arguments: list[str], set_flags: bool = False) -> int:
         goes_on = f"; go on with the same flags and --name {run.name} --resume" if run.checkpoint.exists() else ""
         print(f"\nmain.py: interrupted{goes_on}", file=sys.stderr)
         return 130
-    print(said(metrics))
-    print(f"Results are in {run.results}")
+    print(table([("", "result", "without learning"), *rows(metrics), *((*line, "") for line in counts(metrics))]))
+    print(f"Results are in {run.results}: {', '.join(sorted(path.name for path in run.results.iterdir()))}")
     return 0
 
 

@@ -11,13 +11,16 @@ from typing import Any
 import tyro
 
 
-def read(arguments: Sequence[str], tasks: Mapping[str, tuple[type, Sequence[Any]]]) -> tuple[type, Any]:
+def read(
+    arguments: Sequence[str], tasks: Mapping[str, tuple[type, Sequence[Any]]], settings: Any = None
+) -> tuple[type, Any]:
     """Read the command line.
 
     Args:
         arguments: the words after the program's name; the first may name a task, else it is the first task.
         tasks: name → (its class, its recipes: settings of one type, from which `recipe` and `model` choose where the
             other flags start).
+        settings: where all flags start, instead of a recipe.
 
     Returns:
         The task's class and its settings.
@@ -33,8 +36,7 @@ def read(arguments: Sequence[str], tasks: Mapping[str, tuple[type, Sequence[Any]
     if task not in tasks:
         raise ValueError(f"the task must be one of {', '.join(tasks)}. Received: {task}")
     task_class, recipes = tasks[task]
-    settings = parse(arguments, start(recipes, _given(arguments)))
-    return task_class, settings
+    return task_class, parse(arguments, start(recipes, _given(arguments)) if settings is None else settings)
 
 
 def parse(arguments: Sequence[str], default: Any, program: str = "main.py") -> Any:
