@@ -70,8 +70,8 @@ def load_target(target: str | None, start: int, length: int, column: str | None,
             f"`start` + `length` must be at most the length of {target}, {len(values)}. "
             f"Received: {start} + {length} = {start + length}"
         )
-    place = f"{source}, steps {start} to {start + length - 1}"
-    return _scaled(values[start : start + length + further], length, rate, place, start)
+    values = values[start : start + length + further]
+    return _scaled(values, length, rate, f"{source}, steps {start} to {start + len(values) - 1}", start)
 
 
 def sine_mixture(start: int, length: int) -> np.ndarray:

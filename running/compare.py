@@ -102,23 +102,18 @@ def compare(runs: Sequence[Run], output: Path) -> None:
 
 
 def lines_of(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
-    """Return the names of the columns, and a line for each run of one task and for what is reached without learning."""
+    """Return the names of the columns, and a line for each run of one task."""
     quantities = runs[0].metrics["quantities"]
-    shown = [name for name in quantities if all(name in results(run.metrics) for run in runs)][:MOST_METRICS]
-    head = ["run", *SETTINGS, "parameters", "networks", *(quantities[name]["label"] for name in shown), "training time"]
-    lines = [
-        [
-            run.folder.name,
-            *(str(run.config[name]) for name in SETTINGS),
-            said(run.metrics["parameters"]),
-            str(run.config["replicas"]),
-            *(mean(run.metrics, name) for name in shown),
-            said(run.metrics["seconds"], "s"),
-        ]
-        for run in runs
-    ]
-    naive = [said(quantities[name]["naive"], quantities[name]["unit"]) for name in shown]
-    return head, [*lines, ["without learning", *[""] * (len(SETTINGS) + 2), *naive, ""]]
+    first, *others = [name for name in quantities if all(name in results(run.metrics) for run in runs)][:MOST_METRICS]
+    head = ["run", *SETTINGS, "parameters", "networks", quantities[first]["label"], "without learning"]
+    head += [*(quantities[name]["label"] for name in others), "training time"]
+    lines = []
+    for run in runs:
+        naive = run.metrics["quantities"][first]
+        line = [run.folder.name, *(str(run.config[name]) for name in SETTINGS), said(run.metrics["parameters"])]
+        line += [str(run.config["replicas"]), mean(run.metrics, first), said(naive["naive"], naive["unit"])]
+        lines.append(line + [mean(run.metrics, name) for name in others] + [said(run.metrics["seconds"], "s")])
+    return head, lines
 
 
 def _curves(runs: Sequence[Run]):
@@ -134,7 +129,10 @@ def _curves(runs: Sequence[Run]):
         columns = _columns(run.folder / f"{file}.csv")
         spread = [columns.get(f"{name}{kind}", columns[name]) for kind in ("_lower_quartile", "", "_upper_quartile")]
         curves[run.folder.name] = next(iter(columns.values())), np.stack(spread)
-    return figures.comparison_figure(curves, "epochs" if file == "epochs" else "updates", Quantity(**quantities[name]))
+    quantity = Quantity(**quantities[name])
+    if any(run.metrics["quantities"][name] != quantities[name] for run in runs):  # each has a target of its own
+        quantity = quantity._replace(naive=None)
+    return figures.comparison_figure(curves, "epochs" if file == "epochs" else "updates", quantity)
 
 
 def _columns(path: Path) -> dict[str, np.ndarray]:
@@ -143,8 +141,8 @@ def _columns(path: Path) -> dict[str, np.ndarray]:
     return dict(zip(head, np.array(lines, float).T, strict=True))
 
 
-def _differing(runs: Sequence[Run]) -> dict[str, list[str]]:
+def _differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
     """Return the settings in which runs differ, and the value of each run."""
     names = runs[0].config.keys() - WHERE - {"command", "changed_from_recipe", "versions"}
-    values = {name: [str(run.config.get(name, "")) for run in runs] for name in sorted(names)}
-    return {name: each for name, each in values.items() if len(set(each)) > 1}
+    values = {name: [run.config.get(name, "") for run in runs] for name in sorted(names)}
+    return {name: each for name, each in values.items() if any(value != each[0] for value in each)}

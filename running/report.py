@@ -58,9 +58,15 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
+    templates.filters["as_words"] = as_words
     text = templates.get_template(template).render(alt=ALT, **values)
     with write_whole(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def as_words(value: Any) -> str:
+    """Return a setting as one writes it on the command line."""
+    return " ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
 
 
 def data_uri(path: Path) -> str:

@@ -154,8 +154,8 @@ class CharacterModel(Task):
         bits = -np.log2(counts / counts.sum())
         what = "characters by how frequent they are"
         return {
-            "bits_per_character": Quantity("bits per character", "bits", float(bits[self.testing].mean()), what),
-            "bits": Quantity("bits per character in training", "bits", float(bits[self.training].mean()), what),
+            "bits_per_character": Quantity("bits per character", "", float(bits[self.testing].mean()), what),
+            "bits": Quantity("bits per character in training", "", float(bits[self.training].mean()), what),
         }
 
     def report(self, weights: np.ndarray) -> Report:

@@ -69,11 +69,16 @@ def training_figure(seconds: np.ndarray, values: np.ndarray, quantity: Quantity)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 3), layout="constrained")
         axis = figure.subplots()
-        _median(axis, np.arange(len(values)), values.T, label="median of the networks", **OUTPUT)
-        axis.set(xlabel="updates", ylabel=quantity.axis, yscale="log", xlim=(0, max(len(values) - 1, 1)))
+        _median(axis, np.arange(len(values)), values.T, label=_networks(values.shape[1]), **OUTPUT)
+        axis.set(xlabel="updates", ylabel=quantity.axis, yscale="log")
+        axis.margins(x=0)
+        axis.xaxis.get_major_locator().set_params(integer=True)
         _naive(axis, quantity)
         above = axis.secondary_xaxis("top", functions=(lambda x: x * median, lambda x: x / median))
         above.set_xlabel(f"training time (s), {1000 * median:.3g} ms an update")
+        if len(values) == 1:
+            axis.set(xlim=(-0.5, 0.5), xticks=[0])
+            above.set_xticks([0])
     return figure
 
 
@@ -110,7 +115,8 @@ def states_figure(
         if below:
             shown = [SHOWN_AS.get(character, character) for character in below]
             strips[-1].set_xticks(time, shown, family="monospace", fontsize=6)
-            strips[-1].tick_params(axis="x", length=0)
+            for strip in strips:
+                strip.tick_params(axis="x", length=0)
         figure.colorbar(image, ax=strips, label="hidden state", ticks=[-1, 0, 1])
     return figure
 
@@ -254,7 +260,7 @@ def speech_figure(versions: Mapping[str, np.ndarray], phones: Sequence[tuple[int
 
 def png(figure: Figure) -> bytes:
     """Return a figure as a PNG file."""
-    with io.BytesIO() as buffer:
+    with io.BytesIO() as buffer, matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="png")
         return buffer.getvalue()
 
@@ -266,6 +272,10 @@ def _naive(axis: Axes, quantity: Quantity) -> None:
     if len(axis.get_legend_handles_labels()[0]) > 1:
         figure = axis.figure
         figure.legend(*axis.get_legend_handles_labels(), loc="outside lower right", ncols=3)
+
+
+def _networks(count: int) -> str:
+    return "network" if count == 1 else f"median and quartiles of {count} networks"
 
 
 def _median(axis: Axes, x: np.ndarray, values: np.ndarray, **style) -> None:

@@ -143,8 +143,8 @@ class SequenceGeneration(Task):
             if len(known):
                 print(f"mean squared error {known.mean():.4g} over the {len(known)} steps {where}")
         name = f"generated_{steps}"
-        title = f"{target.source}, {steps} steps"
-        drawn = figures.signal_figure(target.values, outputs, target.rate, title, trained if further else None)
+        end = trained if further else None
+        drawn = figures.signal_figure(target.values, outputs, target.rate, target.source, end)
         sounds = {name: _sound(outputs[0], target.rate)} if target.rate else {}
         Report({name: drawn}, sounds, tables={name: _table(target, outputs)}).write(folder)
         print(

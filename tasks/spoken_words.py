@@ -231,7 +231,7 @@ class SpokenWords(Task):
             samples = read_samples(clips[place].path, clips[place].span)
             sounds[f"test_clip_{number}"] = Sound(*samples, f"{truth[place]}, heard as {given[place]}")
         names = [f"{clip.path}:{clip.span[0]}-{clip.span[1]}" if clip.span else str(clip.path) for clip in clips]
-        predictions = {"file": names, "truth": truth, "answer": given, "probability": chances}
+        predictions = {"clip": names, "truth": truth, "answer": given, "probability": chances}
         predictions = {name: np.array(values) for name, values in predictions.items()}
         return Report(drawn, sounds, tables={"predictions": predictions})
 
