@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from running.metrics import results
+from running.metrics import as_words, results
 from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.task import layer_modules
@@ -47,16 +47,18 @@ def write(scalars: Mapping[str, np.ndarray], step: int, arrays: Mapping[str, np.
         tf.summary.experimental.write_raw_pb(parts[0].SerializeToString(), step=step)
 
 
-def tagged(values: Mapping[str, np.ndarray], quantities: Mapping[str, Quantity]) -> dict[str, np.ndarray]:
-    """Return values [R] under their tags; those of quantities that fall over decades as their logarithm."""
+def tagged(
+    values: Mapping[str, np.ndarray], quantities: Mapping[str, Quantity], group: str = "metric"
+) -> dict[str, np.ndarray]:
+    """Return values [R] under their tags: in the group those that are known, as logarithms if they fall over decades."""
     found = {}
     for name, own in values.items():
         if name not in quantities:
             found[f"optimization/{name}"] = own
         elif quantities[name].decades:
-            found[f"metric/log10_{name}"] = np.log10(np.maximum(own, np.finfo(np.float32).tiny))
+            found[f"{group}/log10_{name}"] = np.log10(np.maximum(own, np.finfo(np.float32).tiny))
         else:
-            found[f"metric/{name}"] = own
+            found[f"{group}/{name}"] = own
     return found
 
 
@@ -87,7 +89,7 @@ def write_report(report: Report, folder: Path, step: int) -> None:
 
 def write_about(about: Mapping[str, Any]) -> None:
     """Show a page of text that says what the run is."""
-    rows = [f"| {name} | {value} |" for name, value in about.items()]
+    rows = [f"| {name} | {as_words(value)} |" for name, value in about.items()]
     tf.summary.text("texts/about", "\n".join(["| | |", "|---|---|", *rows]), step=0)
 
 
@@ -99,6 +101,7 @@ def write_hyperparameters(settings: Mapping[str, Any], metrics: Mapping[str, Any
     columns = first | {f" {name}": value for name, value in results(metrics).items()}
     columns |= {name: value for name, value in settings.items() if name not in FIRST}
     plain = {
-        name: value if isinstance(value, bool | int | float | str) else str(value) for name, value in columns.items()
+        name: value if isinstance(value, bool | int | float | str) else as_words(value)
+        for name, value in columns.items()
     }
     hparams.hparams(plain, trial_id=run)

@@ -70,6 +70,11 @@ def said(value: float | None, unit: str = "") -> str:
     return f"{number} {unit}".strip()
 
 
+def as_words(value: Any) -> str:
+    """Return a setting as one writes it on the command line."""
+    return " ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
+
+
 def table(lines: Sequence[Sequence[str]]) -> str:
     """Return lines of words as columns."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data.files import write_whole
-from running.metrics import counts, rows
+from running.metrics import as_words, counts, rows
 from tasks.report import Report
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -62,11 +62,6 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     text = templates.get_template(template).render(alt=ALT, **values)
     with write_whole(path) as part:
         part.write_text(text, encoding="utf-8")
-
-
-def as_words(value: Any) -> str:
-    """Return a setting as one writes it on the command line."""
-    return " ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
 
 
 def data_uri(path: Path) -> str:

@@ -182,9 +182,10 @@ class Following(Trained):
             history["loss"] = loss
         points = range(-(-before // UPDATES_PER_POINT) * UPDATES_PER_POINT, done, UPDATES_PER_POINT)
         rates = optimizers.learning_rate(loop.settings, list(points), loop.updates).numpy() if points else []
+        group = "optimization" if self.task.epoch_quantity else "metric"  # what is measured after epochs counts more
         for update, rate in zip(points, rates, strict=True):
             noted = {name: values[update, alive] for name, values in history.items()}
-            board.write(board.tagged(noted | {"learning_rate": [rate]}, self.quantities), update)
+            board.write(board.tagged(noted | {"learning_rate": [rate]}, self.quantities, group), update)
         if self.task.epoch_quantity and done % self.task.batches == 0:
             noted = {name: values[alive] for name, values in self.epochs[-1].items()}
             board.write(board.tagged(noted, self.quantities), done)
