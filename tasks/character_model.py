@@ -67,12 +67,10 @@ class Characters:
     """Indices of characters, seen as vectors with a single one.
 
     Args:
-        steps: T.
         streams: B.
         features: how many characters there are.
     """
 
-    steps: int
     streams: int
     features: int
     noise: float = 0.0
@@ -81,7 +79,7 @@ class Characters:
         return tf.one_hot(inputs, self.features), None
 
     def in_keras(self, replica):
-        characters = keras.Input((self.steps,), batch_size=self.streams, dtype="int32")
+        characters = keras.Input((None,), batch_size=self.streams, dtype="int32")
         return characters, OneHot(self.features)(characters)
 
 
@@ -120,7 +118,7 @@ class CharacterModel(Task):
             for shift in (0, 1)
         )  # what is read and what is wanted [batches, streams, T]
         characters = len(self.text.characters)
-        self.network = Network(settings, Characters(chunk, streams, characters), characters, streams=streams)
+        self.network = Network(settings, Characters(streams, characters), characters, streams=streams)
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return the mean cross-entropy in bits a character."""
