@@ -1,46 +1,37 @@
 """Train a Clockwork RNN: the hyperparameters of every experiment, to be edited here or given as flags."""
 
-import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
-from running import command_line, compare
-from running.export import export_run
-from running.memory import make_task
-from running.metrics import counts, rows, table
-from running.runs import Run, RunSettings, settings_of, trained
-from running.settings import TrainingSettings
-from running.train import DivergenceError, train
+from running import command_line, compare, program
+from running.runs import RunSettings
+from running.settings import RecipeSettings, TrainingSettings
 from tasks import character_model, sequence_generation, speech_prediction, spoken_words
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, kw_only=True)
-class Generation(sequence_generation.Settings, TrainingSettings, RunSettings):
-    recipe: Literal["modern", "paper", "tensorflow-2016"]
-    """A published set of values for all that follows; other flags change them one by one."""
+class Generation(RecipeSettings, sequence_generation.Settings, TrainingSettings, RunSettings):
+    """All settings of the task generation."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words(spoken_words.Settings, TrainingSettings, RunSettings):
-    recipe: Literal["modern", "paper"]
-    """A set of values for all that follows; other flags change them one by one."""
+class Words(RecipeSettings, spoken_words.Settings, TrainingSettings, RunSettings):
+    """All settings of the task words."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Speech(speech_prediction.Settings, TrainingSettings, RunSettings):
-    recipe: Literal["modern", "diary"]
-    """A set of values for all that follows; other flags change them one by one."""
+class Speech(RecipeSettings, speech_prediction.Settings, TrainingSettings, RunSettings):
+    """All settings of the task speech."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text(character_model.Settings, TrainingSettings, RunSettings):
-    recipe: Literal["modern"]
-    """A set of values for all that follows; other flags change them one by one."""
+class Text(RecipeSettings, character_model.Settings, TrainingSettings, RunSettings):
+    """All settings of the task text."""
 
 
 # What the recipes of all tasks start from, unless they say otherwise.
@@ -67,7 +58,9 @@ SHARED = {
     "epsilon": 1e-7,
     "seed": 0,
     "replicas": 1,
-    # Where runs go.
+    # Where runs compute, and where they go.
+    "ray": None,
+    "devices": 1,
     "keep": "first",
     "name": None,
     "log_dir": Path("log"),
@@ -444,48 +437,18 @@ def recipe(task: str, **settings: Any) -> Any:
     return replace(command_line.start(recipes, settings), **settings)
 
 
-# With these XLA takes a third less time to compile, and an update of one network no longer; those of a hundred take 1.4 times as
-# long (`docs/usage.md`).
-ONE_NETWORK_FLAGS = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=2"
-
-
 def main(arguments: list[str], set_flags: bool = False) -> int:
-    """Run the task that the command line names, perhaps with XLA's flags set where nobody has; returns the exit status."""
+    """Do what the command line says, perhaps with XLA's flags set; returns the exit status."""
     try:
         if arguments[:1] == ["compare"]:
-            compare.main(arguments[1:])
-            return 0
+            return compare.main(arguments[1:])
         task_class, settings = command_line.read(arguments, TASKS)
-        settings.check()
-        if set_flags and settings.replicas == 1:
-            os.environ.setdefault("XLA_FLAGS", ONE_NETWORK_FLAGS)
-        if settings.export and not settings.run:
-            raise ValueError(f"`export` needs `run`, the name of a trained run. Received: {settings.export}")
-        if settings.run:
-            folder = trained(task_class.name, settings)
-            _, settings = command_line.read(arguments, TASKS, settings_of(folder, settings))
-            print(export_run(folder, settings.export)) if settings.export else task_class.use(settings, folder)
-            return 0
-        task = make_task(task_class, settings)
-        run = Run(task.name, settings, recipe(task.name, recipe=settings.recipe, model=settings.model))
+        start = recipe(task_class.name, recipe=settings.recipe, model=settings.model)
     except ValueError as error:
         return command_line.refuse(error)
-    except KeyboardInterrupt:
-        print("\nmain.py: interrupted before training began", file=sys.stderr)
-        return 130
-    print(f"{task.name}: {run.name}. Follow it with: tensorboard --logdir {settings.log_dir}")
-    try:
-        metrics = train(task, settings, run)
-    except DivergenceError as error:
-        print(f"main.py: {error}; what was logged is in {run.log} and {run.results}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        goes_on = f"; go on with the same flags and --name {run.name} --resume" if run.checkpoint.exists() else ""
-        print(f"\nmain.py: interrupted{goes_on}", file=sys.stderr)
-        return 130
-    print(table([("", "result", "without learning"), *rows(metrics), *((*line, "") for line in counts(metrics))]))
-    print(f"Results are in {run.results}: {', '.join(sorted(path.name for path in run.results.iterdir()))}")
-    return 0
+    if set_flags:
+        program.set_flags(settings)
+    return program.carry_out(task_class, settings, start)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """How fast networks with clocks are, beside Keras's layers on TensorFlow and JAX and PyTorch's, each in a process of its own.
 
 `python -m benchmarks.layers` takes about 20 minutes; it writes `results/benchmark.csv` and `results/benchmark.png`, and prints
-the README's tables. `--only small text` measures parts and replaces their rows. JAX and PyTorch are timed where they are
+the tables of `docs/speed.md`, which
+`python -m experiments --render` puts there. `--only small text` measures parts and replaces their rows. JAX and PyTorch are timed where they are
 installed: `pip install -r requirements-benchmark.txt`. Rules are in `benchmarks/README.md`.
 """
 
@@ -143,7 +144,7 @@ def main() -> None:
     (rows.RESULTS / "benchmark.png").write_bytes(png(scaling_figure(written)))
     if contest.missing():
         print("Left out, for it is not installed:", ", ".join(contest.missing()))
-    print("", *summary.tables(written), sep="\n\n")
+    print("", *summary.tables(written).values(), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the measurements come to: the README's tables, with ratios of medians that were measured in turn."""
+"""What the measurements come to: the tables of the documents, with ratios of medians that were measured in turn."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -21,10 +21,12 @@ class Pair(NamedTuple):
     ratio: float
 
 
-def tables(rows: Sequence[Row]) -> list[str]:
-    """Return everything in Markdown, for as much as was measured."""
+def tables(rows: Sequence[Row]) -> dict[str, str]:
+    """Return name → table in Markdown, for as much as was measured."""
     cases = [case for case in CASES if any(pairs(rows, case, "update"))]
-    return [*(versus(rows, case) for case in cases), fastest(rows, cases), slower(rows, cases), measures(rows)]
+    found = {f"benchmark-{case}": versus(rows, case) for case in cases}
+    found |= {"benchmark-fastest": fastest(rows, cases), "benchmark-slower": slower(rows, cases)}
+    return found | {"benchmark-rest": measures(rows)}
 
 
 def find(rows: Sequence[Row], **wanted: str | int) -> list[Row]:

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from scipy import signal
 
 WORDS = Path(__file__).parent / "words"
 RATE = 16000  # samples a second
@@ -102,6 +101,8 @@ def trimmed(wave: np.ndarray) -> np.ndarray:
 
 def record(engine: Engine, word: str, voice: str, rng: np.random.Generator) -> np.ndarray:
     """Return one recording at 16 kHz, its peak at half of full scale."""
+    from scipy import signal
+
     pitch, rate = int(rng.integers(40, 61)), int(rng.integers(155, 201))
     wave = trimmed(engine.speak(word, voice, pitch, rate))
     common = np.gcd(RATE, engine.rate)

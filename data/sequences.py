@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from data.closest import did_you_mean
+
 
 @dataclass(frozen=True)
 class Target:
@@ -101,7 +103,8 @@ def _read_csv(path: str, column: str | None) -> tuple[np.ndarray, None, str]:
         raise ValueError(f"`target` must have a header and data rows. Received: {path} with {len(rows)} rows")
     header = rows[0]
     if column is not None and column not in header:
-        raise ValueError(f"`column` must be one of {', '.join(header)} in {path}. Received: {column}")
+        near = did_you_mean(column, header)
+        raise ValueError(f"`column` must be one of {', '.join(header)} in {path}. Received: {column}{near}")
     index = 0 if column is None else header.index(column)
     values = np.array([_number(row, index, path, line) for line, row in enumerate(rows[1:], start=2)])
     return values, None, f"{Path(path).name} {header[index]}"

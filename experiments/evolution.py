@@ -1,41 +1,26 @@
-"""Learned periods by evolution: whole-number periods from a bad start, against exponential ones given by hand.
+"""Periods by evolution: whole numbers from a bad start, against exponential periods given by hand."""
 
-`python -m experiments.evolution` takes, for each of ten seeds, a sum of three sines with periods that no one tells the
-network, and candidates of nine modules whose periods are all 7 at first. Each generation is trained at once, from
-the same initial weights; the best quarter stays and has mutated children. It writes `evolution.csv` (one row a
-seed), `evolution.md` and `evolution.png` (the best candidate's periods over the generations). Stopped and started again, it
-goes on.
-"""
-
-import functools
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy import stats
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
-from experiments.cells import ROOT, Arrays, Cell, Workers, compute
+from experiments.experiment import Experiment
+from experiments.grid import Cell, Options, compute
 from experiments.markdown import markdown
-from experiments.results import write_results
-from main import recipe
-from running import command_line
-from running.loop import Loop
-from tasks.figures import STYLE
-from tasks.sequence_generation import SequenceGeneration, Settings
+from experiments.pictures import COLOURS, panels
+from experiments.store import Store
 
 START = 7  # the period of every module before the first generation
-SLOWEST, FASTEST = 160, 8  # steps a cycle of the sines
 ROW = ("seed", "cycles", "periods", "start", "evolved", "exponential", "ratio")
-
-Row = Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Workers):
+class Flags(Options):
     seeds: int = 10
     """Targets, each with its own evolution, with the seeds from 0 on."""
     generations: int = 15
@@ -44,157 +29,92 @@ class Options(Workers):
     """Networks of one generation."""
     updates: int = 300
     """Updates by which candidates are judged."""
-    epochs: int = recipe("generation").epochs
+    epochs: int = 1000
     """Updates of the networks that are compared in the end."""
-    output_dir: Path = ROOT / "results"
-    """Where the table and the picture go, and a folder "evolution" with what is done."""
-    workers: int = 0
-    ray: str | None = None
 
 
-def target(seed: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a sum of three sines scaled to [−1, 1] [T], and their steps a cycle, evenly drawn on a log scale."""
-    rng = np.random.default_rng(seed)
-    cycles = np.sort(np.exp(rng.uniform(np.log(FASTEST), np.log(SLOWEST), 3)))
-    phases, t = rng.uniform(0, 2 * np.pi, 3), np.arange(length)
-    wave = np.sin(2 * np.pi * t / cycles[:, None] + phases[:, None]).sum(axis=0)
-    low, high = wave.min(), wave.max()
-    return (2 * (wave - low) / (high - low) - 1).astype(np.float32), cycles
+def run(options: Flags, store: Store) -> None:
+    from experiments.training.evolution import evolve
+    from main import recipe
+
+    numbers = {name: getattr(options, name) for name in ("generations", "candidates", "updates")}
+    settings = [recipe("generation", seed=seed, epochs=options.epochs) for seed in range(options.seeds)]
+    cells = [Cell(str(own.seed), {"settings": own} | numbers, options.candidates) for own in settings]
+    rows, generations = [], []
+    for seed, result in enumerate(compute(evolve, cells, store, options)):
+        errors = {name: float(result[name]) for name in ("start", "evolved", "exponential")}
+        said = {"seed": seed, "cycles": " ".join(f"{cycle:.1f}" for cycle in result["cycles"])}
+        rows.append(said | {"periods": words(result["best"][-1])} | errors)
+        rows[-1]["ratio"] = errors["evolved"] / errors["exponential"]
+        for number, (periods, error) in enumerate(zip(result["best"], result["errors"], strict=True), start=1):
+            generations.append({"seed": seed, "generation": number, "periods": words(periods), "mse": error})
+    store.write("evolution", rows, ROW)
+    store.write("evolution_generations", generations, ("seed", "generation", "periods", "mse"))
 
 
-def evolve(settings: Settings, generations: int, candidates: int, updates: int) -> Arrays:
-    """Evolve the periods of one Clockwork RNN on the target of the seed.
-
-    Returns:
-        best [generations, g]: the periods of the best candidate of each generation.
-        start, evolved, exponential: the MSE, after all epochs and from the seed's initial weights, of networks with all
-            periods 7, with the best periods found, and with those of the settings; see `alone`.
-    """
-    wanted, cycles = target(settings.seed, settings.length)
-    rng = np.random.default_rng(settings.seed)
-    modules, kept = len(settings.periods), candidates // 4
-    periods = np.full((candidates, modules), START)
-    periods[1:] = mutated(periods[1:], rng, settings.length)
-    best = []
-    for generation in range(generations):
-        error = trained(settings, periods, wanted, updates, seed=1000 * settings.seed + generation)
-        order = np.argsort(np.where(np.isfinite(error), error, np.inf), kind="stable")
-        best.append(periods[order[0]])
-        parents = periods[order[:kept]]
-        children = parents[rng.integers(kept, size=candidates - kept)]
-        periods = np.concatenate([parents, mutated(children, rng, settings.length)])
-    compared = {"start": np.full(modules, START), "evolved": best[-1], "exponential": np.array(settings.periods)}
-    named = {name: alone(replace(settings, periods=tuple(own.tolist())), wanted) for name, own in compared.items()}
-    return {"best": np.array(best), "cycles": cycles, **named}
+def words(periods: Sequence[int]) -> str:
+    return " ".join(map(str, periods))
 
 
-def alone(settings: Settings, wanted: np.ndarray) -> np.ndarray:
-    """Return the MSE of the network that `main.py` would train on this target, with the settings' periods and wiring."""
-    task = SequenceGeneration(settings, targets=[wanted])
-    return task.evaluate(Loop(task, settings).run().weights)["mse"][0]
-
-
-def mutated(periods: np.ndarray, rng: np.random.Generator, longest: int) -> np.ndarray:
-    """Multiply about a third of the periods [R, g] by random factors around 1, at least by one step; sorted in each row."""
-    factors = np.exp(rng.normal(0, 0.7, periods.shape))
-    moved = np.where(factors > 1, np.ceil(periods * factors), np.floor(periods * factors))
-    changed = np.where(rng.random(periods.shape) < 1 / 3, moved, periods)
-    return np.sort(np.clip(changed, 1, longest), axis=1).astype(int)
-
-
-def trained(settings: Settings, periods: np.ndarray, wanted: np.ndarray, updates: int, seed: int) -> np.ndarray:
-    """Return the MSE [R] of networks with these periods [R, g] after so many updates from the same weights.
-
-    All have the wiring of the settings' periods: module i hears itself and those after it, also where periods are equal.
-    """
-    settings = replace(settings, seed=0)
-    task = SequenceGeneration(settings, [seed] * len(periods), [wanted])
-    loop = _compiled(settings, len(periods), updates).restart(task, periods=periods).run()
-    return ((task.outputs(loop.weights, periods) - wanted.astype(float)) ** 2).mean(axis=1)
-
-
-@functools.lru_cache(maxsize=1)
-def _compiled(settings: Settings, networks: int, updates: int) -> Loop:
-    """Return a loop, whose program the generations share."""
-    task = SequenceGeneration(settings, [0] * networks)
-    return Loop(task, settings, updates, periods=[settings.periods] * networks)
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Return the rows as a Markdown table."""
+def tables(store: Store) -> dict[str, str]:
     head = ("seed", "steps a cycle of the sines", "periods found")
     head += ("MSE, all 7", "MSE, evolved", "MSE, 1, 2, 4, … 256", "evolved : exponential")
-    lines = [
-        [row["seed"], row["cycles"], row["periods"], *(f"{float(row[name]):.2g}" for name in ROW[3:])] for row in rows
-    ]
-    within = sum(float(row["ratio"]) <= 2 for row in rows)
-    return (
-        markdown(head, lines) + f"\n\nWithin a factor of 2 of the exponential periods: {within} of {len(rows)} seeds."
-    )
+    frame = store["evolution"]
+    lines = [(*row[:3], *(f"{value:.2g}" for value in row[3:])) for row in frame[list(ROW)].itertuples(index=False)]
+    better, worse = (frame.ratio < 1).sum(), (frame.ratio > 1).sum()
+    p = stats.binomtest(int(better), int(better + worse)).pvalue
+    said = f"Below the exponential periods in {better} of {len(frame)} seeds (sign test, two-sided, p = {p:.2g}), "
+    said += f"within a factor of 2 of them in {(frame.ratio <= 2).sum()}; median ratio {frame.ratio.median():.2g}."
+    return {"evolution": f"{markdown(head, lines)}\n\n{said}"}
 
 
-def picture(results: Sequence[Arrays]) -> Figure:
-    """Draw the periods of the best candidate over the generations, one panel a seed, and the sines' steps a cycle."""
-    curves = [(np.arange(1, len(result["best"]) + 1), result["best"]) for result in results]
-    return periods_figure(curves, [result["cycles"] for result in results], "generation")
+def pictures(store: Store) -> dict[str, Figure]:
+    """Draw how the error falls over the generations, which periods are found, and what they are worth."""
+    frame, generations = store["evolution"], store["evolution_generations"]
+    with panels(1, 3, 9, 3.6, width_ratios=[1, 1.4, 1]) as (figure, ((falling, found, worth),)):
+        for _, own in generations.groupby("seed"):
+            falling.semilogy(own.generation, own.mse, color=COLOURS["clockwork_rnn"], linewidth=0.7, alpha=0.5)
+        median = generations.groupby("generation").mse.median()
+        falling.semilogy(median, color=COLOURS["clockwork_rnn"], linewidth=2.2)
+        falling.set(xlabel="generation", ylabel="MSE after 300 updates", title="the best network")
+        periods_panel(found, frame)
+        errors_panel(worth, frame, {"start": "all 7", "exponential": "1, 2, 4,\n… 256", "evolved": "evolved"})
+    return {"evolution": figure}
 
 
-def periods_figure(
-    curves: Sequence[tuple[np.ndarray, np.ndarray]], cycles: Sequence[np.ndarray], progress: str
-) -> Figure:
-    """Draw how periods change, one panel a seed, and the steps a cycle of the sines.
-
-    Args:
-        curves: for each seed the progress [K] and the periods [K, g], in steps.
-        cycles: for each seed the steps a cycle [3].
-        progress: what the progress is counted in.
-    """
-    columns = min(5, len(curves))
-    with matplotlib.rc_context(STYLE):
-        lines = -(-len(curves) // columns)
-        figure = Figure(figsize=(7, 0.8 + 1.6 * lines), layout="constrained")
-        axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-        for axis in axes.flat[len(curves) :]:
-            axis.set_axis_off()
-        for seed, (axis, (steps, periods), waves) in enumerate(zip(axes.flat, curves, cycles, strict=False)):
-            axis.plot(steps, periods, color="black", linewidth=0.8)
-            for wave in waves:
-                axis.axhline(wave, color="C0", linewidth=0.8, linestyle=":")
-            axis.set(yscale="log", title=f"seed {seed}")
-            axis.set_yticks([1, 4, 16, 64, 256], [1, 4, 16, 64, 256])
-            axis.minorticks_off()
-            axis.xaxis.get_major_locator().set_params(integer=True)
-        figure.supxlabel(progress)
-        figure.supylabel("period")
-    return figure
+def periods_panel(axis: Axes, frame: pd.DataFrame) -> None:
+    """Draw the periods found for each seed, one row each, and the steps a cycle of the three sines."""
+    for row in frame.itertuples():
+        cycles, periods = (np.array(text.split(), float) for text in (row.cycles, row.periods))
+        first = row.Index == 0
+        sines = "sines: steps a cycle" if first else None
+        axis.plot(cycles, [row.seed] * 3, "|", color="black", markersize=13, markeredgewidth=1.5, label=sines)
+        style = {"color": COLOURS["clockwork_rnn"], "markersize": 4.5, "alpha": 0.75}
+        axis.plot(periods, [row.seed] * len(periods), "o", **style, label="modules: period" if first else None)
+    axis.axvline(START, color="0.5", linewidth=0.8, linestyle="--", label="all at the start")
+    axis.set(xscale="log", xlabel="steps", ylabel="seed", title="periods found", yticks=frame.seed.unique())
+    axis.set_xticks([1, 4, 16, 64, 256], [1, 4, 16, 64, 256])
+    axis.set_xticks([], minor=True)
+    axis.set_ylim(frame.seed.max() + 0.6, -2.6)
+    axis.legend(loc="upper center", ncols=2, fontsize="small", columnspacing=0.8, handletextpad=0.2)
 
 
-def run(options: Options) -> None:
-    """Evolve what is missing and write the table and the picture."""
-    options.check()
-    numbers = {name: getattr(options, name) for name in ("generations", "candidates", "updates")}
-    cells = [
-        Cell(
-            str(seed),
-            {"settings": recipe("generation", seed=seed, epochs=options.epochs)} | numbers,
-            options.candidates,
-        )
-        for seed in range(options.seeds)
-    ]
-    results = compute(evolve, cells, options.output_dir / "evolution", options)
-    rows = []
-    for seed, result in enumerate(results):
-        row = {"seed": seed, "cycles": " ".join(f"{cycle:.1f}" for cycle in result["cycles"])}
-        row |= {"periods": " ".join(map(str, result["best"][-1]))}
-        row |= {name: f"{float(result[name]):.4g}" for name in ("start", "evolved", "exponential")}
-        rows.append(row | {"ratio": f"{float(result['evolved'] / result['exponential']):.4g}"})
-    write_results(options.output_dir, "evolution", ROW, rows, table(rows), {"evolution": picture(results)})
+def errors_panel(axis: Axes, frame: pd.DataFrame, names: Mapping[str, str]) -> None:
+    """Draw the errors of the seeds with several kinds of periods, a line a seed, and the medians."""
+    values = frame[list(names)].to_numpy()
+    axis.semilogy(values.T, "o-", color="0.65", linewidth=0.6, markersize=3)
+    axis.semilogy(np.median(values, axis=0), "_", color="black", markersize=26, markeredgewidth=2.2, label="median")
+    axis.set_xticks(range(len(names)), names.values())
+    axis.set(xlim=(-0.5, len(names) - 0.5), ylabel="MSE after all updates", title="what they are worth")
+    axis.legend(loc="lower left", fontsize="small")
 
 
-def main(arguments: list[str]) -> int:
-    """Run the experiment; returns the exit status."""
-    return command_line.run(run, arguments, Options(), "python -m experiments.evolution")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+EXPERIMENT = Experiment(
+    name="evolution",
+    question="Does evolution find periods that are as good as 1, 2, 4, … 256?",
+    options=Flags(),
+    run=run,
+    tables=tables,
+    pictures=pictures,
+    quick={"seeds": 1, "generations": 2, "candidates": 8, "updates": 4, "epochs": 5},
+)

@@ -1,4 +1,4 @@
-"""Markdown tables, and the words for a spread of values in them."""
+"""Tables in Markdown and on the screen, and the words for a spread of values in them."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,6 +15,13 @@ def _line(cells: Sequence[object]) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
+def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table for the screen."""
+    lines = [head, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
 def spread(values: Sequence[float], digits: str = ".2g") -> str:
     """Return the median and the range of values, a single one as it is, or how many are not finite."""
     values = np.array(values, float)
@@ -23,3 +30,11 @@ def spread(values: Sequence[float], digits: str = ".2g") -> str:
     if len(values) == 1:
         return f"{values[0]:{digits}}"
     return f"{np.median(values):{digits}} ({values.min():{digits}}–{values.max():{digits}})"
+
+
+def mean(values: Sequence[float], digits: str = ".2g", deviation: str = ".1g") -> str:
+    """Return the mean and the standard deviation of values, or a dash where one diverged or there is only one."""
+    values = np.array(values, float)
+    if len(values) < 2 or not np.isfinite(values).all():
+        return "–"
+    return f"{values.mean():{digits}} ± {values.std(ddof=1):{deviation}}"

@@ -1,5 +1,10 @@
 """What others published: the numbers that this project's are shown beside."""
 
+from pathlib import Path
+
+# The five targets of Koutník et al. 2014, read from the vector graphics of their Figure 5.
+GENERATION_TARGETS = str(Path(__file__).parents[1] / "data" / "koutnik2014_figure5_targets.csv")
+
 # Koutník et al. 2014, Table 1: hidden units for about so many parameters, clock periods among them.
 GENERATION_UNITS = {
     "simple_rnn": {100: 9, 250: 15, 500: 22, 1000: 31},

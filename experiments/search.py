@@ -1,69 +1,49 @@
-"""The search for the best modern setting of each method, with equal effort, on data that no result is reported on.
+"""The search for the best modern setting of each method, with equal effort, on data that no result is reported on."""
 
-`python -m experiments.search` and `python -m experiments.search --task words` try the same number of settings for each
-method, some known beforehand and others drawn at random, each with the same learning rates and data. They write
-`search_generation.csv` and `search_words.csv`, one row a setting and learning rate, and print the best by their mean score:
-what `main.py` has as modern recipes, but for generation's Clockwork RNN, where it has the second because the worst score of
-the first was much larger. Generation is scored on targets of its own, words by cross-validation within the
-training clips.
-"""
-
-import csv
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
-from data.files import write_csv
-from data.sequences import load_target
-from experiments import sequence_generation, spoken_words
-from experiments.cells import ROOT, Arrays, Cell, Workers, compute
+from data.files import write_whole
+from experiments.experiment import Experiment
+from experiments.grid import ROOT, Arrays, Cell, Options, compute
+from experiments.markdown import markdown
+from experiments.pictures import COLOURS, NAMES, legend, panels
 from experiments.published import GENERATION_UNITS, WORDS_UNITS
-from main import recipe
-from running import command_line
-from tasks.spoken_words import SpokenWords
+from experiments.store import Store
 
-# Of 1000 and of 10,000 parameters, periods included.
-SEARCHED_UNITS = {
-    "generation": {
-        **{method: units[1000] for method, units in GENERATION_UNITS.items()},
-        **{"gru": 17, "clockwork_lstm": 20, "clockwork_gru": 22},
-    },
-    "words": {
-        **{method: units[10000] for method, units in WORDS_UNITS.items()},
-        **{"gru": 47, "clockwork_lstm": 51, "clockwork_gru": 59},
-    },
-}
 INITS = (("normal", 0.1), ("fan_in", 0.5), ("fan_in", 1.0), ("fan_in", 2.0), ("orthogonal", 1.0), ("orthogonal", 1.1))
+MUSIC_STARTS = (66150, 110250, 198450)  # of excerpts that are used nowhere else
+SEEDS = (1000, 1001)  # of generation; words have the first
+FOLDS = 5
+CHANCE_WORDS = 96.0  # percent of errors, of 25 words
+# Of text, which take about a minute each.
+TEXT_EPOCHS = {"simple_rnn": 3, "lstm": 2, "clockwork_rnn": 7, "gru": 3, "clockwork_lstm": 8, "clockwork_gru": 8}
+TEXT_ROW = ("method", "learning_rate", "parameters", "epochs", "bits_per_character", "seconds")
 
 
 @dataclass(frozen=True)
 class Search:
-    """One search.
+    """What is tried for each method of one task; what is not named stays as in `main.py`.
 
     Args:
-        starts: for each method the settings in `main.py`, of which only what is searched is changed.
-        known: method → what was known beforehand, draw 0; what is not named stays as in `main.py`.
+        units: method → hidden units.
+        known: method → settings known beforehand, which are draw 0.
         choices: setting → the values drawn from; "recurrent" is for recurrent_init and recurrent_scale.
         learning_rates: tried with every draw.
-        train: trains a block of networks and returns arrays.
-        arguments: what `train` takes besides the settings.
-        score: the arrays → the score of each network [rates, others], small is good.
-        mean: how scores are averaged.
+        score: what the score is, small is good.
     """
 
-    starts: Sequence[Any]
+    units: Mapping[str, int]
     known: Mapping[str, Mapping[str, Any]]
     choices: Mapping[str, Sequence[Any]]
     learning_rates: Sequence[float]
-    train: Callable[..., Arrays]
-    arguments: Callable[[], dict[str, Any]]
-    score: Callable[[Arrays], np.ndarray]
-    mean: Callable[[np.ndarray], float]
+    score: str
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -71,64 +51,21 @@ class Search:
         return ("method", "draw", "recurrent_init", "recurrent_scale", *changed, "learning_rate", "score", "worst")
 
 
-MUSIC = str(ROOT / "data" / "music.flac")
-MUSIC_STARTS = (66150, 110250, 198450)  # of excerpts that are used nowhere else
-GENERATION_RATES = (3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 1e-1)
-GENERATION_SEEDS = (1000, 1001)
-
-
-def _generation_arguments() -> dict[str, Any]:
-    targets = [load_target(None, 500, recipe("generation").length, None)]
-    targets += [load_target(MUSIC, start, recipe("generation").length, None) for start in MUSIC_STARTS]
-    return {
-        "targets": tuple(tuple(target.values.tolist()) for target in targets),
-        "seeds": GENERATION_SEEDS * len(GENERATION_RATES),
-        "rate_factors": tuple(rate for rate in GENERATION_RATES for _ in GENERATION_SEEDS),
-    }
-
-
-def _generation_score(result: Arrays) -> np.ndarray:
-    mse = np.where(result["diverged"], np.inf, result["mse"])  # [targets, rates · seeds]
-    mse = mse.reshape(len(mse), len(GENERATION_RATES), len(GENERATION_SEEDS))
-    return np.moveaxis(mse, 1, 0).reshape(len(GENERATION_RATES), -1)
-
-
-WORDS_RATES = (1e-3, 3e-3, 1e-2)
-FOLDS = 5
-
-
-def _words_arguments() -> dict[str, Any]:
-    SpokenWords(recipe("words"))  # computes the features once for all processes
-    return {"seeds": (1000,) * len(WORDS_RATES), "folds": FOLDS, "rate_factors": WORDS_RATES}
-
-
+FAN_IN = {"recurrent_init": "fan_in", "recurrent_scale": 2.0, "weight_std": 0.1, "clip_norm": 0.1}
+NORMAL = {"recurrent_init": "normal", "recurrent_scale": 0.1, "weight_std": 0.1, "clip_norm": 0.1}
+WORDS_KNOWN = {
+    **{"recurrent_init": "orthogonal", "recurrent_scale": 1.0, "weight_std": 0.3, "input_noise": 0.6},
+    **{"dropout": 0.0, "clip_norm": 1.0, "forget_bias": 1.0, "peepholes": False},
+}
 SEARCHES = {
-    "generation": Search(
-        starts=[
-            replace(
-                start,
-                units=SEARCHED_UNITS["generation"][start.model],
-                epochs=recipe("generation", recipe="paper").epochs,
-            )
-            for start in (
-                *(recipe("generation", model="simple_rnn"), recipe("generation", model="lstm"), recipe("generation")),
-                *(
-                    recipe("generation", model="gru"),
-                    recipe("generation", model="clockwork_lstm"),
-                    recipe("generation", model="clockwork_gru"),
-                ),
-            )
-        ],
+    "generation": Search(  # of 1000 parameters, periods included
+        units={method: units[1000] for method, units in GENERATION_UNITS.items()}
+        | {"gru": 17, "clockwork_lstm": 20, "clockwork_gru": 22},
         known={
             "simple_rnn": {"recurrent_scale": 1.1, "weight_std": 0.1},
-            "lstm": {
-                **{"recurrent_init": "fan_in", "recurrent_scale": 2.0, "weight_std": 0.1},
-                **{"peepholes": False, "clip_norm": 0.1},
-            },
-            "clockwork_rnn": {"recurrent_init": "normal", "recurrent_scale": 0.1, "weight_std": 0.1, "clip_norm": 0.1},
-            "gru": {"recurrent_init": "fan_in", "recurrent_scale": 2.0, "weight_std": 0.1, "clip_norm": 0.1},
-            "clockwork_lstm": {"recurrent_init": "normal", "recurrent_scale": 0.1, "weight_std": 0.1, "clip_norm": 0.1},
-            "clockwork_gru": {"recurrent_init": "normal", "recurrent_scale": 0.1, "weight_std": 0.1, "clip_norm": 0.1},
+            "lstm": FAN_IN | {"peepholes": False},
+            "gru": FAN_IN,
+            **dict.fromkeys(("clockwork_rnn", "clockwork_lstm", "clockwork_gru"), NORMAL),
         },
         choices={
             "clip_norm": (0.03, 0.1, 0.3, 1.0),
@@ -139,31 +76,13 @@ SEARCHES = {
             "forget_bias": (0.0, 1.0, 3.0, 5.0),
             "peepholes": (False, True),
         },
-        learning_rates=GENERATION_RATES,
-        train=sequence_generation.train_networks,
-        arguments=_generation_arguments,
-        score=_generation_score,
-        mean=lambda scores: float(np.exp(np.log(scores).mean())),
+        learning_rates=(3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 1e-1),
+        score="geometric mean of the MSE",
     ),
-    "words": Search(
-        starts=[
-            replace(start, units=SEARCHED_UNITS["words"][start.model])
-            for start in (
-                *(recipe("words", model="simple_rnn"), recipe("words", model="lstm"), recipe("words")),
-                *(
-                    recipe("words", model="gru"),
-                    recipe("words", model="clockwork_lstm"),
-                    recipe("words", model="clockwork_gru"),
-                ),
-            )
-        ],
-        known=dict.fromkeys(
-            SEARCHED_UNITS["words"],
-            {
-                **{"recurrent_init": "orthogonal", "recurrent_scale": 1.0, "weight_std": 0.3, "input_noise": 0.6},
-                **{"dropout": 0.0, "clip_norm": 1.0, "forget_bias": 1.0, "peepholes": False},
-            },
-        ),
+    "words": Search(  # of 10,000 parameters, periods included
+        units={method: units[10000] for method, units in WORDS_UNITS.items()}
+        | {"gru": 47, "clockwork_lstm": 51, "clockwork_gru": 59},
+        known=dict.fromkeys(NAMES, WORDS_KNOWN),
         choices={
             "input_noise": (0.3, 0.6, 1.0),
             "dropout": (0.0, 0.3, 0.6),
@@ -173,29 +92,106 @@ SEARCHES = {
             "forget_bias": (1.0, 3.0, 5.0),
             "peepholes": (False, True),
         },
-        learning_rates=WORDS_RATES,
-        train=spoken_words.train_networks,
-        arguments=_words_arguments,
-        score=lambda result: result["test_error"],  # [rates, folds]
-        mean=lambda scores: float(scores.mean()),
+        learning_rates=(1e-3, 3e-3, 1e-2),
+        score="error in cross-validation (%)",
+    ),
+    "text": Search(  # of 500,000 parameters, those of the recipes; nothing but the learning rate
+        units={},
+        known={},
+        choices={},
+        learning_rates=(5e-4, 2e-3, 8e-3, 3.2e-2, 1.28e-1),
+        score="bits per character",
     ),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Workers):
-    task: Literal["generation", "words"] = "generation"
-    """What to search for."""
-    methods: tuple[str, ...] = tuple(SEARCHED_UNITS["generation"])
-    """Methods to search for; the table keeps its rows of others."""
+class Flags(Options):
+    tasks: tuple[Literal["generation", "words", "text"], ...] = tuple(SEARCHES)
+    """Tasks to search for."""
+    methods: tuple[Literal[tuple(NAMES)], ...] = tuple(NAMES)
+    """Methods to search for."""
     draws: int = 12
-    """Settings tried for each method, besides the learning rates."""
+    """Settings tried for each method on generation and words, besides the learning rates."""
     epochs: int | None = None
-    """Epochs of each network; without it, 2000 for generation and those in `main.py` for words."""
-    output_dir: Path = ROOT / "results"
-    """Where the table goes, and `search/` with what is done."""
-    workers: int = 0
-    ray: str | None = None
+    """Epochs of each network; without it, 2000 for generation, those in `main.py` for words, and on text those that take a
+    minute."""
+
+
+def run(options: Flags, store: Store) -> None:
+    for task in options.tasks:
+        search = SEARCHES[task]
+        rows = _text_rows(search, options, store) if task == "text" else _drawn_rows(task, search, options, store)
+        store.write(f"search_{task}", rows, TEXT_ROW if task == "text" else search.columns)
+
+
+def _drawn_rows(task: str, search: Search, options: Flags, store: Store) -> Iterator[dict[str, Any]]:
+    """Yield a row for each draw and learning rate of generation or words."""
+    if task == "generation":
+        from experiments.training.generation import train_networks
+
+        arguments, score, average = _generation_arguments(search), _generation_scores, _geometric_mean
+    else:
+        from experiments.training.words import train_networks
+
+        arguments, score, average = _words_arguments(search), lambda result: result["test_error"], np.mean
+    settings = list(drawn(task, options))
+    networks = len(arguments["seeds"]) * (len(MUSIC_STARTS) + 1 if task == "generation" else FOLDS)
+    cells = [Cell(f"{task}-{own.model}-{draw}", {"settings": own} | arguments, networks) for draw, own in settings]
+    for (draw, own), result in zip(settings, compute(train_networks, cells, store, options), strict=True):
+        for rate, scores in zip(search.learning_rates, score(result), strict=True):
+            found = {"method": own.model, "draw": draw, "learning_rate": rate}
+            found |= {"score": float(average(scores)), "worst": scores.max()}
+            yield {name: found.get(name, getattr(own, name, None)) for name in search.columns}
+
+
+def _generation_arguments(search: Search) -> dict[str, Any]:
+    from data.sequences import load_target
+    from main import recipe
+
+    length = recipe("generation").length
+    targets = [load_target(None, 500, length, None)]
+    targets += [load_target(str(ROOT / "data" / "music.flac"), start, length, None) for start in MUSIC_STARTS]
+    return {
+        "targets": tuple(tuple(target.values.tolist()) for target in targets),
+        "seeds": SEEDS * len(search.learning_rates),
+        "rate_factors": tuple(rate for rate in search.learning_rates for _ in SEEDS),
+    }
+
+
+def _generation_scores(result: Arrays) -> np.ndarray:
+    """Return the MSE of each network [rates, targets · seeds]."""
+    mse = np.where(result["diverged"], np.inf, result["mse"])  # [targets, rates · seeds]
+    mse = mse.reshape(len(mse), -1, len(SEEDS))
+    return np.moveaxis(mse, 1, 0).reshape(mse.shape[1], -1)
+
+
+def _geometric_mean(values: np.ndarray) -> float:
+    return np.exp(np.log(values).mean())
+
+
+def _words_arguments(search: Search) -> dict[str, Any]:
+    from main import recipe
+    from tasks.spoken_words import SpokenWords
+
+    SpokenWords(recipe("words"))  # computes the features once for all processes
+    rates = search.learning_rates
+    return {"seeds": SEEDS[:1] * len(rates), "folds": FOLDS, "rate_factors": rates}
+
+
+def drawn(task: str, options: Flags) -> Iterator[tuple[int, Any]]:
+    """Yield (number of the draw, settings) for each method; a learning rate of 1 is multiplied by those that are tried."""
+    from main import recipe
+
+    search = SEARCHES[task]
+    for method in options.methods:
+        start = recipe(task, model=method, units=search.units[method], learning_rate=1.0)
+        epochs = recipe(task, recipe="paper").epochs if task == "generation" else start.epochs
+        start = replace(start, epochs=options.epochs or epochs)
+        rng = np.random.default_rng(0)
+        for number in range(options.draws):
+            known = replace(start, **search.known[method])
+            yield number, draw(start, search.choices, rng) if number else known
 
 
 def draw(settings: Any, choices: Mapping[str, Sequence[Any]], rng: np.random.Generator) -> Any:
@@ -209,52 +205,102 @@ def draw(settings: Any, choices: Mapping[str, Sequence[Any]], rng: np.random.Gen
     return replace(settings, **chosen)
 
 
-def drawn(options: Options) -> Iterator[tuple[int, Any]]:
-    """Yield (number of the draw, settings) for each method."""
-    search = SEARCHES[options.task]
-    for start in search.starts:
-        if start.model not in options.methods:
-            continue
-        rng = np.random.default_rng(0)
-        start = replace(start, learning_rate=1.0, epochs=options.epochs or start.epochs)
-        for number in range(options.draws):
-            known = replace(start, **search.known[start.model])
-            yield number, draw(start, search.choices, rng) if number else known
+def _text_rows(search: Search, options: Flags, store: Store) -> Iterator[dict[str, Any]]:
+    """Yield a row for each method and learning rate, tried within the training part of the text."""
+    from experiments.training.text import train_network
+    from main import recipe
+
+    text, tries = str(_training_part(store.cells)), [(m, r) for r in search.learning_rates for m in options.methods]
+    cells = []
+    for method, rate in tries:
+        epochs = options.epochs or TEXT_EPOCHS[method]
+        settings = recipe("text", model=method, text=text, learning_rate=rate, epochs=epochs)
+        cells.append(Cell(f"text-{method}-{rate}", {"settings": settings}, 1))
+    for (method, rate), result in zip(tries, compute(train_network, cells, store, options), strict=True):
+        found = {name: float(result[name]) for name in ("bits_per_character", "seconds")}
+        counts = {name: int(result[name]) for name in ("parameters", "epochs")}
+        yield {"method": NAMES[method], "learning_rate": rate} | counts | found
 
 
-def run(options: Options) -> None:
-    """Train what is missing, write the table and print the best settings of each method."""
-    options.check()
-    search, settings = SEARCHES[options.task], list(drawn(options))
-    arguments = search.arguments()
-    networks = len(arguments["seeds"]) * len(arguments.get("targets", range(arguments.get("folds", 1))))
-    cells = [
-        Cell(f"{options.task}-{setting.model}-{number}", {"settings": setting, **arguments}, networks)
-        for number, setting in settings
-    ]
-    rows = []
-    results = compute(search.train, cells, options.output_dir / "search", options)
-    for (number, setting), result in zip(settings, results, strict=True):
-        for rate, scores in zip(search.learning_rates, search.score(result), strict=True):
-            found = {"method": setting.model, "draw": number, "learning_rate": rate}
-            found |= {"score": f"{search.mean(scores):.4g}", "worst": f"{scores.max():.4g}"}
-            rows.append({name: found.get(name, getattr(setting, name, None)) for name in search.columns})
-    table = options.output_dir / f"search_{options.task}.csv"
-    if table.exists():
-        with open(table, newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row["method"] not in options.methods] + rows
-    write_csv(table, search.columns, rows)
-    for start in search.starts:
-        ranked = sorted((row for row in rows if row["method"] == start.model), key=lambda row: float(row["score"]))
-        print(f"\n{start.model}, by mean score:")
-        for row in ranked[:5]:
-            print("  " + ", ".join(f"{name} {row[name]}" for name in search.columns[1:]))
+def _training_part(folder: Path) -> Path:
+    """Write the part of the text that networks are trained on as a text of its own; returns its file."""
+    from data.text import load_text
+    from main import recipe
+
+    whole = load_text(None)
+    kept = len(whole.indices) - round(recipe("text").test_share * len(whole.indices))
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"training_part_{whole.sha256[:12]}.txt"
+    with write_whole(file) as path:
+        path.write_text("".join(whole.characters[index] for index in whole.indices[:kept]), encoding="utf-8")
+    return file
 
 
-def main(arguments: list[str]) -> int:
-    """Run the search; returns the exit status."""
-    return command_line.run(run, arguments, Options(), "python -m experiments.search")
+def scores(store: Store, task: str) -> pd.DataFrame:
+    """Return all tries of a task: model, learning rate, score, and for generation and words the worst and the draw."""
+    frame = store[f"search_{task}"]
+    if task == "text":
+        models = {name: model for model, name in NAMES.items()}
+        frame = frame.assign(method=frame.method.map(models), score=frame.bits_per_character)
+    return frame
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def tables(store: Store) -> dict[str, str]:
+    found = {f"search-{task}": _best(scores(store, task), search) for task, search in SEARCHES.items()}
+    return found | {"search-cells": _cells(store)}
+
+
+def _best(frame: pd.DataFrame, search: Search) -> str:
+    """Return the two best tries of each method, and how many there were."""
+    hidden = ("method", "draw", "parameters", "epochs", "bits_per_character", "seconds")
+    shown = [name for name in frame if name not in hidden]
+    lines = []
+    for method, name in NAMES.items():
+        own = frame[frame.method == method]
+        for row in own.sort_values("score")[shown].head(2).itertuples(index=False):
+            words = (f"{value:.3g}" if isinstance(value, float) else value for value in row)
+            lines.append((name, len(own), *words))
+    named = {"score": search.score, "worst": "worst network"}
+    return markdown(("method", "tries", *(named.get(name, name.replace("_", " ")) for name in shown)), lines)
+
+
+def _cells(store: Store) -> str:
+    """Return the best of each cell, with clocks and without."""
+    lines = []
+    for name, cell in {"simple": "rnn", "LSTM": "lstm", "GRU": "gru"}.items():
+        line = [name]
+        for task, digits in (("generation", ".1e"), ("words", ".3g"), ("text", ".2f")):
+            frame = scores(store, task)
+            for method in ("simple_rnn" if cell == "rnn" else cell, f"clockwork_{cell}"):
+                line.append(f"{frame[frame.method == method].score.min():{digits}}" + "%" * (task == "words"))
+        lines.append(line)
+    head = ["cell"] + [f"{task}, {clocks}" for task in SEARCHES for clocks in ("without clocks", "with")]
+    return markdown(head, lines)
+
+
+def pictures(store: Store) -> dict[str, Figure]:
+    """Draw the best score of each method at each learning rate."""
+    with panels(1, len(SEARCHES), 9, 3.2) as (figure, (axes,)):
+        for axis, (task, search) in zip(axes, SEARCHES.items(), strict=True):
+            frame = scores(store, task)
+            for method, name in NAMES.items():
+                best = frame[frame.method == method].groupby("learning_rate").score.min()
+                line = "-" if method.startswith("clockwork") else "--"
+                axis.plot(best, line, marker="o", markersize=3.5, color=COLOURS[method], label=name)
+            axis.set(xscale="log", xlabel="learning rate", ylabel=search.score, title=task)
+        axes[0].set_yscale("log")
+        axes[1].set_ylim(0, 100)
+        axes[1].axhline(CHANCE_WORDS, color="0.3", linewidth=0.8, linestyle=":", label="chance")
+        legend(figure, *axes)
+    return {"search": figure}
+
+
+EXPERIMENT = Experiment(
+    name="search",
+    question="Which settings are the best of each method, found with equal effort?",
+    options=Flags(),
+    run=run,
+    tables=tables,
+    pictures=pictures,
+    quick={"draws": 1, "epochs": 1, "methods": ("simple_rnn", "clockwork_rnn")},
+)

@@ -1,44 +1,33 @@
-"""Koutník et al. 2014, Figure 4 and Table 3: spoken words, by networks of five sizes.
+"""Koutník et al. 2014, Figure 4 and Table 3: spoken words, by networks of five sizes; and real spoken digits."""
 
-`python -m experiments.spoken_words` trains the simple RNN, the LSTM and the Clockwork RNN in five sizes with 20 seeds on the
-words that ship, in the `paper` setting and in the `modern` one, the best known of each method. It writes `figure4.csv` (one
-row a network), `figure4.md` and `figure4.png`. `--corpus FOLDER --name NAME` does the same for other recordings. Stopped at
-any moment and started again, it goes on.
-"""
-
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
-import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
-from experiments.boxes import Panel, box_figure, quartiles
-from experiments.cells import ROOT, Arrays, Cell, Workers, compute
-from experiments.markdown import markdown
+from experiments.experiment import Experiment, Method
+from experiments.grid import Cell, Options, compute
+from experiments.markdown import markdown, mean
+from experiments.pictures import NAIVE, NAMES, boxes, legend, panels
 from experiments.published import WORDS_ERROR, WORDS_TABLE_3, WORDS_UNITS
-from experiments.results import write_results
-from experiments.sequence_generation import Method, blocks
-from main import recipe
-from running import command_line
-from running.trained import train_silently
-from tasks.spoken_words import Settings, SpokenWords
+from experiments.statistics import holm, quartiles, rank_p
+from experiments.store import Store
 
 NETWORKS_PER_CELL = 20
-SETTINGS = {
-    "paper": [recipe("words", recipe="paper", model=model) for model in WORDS_UNITS],
-    "modern": [recipe("words", model=model) for model in WORDS_UNITS],
-}
-TITLES = {"paper": "the paper's setting", "modern": "the best setting known of each method"}
-ROW = ("setting", "method", "parameters", "units", "seed", "test_error", "train_error", "epochs", "seconds")
+SETTINGS = {"paper": "the paper's setting", "modern": "the best setting known of each method"}
+DIGITS = {"digits_by_speaker": "a speaker never heard", "digits_at_random": "speakers that were all heard"}
+PAIRS = (("clockwork_rnn", "lstm"), ("lstm", "simple_rnn"))
+WORDS, TEN = 25, 10  # classes, of the paper's words and of the digits
+COLUMNS = ("setting", "method", "parameters", "units", "seed", "test_error", "train_error", "epochs", "seconds")
 
-Row = Mapping[str, object]
+Groups = Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Workers):
+class Flags(Options):
     settings: tuple[Literal["paper", "modern"], ...] = tuple(SETTINGS)
     """Settings to train in."""
     methods: tuple[Method, ...] = tuple(WORDS_UNITS)
@@ -54,130 +43,137 @@ class Options(Workers):
     epochs: int | None = None
     """Most epochs of each network; without it, as in `main.py`."""
     name: str = "figure4"
-    """What the files are called."""
-    output_dir: Path = ROOT / "results"
-    """Where tables and pictures go, and a folder of that name with what is done."""
-    workers: int = 0
-    ray: str | None = None
+    """What the CSV file is called."""
+
+    def check(self) -> None:
+        super().check()
+        if self.corpus and self.name == Flags.name:
+            raise ValueError(f"`name` must be another one with `corpus`. Received: {self.name}")
 
 
-def make_cells(options: Options) -> Iterator[tuple[dict, Cell]]:
-    """Yield (setting, method, parameters, units and seeds, the cell that trains these networks)."""
-    for setting in options.settings:
-        for settings in SETTINGS[setting]:
-            if settings.model not in options.methods:
-                continue
-            for parameters in options.parameters:
-                network = replace(
-                    settings,
-                    units=WORDS_UNITS[settings.model][parameters],
-                    epochs=options.epochs or settings.epochs,
-                    corpus=options.corpus,
-                    test_speakers=options.test_speakers,
-                )
-                for seeds in blocks(options.seeds, NETWORKS_PER_CELL):
-                    key = {"setting": setting, "method": settings.model, "parameters": parameters}
-                    name = "-".join(str(value) for value in (*key.values(), seeds[0]))
-                    cell = Cell(name, {"settings": network, "seeds": seeds}, len(seeds))
-                    yield key | {"units": network.units, "seeds": seeds}, cell
+def make_cells(options: Flags) -> Iterator[tuple[dict, Cell]]:
+    """Yield (what the rows of the networks say, the cell that trains them)."""
+    from experiments.training.generation import blocks
+    from main import recipe
+
+    for setting, method, size in itertools.product(options.settings, options.methods, options.parameters):
+        start = recipe("words", recipe=setting, model=method, units=WORDS_UNITS[method][size])
+        epochs = options.epochs or start.epochs
+        network = replace(start, epochs=epochs, corpus=options.corpus, test_speakers=options.test_speakers)
+        for seeds in blocks(options.seeds, NETWORKS_PER_CELL):
+            key = {"setting": setting, "method": method, "parameters": size, "units": network.units, "seed": seeds}
+            name = f"{setting}-{method}-{size}-{seeds[0]}"
+            yield key, Cell(name, {"settings": network, "seeds": seeds}, len(seeds))
 
 
-def train_networks(
-    settings: Settings, seeds: Sequence[int], folds: int = 0, rate_factors: Sequence[float] | None = None
-) -> Arrays:
-    """Train one network for each seed, or for each seed and fold of the training clips.
+def run(options: Flags, store: Store) -> None:
+    from experiments.training import words
 
-    Args:
-        settings: all but the seed.
-        seeds: of the initial weights, the order of the clips and the noise.
-        folds: as of `SpokenWords`.
-        rate_factors: for each seed, what its networks' learning rate is multiplied by; None is 1.
-
-    Returns:
-        train_error, test_error: in percent, of clips without noise [seeds], or [seeds, folds].
-        epochs: after how many training stopped, of the same shape.
-        seconds: of training for each network, without compilation: an equal share of what all took.
-        parameters: of each network, without periods.
-    """
-    shape = (len(seeds), folds) if folds else (len(seeds),)
-    task = SpokenWords(settings, seeds, folds)
-    if not settings.patience:
-        task.epoch_quantity = ""  # there is nothing to look at on the way
-    factors = None if rate_factors is None else tuple(np.repeat(rate_factors, max(folds, 1)).tolist())
-    trained = train_silently(task, settings, factors)
-    errors = task.after_epoch(trained.loop.weights)
-    return {
-        **{name: values.reshape(shape) for name, values in errors.items()},
-        "epochs": trained.stopped.reshape(shape),
-        "seconds": np.array(trained.loop.progress.seconds[-1] / task.replicas),
-        "parameters": np.array(task.network.size),
-    }
-
-
-def rows(key: dict, result: Arrays) -> Iterator[dict]:
-    """Yield the rows of the table that one cell gives."""
-    for place, seed in enumerate(key["seeds"]):
-        row = {name: key[name] for name in ROW[:4]} | {"seed": seed, "epochs": int(result["epochs"][place])}
-        errors = {name: f"{result[name][place]:.4g}" for name in ("test_error", "train_error")}
-        yield row | errors | {"seconds": f"{result['seconds']:.4g}"}
-
-
-def grouped(rows: Sequence[Row], setting: str) -> dict[tuple[int, str], list[float]]:
-    """Return (parameters, method) → the test errors of one setting."""
-    groups: dict[tuple[int, str], list[float]] = {}
-    for row in rows:
-        if row["setting"] == setting:
-            key = (int(row["parameters"]), str(row["method"]))
-            groups.setdefault(key, []).append(float(row["test_error"]))
-    return dict(sorted(groups.items(), key=lambda item: item[0][0]))
-
-
-def table(rows: Sequence[Row], published: bool = True) -> str:
-    """Return the rows as Markdown tables, with the published medians beside the paper's words."""
-    tables = []
-    for setting in dict.fromkeys(str(row["setting"]) for row in rows):
-        head = ["parameters", "network", "test error, median (quartiles)", "mean ± std", "networks"]
-        head += ["published median, on TIMIT"] * published
-        lines = []
-        for (parameters, method), errors in grouped(rows, setting).items():
-            low, median, high = quartiles(errors)
-            spread = f"{np.mean(errors):.1f} ± {np.std(errors, ddof=1):.1f}" if len(errors) > 1 else "–"
-            words = [parameters, method, f"{median:.3g}% ({low:.3g}–{high:.3g})", spread, len(errors)]
-            words += [f"{WORDS_ERROR[method][parameters]}%"] * published
-            lines.append(words)
-        tables.append(f"**{TITLES[setting].capitalize()}**\n\n{markdown(head, lines)}")
-    if published:
-        said = ", ".join(f"{method} {mean} ± {std}" for method, (mean, std) in WORDS_TABLE_3.items())
-        tables.append(f"Published mean ± std with 10,000 parameters (Table 3): {said}.")
-    return "\n\n".join(tables)
-
-
-def picture(rows: Sequence[Row], published: bool):
-    """Draw the test errors like Figure 4."""
-    panels = []
-    for setting in dict.fromkeys(str(row["setting"]) for row in rows):
-        values = grouped(rows, setting)
-        medians = {(size, method): (WORDS_ERROR[method][size],) * 3 for size, method in values} if published else {}
-        panels.append(Panel(TITLES[setting], values, medians))
-    return box_figure(panels, "test error (%)", log=False)
-
-
-def run(options: Options) -> None:
-    """Train what is missing and write the tables and the picture."""
-    options.check()
     keys, cells = zip(*make_cells(options), strict=True)
-    SpokenWords(cells[0].arguments["settings"])  # computes the features once, and refuses what cannot be trained
-    results = compute(train_networks, cells, options.output_dir / options.name, options)
-    found = [row for key, result in zip(keys, results, strict=True) for row in rows(key, result)]
-    published = options.corpus is None
-    name = options.name
-    write_results(options.output_dir, name, ROW, found, table(found, published), {name: picture(found, published)})
+    words.SpokenWords(cells[0].arguments["settings"])  # computes the features once, and refuses what cannot be trained
+    results = compute(words.train_networks, cells, store, options)
+    parts = [
+        pd.DataFrame(key | {name: result[name] for name in COLUMNS[5:]})
+        for key, result in zip(keys, results, strict=True)
+    ]
+    store.write(options.name, pd.concat(parts), COLUMNS)
 
 
-def main(arguments: list[str]) -> int:
-    """Run the experiment; returns the exit status."""
-    return command_line.run(run, arguments, Options(), "python -m experiments.spoken_words")
+def tables(store: Store) -> dict[str, str]:
+    """Return the test errors of both settings, those of the largest networks as in Table 3, and those on digits."""
+    found = {}
+    if "figure4" in store:
+        by_size = dict(list(store["figure4"].groupby(["setting", "parameters"], sort=False)))
+        ps = compared(by_size)
+        for setting in SETTINGS:
+            groups = {group: rows for group, rows in by_size.items() if group[0] == setting}
+            found[f"words-{setting}"] = errors_table("parameters", groups, ps, published=True)
+        found["words-table-3"] = table_3(store["figure4"])
+    digits = {name: store[name] for name in DIGITS if name in store}
+    if digits:
+        found["digits"] = errors_table("tested on", digits, compared(digits), published=False)
+    return found
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def compared(groups: Groups) -> dict[tuple, float]:
+    """Return (group, pair of methods) → p of the rank-sum test between their test errors, adjusted for all of these."""
+    found = {
+        (group, pair): rank_p(*(rows.test_error[rows.method == method] for method in pair))
+        for group, rows in groups.items()
+        for pair in PAIRS
+        if set(pair) <= set(rows.method)
+    }
+    return dict(zip(found, holm(list(found.values())), strict=True))
+
+
+def errors_table(label: str, groups: Groups, ps: Mapping[tuple, float], published: bool) -> str:
+    """Return a line a group: median and quartiles of each method, perhaps beside the published median, and p of the pairs."""
+    head = [label]
+    for method in WORDS_UNITS:
+        head += [NAMES[method], *["published"] * published]
+    head += [f"p: {NAMES[one]}, {NAMES[other]}" for one, other in PAIRS]
+    lines = []
+    for group, rows in groups.items():
+        line = [DIGITS[group] if group in DIGITS else group[1]]
+        for method in WORDS_UNITS:
+            errors = rows.test_error[rows.method == method]
+            line += ["{1:.3g} ({0:.3g}–{2:.3g})".format(*quartiles(errors)) if len(errors) else "–"]
+            line += [WORDS_ERROR[method][line[0]]] if published else []
+        line += [f"{ps[group, pair]:.1g}" if (group, pair) in ps else "–" for pair in PAIRS]
+        lines.append(line)
+    return markdown(head, lines)
+
+
+def table_3(rows: pd.DataFrame) -> str:
+    """Return mean and standard deviation of the largest networks in both settings, beside the published ones."""
+    largest = rows[rows.parameters == 10000].groupby(["method", "setting"]).test_error
+    known = {group: mean(errors, ".1f", ".1f") for group, errors in largest}
+    lines = [
+        [NAMES[method], *(known.get((method, setting), "–") for setting in SETTINGS), "{} ± {}".format(*published)]
+        for method, published in WORDS_TABLE_3.items()
+    ]
+    return markdown(["network", *SETTINGS.values(), "published, on TIMIT"], lines)
+
+
+def pictures(store: Store) -> dict[str, Figure]:
+    found = {"figure4": figure4(store["figure4"])} if "figure4" in store else {}
+    digits = {name: store[name] for name in DIGITS if name in store}
+    return found | ({"digits": digits_figure(digits)} if digits else {})
+
+
+def figure4(rows: pd.DataFrame) -> Figure:
+    """Draw the test errors like Figure 4, with the published medians beside."""
+    settings = [setting for setting in SETTINGS if (rows.setting == setting).any()]
+    sizes = sorted(rows.parameters.unique())
+    published = {method: {size: (error,) for size, error in own.items()} for method, own in WORDS_ERROR.items()}
+    with panels(len(settings), 1, 8, 0.6 + 2.9 * len(settings), sharex=True, sharey=True) as (figure, grid):
+        for (axis,), setting in zip(grid, settings, strict=True):
+            boxes(axis, rows[rows.setting == setting], "test_error", sizes, published)
+            axis.axhline(100 * (1 - 1 / WORDS), label="chance", **NAIVE)
+            axis.set(title=SETTINGS[setting], ylabel="test error (%)", ylim=(0, 100))
+        axis.set_xlabel("parameters, about")
+        legend(figure, axis)
+    return figure
+
+
+def digits_figure(tests: Groups) -> Figure:
+    """Draw the test errors on digits, a panel a test."""
+    with panels(1, len(tests), 8, 3.6, sharey=True) as (figure, grid):
+        for axis, (name, rows) in zip(grid[0], tests.items(), strict=True):
+            boxes(axis, rows, "test_error", sorted(rows.parameters.unique()), {})
+            axis.axhline(100 * (1 - 1 / TEN), label="chance", **NAIVE)
+            axis.set(title=f"ten digits, tested on\n{DIGITS[name]}", ylim=(0, 100))
+            axis.set(xlabel="parameters, about", ylabel="test error (%)")
+        legend(figure, axis)
+    return figure
+
+
+EXPERIMENT = Experiment(
+    name="spoken-words",
+    question="Which network tells spoken words from each other with the fewest errors, at equal numbers of parameters?",
+    options=Flags(),
+    run=run,
+    tables=tables,
+    pictures=pictures,
+    quick={"parameters": (500,), "seeds": 2, "epochs": 2},
+)

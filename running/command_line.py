@@ -1,54 +1,62 @@
-"""The command line: `python main.py [TASK] [--flag value …]`, and refusals of one line."""
+"""The command line: `python main.py [TASK] [--flag value …]`, its help, and refusals of one line."""
 
-import contextlib
-import io
-import os
-import re
+import inspect
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import tyro
+from data.closest import did_you_mean
+from running import hints
+from running.flags import FIRST, Setting, Tasks, as_flags, given, make_parser, settings_of
+from running.runs import as_trained
 
 
-def read(
-    arguments: Sequence[str], tasks: Mapping[str, tuple[type, Sequence[Any]]], settings: Any = None
-) -> tuple[type, Any]:
+def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tuple[type, Any]:
     """Read the command line.
 
     Args:
         arguments: the words after the program's name; the first may name a task, else it is the first task.
         tasks: name → (its class, its recipes: settings of one type, from which `recipe` and `model` choose where the
             other flags start).
-        settings: where all flags start, instead of a recipe.
+        program: where the recipes stand, for messages and help.
 
     Returns:
-        The task's class and its settings.
+        The task's class and its settings; those of a trained run, where one is to be used, start from its own.
 
     Raises:
-        ValueError: says in one line which word is wrong, what was expected and what came.
+        ValueError: says in one line which word or setting is wrong, what was expected and what came.
         SystemExit: after `--help`.
     """
-    arguments = list(arguments)
-    task = next(iter(tasks))
-    if arguments and not arguments[0].startswith("-"):
-        task = arguments.pop(0)
+    named = bool(arguments) and not arguments[0].startswith("-")
+    task = arguments[0] if named else next(iter(tasks))
     if task not in tasks:
-        raise ValueError(f"the task must be one of {', '.join(tasks)}. Received: {task}")
+        raise ValueError(f"the task must be one of {', '.join(tasks)}. Received: {task}{did_you_mean(task, tasks)}")
     task_class, recipes = tasks[task]
-    return task_class, parse(arguments, start(recipes, _given(arguments)) if settings is None else settings)
+    settings = settings_of(type(recipes[0]), {"recipe": _recipe_names(recipes)})
+    values, asks_help = given(arguments[named:], settings, f"{program} {task}", tasks)
+    default = start(recipes, values)
+    if asks_help and named:
+        _leave_with_help(settings, default, f"python {program} {task} [--flag value …]\n\n{_about(task_class)}")
+    if asks_help:
+        first = [setting for setting in settings if setting.group == FIRST]
+        _leave_with_help(first, default, _overview(tasks, program))
+    chosen = replace(default, **values)
+    if chosen.run:
+        chosen = replace(as_trained(task, chosen), **values)
+    _check_types(chosen, settings, program)
+    return task_class, chosen
 
 
-def parse(arguments: Sequence[str], default: Any, program: str = "main.py") -> Any:
+def parse(arguments: Sequence[str], default: Any, program: str) -> Any:
     """Read flags into a dataclass that starts from the given values; raises as `read` does."""
-    output = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(output), _wide_terminal():
-            return tyro.cli(type(default), args=arguments, default=default, prog=program)
-    except SystemExit as leaving:
-        if leaving.code in (0, None):
-            raise
-        raise ValueError(_message(output.getvalue())) from None
+    settings = settings_of(type(default))
+    values, asks_help = given(arguments, settings, program, {})
+    if asks_help:
+        _leave_with_help(settings, default, f"{program} [--flag value …]")
+    return replace(default, **values)
 
 
 def run(experiment: Callable[[Any], None], arguments: Sequence[str], default: Any, program: str) -> int:
@@ -65,56 +73,54 @@ def run(experiment: Callable[[Any], None], arguments: Sequence[str], default: An
 
 def refuse(error: ValueError, program: str = "main.py") -> int:
     """Print an error as one line on stderr, with arguments spelt as flags; returns the exit status."""
-    message = re.sub(r"`(\w+)`", lambda found: "--" + found[1].replace("_", "-"), str(error))
-    print(f"{program}:", " ".join(message.split()), file=sys.stderr)
+    print(f"{program}:", " ".join(as_flags(str(error)).split()), file=sys.stderr)
     return 2
 
 
-def _given(arguments: Sequence[str]) -> dict[str, str]:
-    """Return the values of `--recipe` and `--model` among the words, where they have one."""
-    given = {}
-    for place, word in enumerate(arguments):
-        for name in ("recipe", "model"):
-            if word == f"--{name}" and place + 1 < len(arguments):
-                given[name] = arguments[place + 1]
-            elif word.startswith(f"--{name}="):
-                given[name] = word.split("=", 1)[1]
-    return given
-
-
 def start(recipes: Sequence[Any], given: Mapping[str, Any]) -> Any:
-    """Return the recipe that the given `recipe` and `model` choose; any unknown ones wait for the parser's own complaint."""
-    of_name = [recipe for recipe in recipes if recipe.recipe == given.get("recipe", recipes[0].recipe)]
-    models = [recipe.model for recipe in of_name]
-    if given.get("model") in models:
-        return of_name[models.index(given["model"])]
-    if models and given.get("model") in {recipe.model for recipe in recipes}:
-        raise ValueError(
-            f"`model` must be one of {', '.join(models)} for {of_name[0].recipe}. Received: {given['model']}"
-        )
-    return of_name[0] if of_name else recipes[0]
+    """Return the recipe that the given `recipe` and `model` choose; raises a ValueError if there is none."""
+    name = given.get("recipe", recipes[0].recipe)
+    models = {recipe.model: recipe for recipe in recipes if recipe.recipe == name}
+    if not models:
+        raise ValueError(f"`recipe` must be one of {', '.join(_recipe_names(recipes))}. Received: {name}")
+    model = given.get("model", next(iter(models)))
+    if model not in models:
+        raise ValueError(f"`model` must be one of {', '.join(models)} for {name}. Received: {model}")
+    return models[model]
 
 
-def _message(box: str) -> str:
-    """Take what is wrong, and the flag's form, out of the box that tyro draws, in Unicode or in ASCII."""
-    lines = [line.strip("│╭╮╰╯|+ ") for line in box.splitlines()]
-    sections = [[]]
-    for line in lines[1:-1]:
-        if set(line) <= {"─", "-"}:
-            sections.append([])
-        else:
-            sections[-1].append(line)
-    said, *more = (section for section in sections if section)
-    message = " ".join(said)
-    forms = [line for section in more for line in section if line.startswith("--")]
-    return f"{message} (expected {forms[0]})" if forms else message
+def _recipe_names(recipes: Sequence[Any]) -> list[str]:
+    return list(dict.fromkeys(recipe.recipe for recipe in recipes))
 
 
-@contextlib.contextmanager
-def _wide_terminal():
-    before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "1000"
-    try:
-        yield
-    finally:
-        os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)
+def _check_types(chosen: Any, settings: Sequence[Setting], program: str) -> None:
+    """Raise a ValueError that names the first setting that is not of its type; flags are, so it is one of a recipe."""
+    for setting in settings:
+        value = getattr(chosen, setting.name)
+        if not hints.is_of(value, setting.hint):
+            wanted = hints.expected(setting.hint, "a tuple of ")
+            raise ValueError(f"{setting.name} in {program} must be {wanted}. Received: {value!r}")
+
+
+def _leave_with_help(settings: Sequence[Setting], default: Any, description: str) -> None:
+    print(make_parser(settings, default, description).format_help().strip())
+    raise SystemExit
+
+
+def _overview(tasks: Tasks, program: str) -> str:
+    """Return what a newcomer wants to know: the tasks, an example of each, and how to get all flags."""
+    default = next(iter(tasks))
+    usage = (
+        f"python {program} [TASK] [--flag value …]\n\nTrains a network on a task; without TASK, on {default}.\n\ntasks:"
+    )
+    lines = [usage]
+    for name, (task_class, _) in tasks.items():
+        lines += [f"  {name}", _about(task_class, "    "), f"    python {program} {name} {task_class.example}"]
+    return "\n".join([*lines, "", f"python {program} TASK --help names all flags of a task. For {default}:"])
+
+
+def _about(task_class: type, indent: str = "") -> str:
+    """Return the first sentence of a task's file, as wide as the terminal."""
+    sentence = inspect.getmodule(task_class).__doc__.splitlines()[0]
+    width = max(shutil.get_terminal_size().columns - 2, 40)
+    return textwrap.fill(sentence, width, initial_indent=indent, subsequent_indent=indent)

@@ -2,13 +2,13 @@
 
 import argparse
 import csv
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from data.closest import did_you_mean
 from data.files import write_csv
 from running.metrics import mean, results, said, table
 from running.report import data_uri, read_json, write_page
@@ -28,8 +28,8 @@ class Run(NamedTuple):
     metrics: dict[str, Any]
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Read `compare [RUN …]`, print the table and write picture, CSV and page; raises a ValueError for a run that is not there."""
+def main(arguments: Sequence[str]) -> int:
+    """Read `[RUN …]`, print the table and write picture, CSV and page; raises a ValueError for a run that is not there."""
     parser = argparse.ArgumentParser("main.py compare", description=__doc__, exit_on_error=False)
     parser.add_argument(
         "runs", nargs="*", metavar="RUN", help="RUN or TASK/RUN; without any, all in the results folder"
@@ -52,6 +52,7 @@ def main(arguments: Sequence[str]) -> None:
         ) from None
     compare(runs, output)
     print(f"\nThe report is {output / 'report.html'}")
+    return 0
 
 
 def find(results_dir: Path, names: Sequence[str]) -> list[Run]:
@@ -65,8 +66,8 @@ def find(results_dir: Path, names: Sequence[str]) -> list[Run]:
     for name in names:
         found = {full: folder for full, folder in there.items() if name in (full, folder.name)}
         if not found:
-            near = difflib.get_close_matches(name, [*there, *(folder.name for folder in there.values())], 1)
-            known = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(sorted(there))}"
+            near = did_you_mean(name, [*there, *(folder.name for folder in there.values())])
+            known = near or f"; there are {', '.join(sorted(there))}"
             raise ValueError(f"RUN must be a finished run in {results_dir}. Received: {name}{known}")
         chosen |= found
     runs = [Run(name, at, read_json(at / "config.json"), read_json(at / "metrics.json")) for name, at in chosen.items()]

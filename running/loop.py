@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from running import optimizers
 from running.settings import TrainingSettings
+from tasks.network import Draws
 from tasks.task import Carried, Moment, Task, compiled
 
 MOST_UPDATES = 50  # of one call: a call from Python takes as long as a few updates of a small network
@@ -55,9 +56,12 @@ class Loop:
         rate: update → learning rate, a scalar or of each weight [P]; None is that of the settings.
 
     Attributes:
+        most: updates of a call.
         columns: names of what is noted of each update and replica.
         progress: see `Progress`. It is replaced at once, so that an interruption finds it whole.
     """
+
+    most = MOST_UPDATES
 
     def __init__(
         self,
@@ -74,7 +78,7 @@ class Loop:
         self.columns = ["loss", "gradient_norm", *task.metrics]
         self.factors = None if factors is None else tf.constant(factors, tf.float32)[:, None]  # [R, 1]
         self.rate = rate or (lambda update: optimizers.learning_rate(settings, update, self.updates))
-        self._updates = compiled(self._make_updates)
+        self._updates = self._compiled(self._make_updates)
         self.restart(task, periods=periods)
 
     def restart(
@@ -121,13 +125,13 @@ class Loop:
         """
         until, count = self.updates if until is None else until, 1
         while (done := self.progress.done) < until:
-            count = min(count, until - done, MOST_UPDATES)
+            count = min(count, until - done, self.most)
             if self.task.epoch_quantity:
                 count = min(count, self.task.batches - done % self.task.batches)
             self.call(count)
             yield done + count
             taken = self.progress.seconds[-1] - (self.progress.seconds[done - 1] if done else 0.0)
-            count = max(1, min(MOST_UPDATES, int(count * SECONDS_PER_CALL / max(taken, 1e-9))))
+            count = max(1, min(self.most, int(count * SECONDS_PER_CALL / max(taken, 1e-9))))
 
     def call(self, count: int) -> None:
         """Make so many updates, at most `MOST_UPDATES`; none only has the program compiled."""
@@ -150,29 +154,47 @@ class Loop:
 
     def _make_updates(self, weights, slots, carried, running, first, count, data, seeds, periods, places):
         """Return weights, slots and what is carried after so many updates, and what was noted [most, R, columns]."""
-        task = self.task
 
         def update(step, weights, slots, carried, notes):
             number = first + step
-            inputs, targets = tf.nest.map_structure(lambda values: tf.gather(values, places[step]), data)
-            now = tf.stack([seeds, tf.broadcast_to(number, seeds.shape)], -1)  # [R, uses, 2]
-            arrays = task.network.split(weights)
-            with tf.GradientTape() as tape:
-                tape.watch(arrays)
-                moment = Moment(number, self.updates, now, periods)
-                outputs, after = task.forward(arrays, inputs, carried, moment)
-                losses = task.loss(targets, outputs) + task.penalty(arrays)  # [R]
-                total = tf.reduce_sum(losses)  # whose gradient, for a replica's weights, is that of its own loss
-            gradients = tape.gradient(total, arrays, unconnected_gradients="zero")
-            gradients = tf.concat([tf.reshape(part, [task.replicas, -1]) for part in gradients], -1)  # [R, P]
-            norm = optimizers.norms(gradients)
-            gradients = optimizers.clipped(self.settings, gradients, norm)
-            rate = self.rate(number) if self.factors is None else self.rate(number) * self.factors
-            moved, slots = optimizers.apply(self.settings, weights, gradients, slots, rate, number)
-            note = tf.stack([losses, norm, *(metric(targets, outputs) for metric in task.metrics.values())], -1)
-            return step + 1, tf.where(running[:, None], moved, weights), slots, after, notes.write(step, note)
+            gradients, after, note = self._of_update(weights, carried, data, places[step], number, seeds, periods)
+            weights, slots, norm = self._step(weights, slots, gradients, running, number)
+            return step + 1, weights, slots, after, notes.write(step, tf.concat([note[:, :1], norm, note[:, 1:]], -1))
 
-        notes = tf.TensorArray(tf.float32, MOST_UPDATES, element_shape=[task.replicas, len(self.columns)])
+        notes = tf.TensorArray(tf.float32, MOST_UPDATES, element_shape=[self.task.replicas, len(self.columns)])
         start = (0, weights, slots, carried, notes)
         _, weights, slots, carried, notes = tf.while_loop(lambda step, *_: step < count, update, start)
         return weights, slots, carried, notes.stack()
+
+    def _compiled(self, function: Callable) -> Callable:
+        return compiled(function)
+
+    def _of_update(self, weights, carried, data, place, number, seeds, periods):
+        """Return what `_gradients` does of the whole batch of an update."""
+        return self._gradients(weights, carried, data, place, self._moment(number, seeds, periods))
+
+    def _moment(self, number, seeds, periods, part=0, parts=1) -> Moment:
+        now = tf.stack([seeds, tf.broadcast_to(number, seeds.shape)], -1)  # [R, uses, 2]
+        return Moment(number, self.updates, Draws(now, part, parts), periods)
+
+    def _gradients(self, weights, carried, data, place, moment) -> tuple[tf.Tensor, Carried, tf.Tensor]:
+        """Return the gradients [R, P] of an update's loss, what is carried on, and loss and metrics [R, 1 + metrics]."""
+        task = self.task
+        inputs, targets = tf.nest.map_structure(lambda values: tf.gather(values, place), data)
+        arrays = task.network.split(weights)
+        with tf.GradientTape() as tape:
+            tape.watch(arrays)
+            outputs, after = task.forward(arrays, inputs, carried, moment)
+            losses = task.loss(targets, outputs) + task.penalty(arrays)  # [R]
+            total = tf.reduce_sum(losses)  # whose gradient, for a replica's weights, is that of its own loss
+        gradients = tape.gradient(total, arrays, unconnected_gradients="zero")
+        gradients = tf.concat([tf.reshape(part, [task.replicas, -1]) for part in gradients], -1)  # [R, P]
+        return gradients, after, tf.stack([losses, *(metric(targets, outputs) for metric in task.metrics.values())], -1)
+
+    def _step(self, weights, slots, gradients, running, number) -> tuple[tf.Tensor, optimizers.Slots, tf.Tensor]:
+        """Return the weights and slots after an update, and the norm of the gradients [R, 1]."""
+        norm = optimizers.norms(gradients)
+        gradients = optimizers.clipped(self.settings, gradients, norm)
+        rate = self.rate(number) if self.factors is None else self.rate(number) * self.factors
+        moved, slots = optimizers.apply(self.settings, weights, gradients, slots, rate, number)
+        return tf.where(running[:, None], moved, weights), slots, norm[:, None]

@@ -14,12 +14,15 @@ SPARE = 0.9  # of what is free
 
 
 def make_task(task_class: type[Task], settings: Any) -> Task:
-    """Return a task with as many replicas as the settings say; raises a ValueError if memory does not hold them."""
+    """Return a task with as many replicas as the settings say; raises a ValueError if memory does not hold them.
+
+    On a cluster each worker holds only some of them.
+    """
     task = task_class(dataclasses.replace(settings, replicas=1))
     if settings.replicas == 1:
         return task
     most = int(SPARE * free() / needed(task))
-    if settings.replicas > most:
+    if settings.replicas > most and not settings.ray:
         raise ValueError(f"`replicas` must be at most {most}, as many as memory holds. Received: {settings.replicas}")
     return task_class(settings)
 

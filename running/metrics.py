@@ -47,7 +47,9 @@ def counts(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     if metrics["parameters_with_periods"] != metrics["parameters"]:
         found.append(("parameters and clock periods", said(metrics["parameters_with_periods"])))
     found += [("epochs", said(metrics["epochs"])), ("updates", said(metrics["updates"]))]
-    found += [("training time", said(metrics["seconds"], "s")), ("compiling", said(metrics["compile_seconds"], "s"))]
+    found.append(("training time", said(metrics["seconds"], "s")))
+    if "compile_seconds" in metrics:  # not where others have trained the parts
+        found.append(("compiling", said(metrics["compile_seconds"], "s")))
     if "replicas" in metrics:
         found.append(("networks", f"{len(next(iter(metrics['replicas'].values())))}, {metrics['diverged']} diverged"))
     return found

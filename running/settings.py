@@ -2,28 +2,40 @@
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Annotated, Literal
+
+from tasks.flag import Flag
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecipeSettings:
+    """Which recipe the settings started from."""
+
+    recipe: Annotated[str, Flag(first=1)]
+    """A set of values for all other flags, which change them one by one."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """How a network is trained; the same for all tasks."""
 
-    epochs: int
+    group = "training"
+
+    epochs: Annotated[int, Flag(first=5, also=("iterations", "updates", "steps"))]
     """Passes over the training data."""
-    optimizer: Literal["adam", "sgd", "rmsprop"]
+    optimizer: Annotated[Literal["adam", "sgd", "rmsprop"], Flag(also=("optim",))]
     """Adam, stochastic gradient descent with Nesterov momentum, or RMSProp as TensorFlow 0.12 had it."""
-    learning_rate: float
+    learning_rate: Annotated[float, Flag(first=6, also=("lr", "step_size", "eta"))]
     """Learning rate at the first update."""
-    decay: Literal["constant", "cosine", "staircase"]
+    decay: Annotated[Literal["constant", "cosine", "staircase"], Flag(also=("schedule", "lr_schedule", "scheduler"))]
     """How the learning rate falls: not, by half a cosine to 0 at the end, or in steps."""
     decay_factor: float
     """What a step of the staircase multiplies the learning rate by."""
     decay_updates: int
     """Updates from one step of the staircase to the next."""
-    momentum: float
+    momentum: Annotated[float, Flag(also=("beta1", "beta_1"))]
     """Nesterov momentum of sgd, or the first decay rate β₁ of adam."""
-    second_moment: float
+    second_moment: Annotated[float, Flag(also=("beta2", "beta_2", "rho"))]
     """Decay rate of the mean squared gradients: β₂ of adam, ρ of rmsprop."""
     epsilon: float
     """What adam and rmsprop add to the denominator."""
@@ -31,7 +43,7 @@ class TrainingSettings:
     """Global norm to which longer gradients are shortened; 0 leaves them."""
     seed: int
     """Random seed; the same seed gives the same weights."""
-    replicas: int
+    replicas: Annotated[int, Flag(also=("networks", "runs", "population"))]
     """Networks to train at once, with the seeds from the given one on; results are their mean and spread."""
 
     def check(self) -> None:

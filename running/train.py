@@ -1,7 +1,7 @@
 """A run: a task trained in the one loop, followed on the way, and what it leaves behind."""
 
 import dataclasses
-import json
+import shutil
 import sys
 import time
 
@@ -11,11 +11,13 @@ from tqdm import tqdm
 
 from data.files import write_whole
 from running import board, optimizers
-from running.loop import Loop, Progress
+from running.devices import LostWorkerError, make_loop
+from running.loop import Loop
 from running.metrics import summary
 from running.report import write_run_page
-from running.runs import Run
+from running.runs import Run, checkpoint
 from running.settings import TrainingSettings
+from running.spread import train_parts
 from running.trained import Trained
 from tasks.report import Report, write_table
 from tasks.task import Task, clock_pictures
@@ -29,43 +31,67 @@ class DivergenceError(Exception):
     """The loss of every replica stopped being a finite number."""
 
 
-def train(task: Task, settings: TrainingSettings, run: Run) -> dict:
+def train(task: Task, settings: TrainingSettings, run: Run, sharing: tf.distribute.Strategy | None = None) -> dict:
     """Train a task's networks from their seeds, or from the run's checkpoint, and write everything that the run leaves.
 
     Args:
         task: what to train on.
         settings: how.
         run: where to write; see `runs.Run`.
+        sharing: how several devices share each update, if they do; see `running.devices.strategy`.
 
     Returns:
         What `metrics.json` holds.
 
     Raises:
         DivergenceError: says at which update; what was logged until then stays.
-        KeyboardInterrupt: after a checkpoint was written, from which the run can be resumed.
+        LostWorkerError: after a checkpoint was written, from which the run can be resumed.
+        KeyboardInterrupt: likewise.
     """
-    loop = Loop(task, settings)
-    print("compiling …", end="", flush=True)
-    began = time.perf_counter()
-    loop.call(0)
-    compile_seconds = round(time.perf_counter() - began, 3)
-    print(f"\rcompiled in {compile_seconds:.1f} s")
-    following = Following(loop, run)
+    following = Following(make_loop(task, settings, sharing), run)
     following.resume()
+    compile_seconds = {} if settings.ray else {"compile_seconds": _compile(following.loop)}
     with run.board.as_default():
-        sizes = {"parameters": task.network.size, "networks": task.replicas, "updates": loop.updates}
+        sizes = {"parameters": task.network.size, "networks": task.replicas, "updates": following.loop.updates}
         names = {"run": run.name, "task": task.name, "command": f"`{run.about['command']}`"}
         board.write_about(names | sizes | run.hyperparameters)
         try:
             following.to_the_end()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, LostWorkerError):
             following.checkpoint()
             raise
         finally:
             following.close()
-        metrics = following.metrics() | {"compile_seconds": compile_seconds}
+        metrics = following.metrics() | compile_seconds
         _write_results(following, metrics)
     return metrics
+
+
+def train_along(task: Task, settings: TrainingSettings, sharing: tf.distribute.Strategy) -> None:
+    """Be one of several workers that share each update, but not the one that writes.
+
+    Raises:
+        ValueError: there is no checkpoint to resume from.
+        LostWorkerError: as of `train`.
+    """
+    trained = Trained(make_loop(task, settings, sharing))
+    trained.loop.call(0)  # calls of all workers must be the same
+    if settings.resume:
+        path = checkpoint(task.name, settings, settings.name)
+        if not path.exists():
+            raise ValueError(f"`resume` needs a checkpoint that all workers see. Received: {path}, which is not there")
+        with np.load(path) as saved:
+            trained.restore(saved)
+    trained.to_the_end()
+
+
+def _compile(loop: Loop) -> float:
+    print("compiling …", end="", flush=True)
+    began = time.perf_counter()
+    loop.call(0)
+    seconds = round(time.perf_counter() - began, 3)
+    print(f"\rcompiled in {seconds:.1f} s")
+    return seconds
 
 
 class Following(Trained):
@@ -76,9 +102,6 @@ class Following(Trained):
         self.run = run
         self.shown = next(iter(self.task.metrics))
         self.quantities = self.task.quantities()
-        self.bar = tqdm(
-            desc="updates", total=loop.updates, unit="update", file=sys.stdout, dynamic_ncols=True, mininterval=0.5
-        )
         self.saved = time.monotonic()
 
     def resume(self) -> None:
@@ -86,53 +109,49 @@ class Following(Trained):
         if not self.run.checkpoint.exists():
             return
         with np.load(self.run.checkpoint) as saved:
-            loop = self.loop
-            leaves = [saved[f"progress_{place}"] for place in range(len(tf.nest.flatten(loop.progress)))]
-            leaves = [
-                tf.constant(value) if tf.is_tensor(own) else value
-                for own, value in zip(tf.nest.flatten(loop.progress), leaves, strict=True)
-            ]
-            loop.progress = tf.nest.pack_sequence_as(loop.progress, leaves)
-            self.stopped, self.diverged, self.seen = saved["stopped"], saved["diverged"], int(saved["seen"])
-            noted = json.loads(str(saved["epochs"]))
-            self.epochs = [{name: np.array(values) for name, values in epoch.items()} for epoch in noted]
-            self.bar.initial = self.bar.n = loop.progress.done
+            self.restore(saved)
 
     def to_the_end(self) -> "Following":
-        super().to_the_end()
-        self._show()
+        if self.task.settings.ray:
+            self.checkpoint()
+            self.join(train_parts(self.task, self.run.parts, self.task.settings.ray))
+            self._log(0)
+            self._stop_if_lost()
+            return self
+        shown = {"unit": "update", "file": sys.stdout, "dynamic_ncols": True, "mininterval": 0.5}
+        with tqdm(None, "updates", self.loop.updates, initial=self.loop.progress.done, **shown) as self.bar:
+            super().to_the_end()
+            self._show()
         return self
 
     def look(self) -> None:
         before = self.seen
         super().look()
-        if self.seen == before:
-            return
-        self._log(before)
+        if self.seen > before:
+            self._log(before)
+            self._stop_if_lost()
+            self._show()
+            if time.monotonic() - self.saved > SECONDS_PER_CHECKPOINT:
+                self.checkpoint()
+
+    def _stop_if_lost(self) -> None:
         if self.lost.all():
             several = f" in all {self.task.replicas} replicas, the last one" if self.task.replicas > 1 else ""
             raise DivergenceError(
                 f"diverged{several} at update {self.diverged.max()}: "
                 "the loss or its gradient is no finite number any more"
             )
-        self._show()
-        if time.monotonic() - self.saved > SECONDS_PER_CHECKPOINT:
-            self.checkpoint()
 
     def checkpoint(self) -> None:
         """Save all that is needed to go on from here."""
-        progress: Progress = self.loop.progress
-        leaves = {f"progress_{place}": np.asarray(leaf) for place, leaf in enumerate(tf.nest.flatten(progress))}
-        epochs = json.dumps([{name: values.tolist() for name, values in epoch.items()} for epoch in self.epochs])
         with write_whole(self.run.checkpoint) as path, open(path, "wb") as file:
-            np.savez(file, epochs=epochs, seen=self.seen, stopped=self.stopped, diverged=self.diverged, **leaves)
+            np.savez(file, **self.state())
         self.saved = time.monotonic()
 
     def close(self) -> None:
         """Flush what was logged, and write and draw the curves of what there is."""
         from tasks import figures
 
-        self.bar.close()
         self.run.board.flush()
         progress, alive = self.loop.progress, ~self.lost if not self.lost.all() else slice(None)
         figured = {}
@@ -207,7 +226,7 @@ def _spread(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _write_results(following: Following, metrics: dict) -> None:
     task, run, step = following.task, following.run, following.loop.progress.done
-    weights = following.loop.weights
+    weights = following.weights
     report = task.report(weights)
     report = dataclasses.replace(report, figures=report.figures | clock_pictures(task.network.hidden))
     report.write(run.results)
@@ -221,6 +240,7 @@ def _write_results(following: Following, metrics: dict) -> None:
         name = f"model_{replica}.keras" if replica else "model.keras"
         with write_whole(run.results / name, suffix=".keras") as path:
             task.network.keras_model(weights[replica], replica).save(path)
+    following.checkpoint()  # from which more epochs can be trained
     run.write_json("metrics.json", metrics)
     write_run_page(run.results, report)
-    run.checkpoint.unlink(missing_ok=True)
+    shutil.rmtree(run.parts, ignore_errors=True)

@@ -1,13 +1,17 @@
 """Networks trained in the loop, each for as long as it needs."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from running.loop import Loop
 from running.settings import TrainingSettings
 from tasks.task import Task
+
+State = dict[str, np.ndarray]
 
 
 class Trained:
@@ -21,6 +25,7 @@ class Trained:
         epochs: what the task noted after each, arrays [R].
         stopped: after how many epochs each was stopped, by itself or at the end [R].
         diverged: at which update each diverged, −1 for those that did not [R].
+        best: the weights after each one's best epoch [R, P], of a task that has patience.
     """
 
     def __init__(self, loop: Loop):
@@ -29,6 +34,7 @@ class Trained:
         self.seen = 0
         self.stopped = np.zeros(self.task.replicas, int)
         self.diverged = np.full(self.task.replicas, -1)
+        self.best = loop.weights if self.task.patience else np.zeros(0, np.float32)
 
     @property
     def lost(self) -> np.ndarray:
@@ -39,6 +45,11 @@ class Trained:
     def running(self) -> np.ndarray:
         """Which replicas are still updated, boolean [R]."""
         return self.loop.progress.running.numpy()
+
+    @property
+    def weights(self) -> np.ndarray:
+        """The weights that training has led to [R, P]: the latest, or with patience those of the best epoch."""
+        return self.best if self.task.patience else self.loop.weights
 
     def to_the_end(self) -> "Trained":
         """Train until no replica needs more updates."""
@@ -58,21 +69,70 @@ class Trained:
         over = lost = self.running & ~finite.all(axis=0)
         self.diverged[lost] = self.seen + finite.argmin(axis=0)[lost]
         if self.task.epoch_quantity and done % self.task.batches == 0:
-            noted = self.task.after_epoch(self.loop.weights)
-            self.epochs = [*self.epochs[: epoch - 1], noted]
-            over = lost | self.running & self.task.finished(self.epochs)
+            self.epochs = [*self.epochs[: epoch - 1], self.task.after_epoch(self.loop.weights)]
+            over = lost | self.running & self._enough()
         if over.any():
             self.stopped[over] = epoch
             self.loop.stop(over)
         self.seen = done
 
+    def _enough(self) -> np.ndarray:
+        """Return which replicas have gone on for long enough after their best epoch, and keep the weights of a better one."""
+        if not self.task.patience:
+            return np.zeros(self.task.replicas, bool)
+        watched = np.array([epoch[self.task.watched] for epoch in self.epochs])  # [epochs, R]
+        since = len(watched) - 1 - watched.argmin(axis=0)
+        better = self.running & (since == 0)
+        self.best = np.where(better[:, None], self.loop.weights, self.best)
+        return since >= self.task.patience
+
     def values(self) -> dict[str, Any]:
         """Return the task's metrics: arrays [R], not a number for replicas that diverged, and what is the same for all."""
-        found = self.task.evaluate(self.loop.weights)
+        found = self.task.evaluate(self.weights)
         return {
             name: np.where(self.lost, np.nan, value) if isinstance(value, np.ndarray) else value
             for name, value in found.items()
         }
+
+    def state(self) -> State:
+        """Return all that is needed to go on from here."""
+        epochs = json.dumps([{name: values.tolist() for name, values in epoch.items()} for epoch in self.epochs])
+        leaves = {
+            f"progress_{place}": np.asarray(leaf) for place, leaf in enumerate(tf.nest.flatten(self.loop.progress))
+        }
+        seen = np.array(self.seen)
+        own = {"stopped": self.stopped, "diverged": self.diverged, "best": self.best, "seen": seen}
+        return leaves | own | {"epochs": np.array(epochs)}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take everything from a state."""
+        self.join([state])
+
+    def join(self, states: Sequence[Mapping[str, np.ndarray]]) -> None:
+        """Take everything from the states of parts of the replicas, in their order; what ended earlier stays as it was."""
+        count = len(tf.nest.flatten(self.loop.progress))
+        leaves = [[state[f"progress_{place}"] for place in range(count)] for state in states]
+        parts = [tf.nest.pack_sequence_as(self.loop.progress, own) for own in leaves]
+        longest = max(parts, key=lambda part: part.done)
+        whole = tf.nest.map_structure(lambda *own: tf.concat(own, 0) if own[0].ndim else tf.constant(own[0]), *parts)
+        history = np.concatenate([_held(part.history, longest.done) for part in parts], axis=1)
+        carried = whole.carried._replace(clock=tf.constant(longest.carried.clock))
+        self.loop.progress = whole._replace(history=history, seconds=longest.seconds, carried=carried)
+        for name in ("stopped", "diverged", "best"):
+            setattr(self, name, np.concatenate([state[name] for state in states]))
+        self.seen = max(int(state["seen"]) for state in states)
+        epochs = [json.loads(str(state["epochs"])) for state in states]
+        most = max(map(len, epochs))
+        held = [own + own[-1:] * (most - len(own)) for own in epochs]
+        self.epochs = [
+            {name: np.concatenate([own[name] for own in notes]) for name in notes[0]}
+            for notes in zip(*held, strict=True)
+        ]
+
+
+def _held(values: np.ndarray, count: int) -> np.ndarray:
+    """Return values [N, ...] as an array [count, ...], the last one repeated."""
+    return np.concatenate([values, np.repeat(values[-1:], count - len(values), axis=0)])
 
 
 def train_silently(task: Task, settings: TrainingSettings, factors: Sequence[float] | None = None) -> Trained:

@@ -6,12 +6,14 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from data.text import load_text
+from tasks.flag import Flag
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.report import Quantity, Report
@@ -22,25 +24,27 @@ SHOWN = 100  # characters in the picture of the states
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(NetworkSettings):
-    text: str | None
+    group = "data"
+
+    text: Annotated[str | None, Flag(also=("file", "corpus"))]
     """Text file in UTF-8; without it, the language topics of Python's help()."""
     test_share: float
     """Share of the text, its end, that is kept for testing."""
-    streams: int
+    streams: Annotated[int, Flag("training", also=("batch", "batch_size"))]
     """Places of the text at which one update reads on: sequences of a batch."""
-    chunk: int
+    chunk: Annotated[int, Flag("training")]
     """Characters of each stream in one update; state and clock are carried to the next one, errors are not carried back."""
-    forget_every: int
+    forget_every: Annotated[int, Flag("training")]
     """Set the carried state to 0 every so many updates; 0 does so only where an epoch begins."""
-    forget_growth: float
-    """What forget_every is multiplied by after each epoch."""
-    sample: bool
+    forget_growth: Annotated[float, Flag("training")]
+    """What `forget_every` is multiplied by after each epoch."""
+    sample: Annotated[bool, Flag("trained run", also=("generate", "write"))]
     """Write with a trained run."""
-    prime: str
+    prime: Annotated[str, Flag("trained run", also=("prompt",))]
     """Beginning to go on from."""
-    sample_length: int
+    sample_length: Annotated[int, Flag("trained run")]
     """Characters to write."""
-    temperature: float
+    temperature: Annotated[float, Flag("trained run")]
     """What the logits are divided by when characters are drawn; towards 0 the most probable one is taken."""
 
 
@@ -92,6 +96,7 @@ class CharacterModel(Task):
     """
 
     name = "text"
+    example = "--text README.md --epochs 10"
     epoch_quantity = "bits per character"
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
@@ -111,7 +116,7 @@ class CharacterModel(Task):
                 f"`text` must hold at least {least} characters for training (`streams` × `chunk` + 1) and 3 for testing. "
                 f"Received: {len(self.training)} and {len(self.testing)} in {self.text.source}"
             )
-        self.steps_of_update = streams * chunk
+        self.sequences, self.steps_of_update = streams, streams * chunk
         length = self.batches * chunk  # of a stream
         self.data = tuple(
             self.training[shift : shift + streams * length].reshape(streams, self.batches, chunk).swapaxes(0, 1)

@@ -4,7 +4,6 @@ Axes: replicas R, batch B, time T, features or units n. The weights of all repli
 """
 
 import dataclasses
-import functools
 import itertools
 import math
 import random
@@ -76,6 +75,40 @@ class Start(NamedTuple):
 
     weights: np.ndarray
     seeds: tuple[int, int]
+
+
+class Draws(NamedTuple):
+    """What is drawn in an update, where perhaps only a part of its batch is seen.
+
+    Args:
+        seeds: of each replica and use, int32 [R, uses, 2].
+        part: which part of the batch, an int32 scalar.
+        parts: into how many equal ones it is split.
+    """
+
+    seeds: tf.Tensor
+    part: tf.Tensor | int = 0
+    parts: int = 1
+
+    def each(self, use: int, draw: Callable[[Sequence[int], tf.Tensor], tf.Tensor], shape: Sequence[int]) -> tf.Tensor:
+        """Return for each replica [R, *shape] what is drawn for the whole batch, of which the part is then taken.
+
+        Args:
+            use: `NOISE` or `DROPOUT`.
+            draw: (shape, seed) → numbers.
+            shape: of the part, the batch first.
+        """
+        whole, seeds = [shape[0] * self.parts, *shape[1:]], self.seeds[:, use]
+        if seeds.shape[0] == 1:
+            return self.cut(draw(whole, seeds[0]))[None]
+        return tf.map_fn(lambda seed: self.cut(draw(whole, seed)), seeds, fn_output_signature=tf.float32)
+
+    def cut(self, values: tf.Tensor, axis: int = 0) -> tf.Tensor:
+        """Return the part of values of a whole batch, which lies along an axis."""
+        if self.parts == 1:
+            return values
+        shape = [*values.shape[:axis], self.parts, values.shape[axis] // self.parts, *values.shape[axis + 1 :]]
+        return tf.gather(tf.reshape(values, shape), self.part, axis=axis)
 
 
 class Network:
@@ -174,7 +207,7 @@ class Network:
         self,
         weights: Sequence[tf.Tensor],
         inputs: Any,
-        seeds: tf.Tensor | None = None,
+        draws: Draws | None = None,
         periods: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Run whole sequences from step 0.
@@ -182,16 +215,16 @@ class Network:
         Args:
             weights: as `split` returns them for [R, P].
             inputs: what the front takes, the same for all replicas or with R in front.
-            seeds: of noise and dropout, int32 [R, 2, 2]; None is not in training.
+            draws: noise and dropout; None is not in training.
             periods: of each module, int32 [R, g], where replicas have periods of their own.
 
         Returns:
             [R, B, T, outputs], or with one output a sequence [R, B, outputs].
         """
-        states, steps = self._through_time(weights, inputs, seeds, periods)
+        states, steps = self._through_time(weights, inputs, draws, periods)
         if not self.every_step:
             states = self._last(states, steps)
-        return self._out(weights, states, seeds)
+        return self._out(weights, states, draws)
 
     def states_and_outputs(
         self, weights: Sequence[tf.Tensor], inputs: Any, periods: tf.Tensor | None = None
@@ -201,8 +234,8 @@ class Network:
         last = states if self.every_step else self._last(states, steps)
         return tf.transpose(states, [1, 2, 0, 3]), self._out(weights, last, None)
 
-    def _through_time(self, weights, inputs, seeds=None, periods=None) -> tuple[tf.Tensor, tf.Tensor | None]:
-        sequences, steps = self._seen(inputs, seeds, weights[0].shape[0])
+    def _through_time(self, weights, inputs, draws=None, periods=None) -> tuple[tf.Tensor, tf.Tensor | None]:
+        sequences, steps = self._seen(inputs, draws, weights[0].shape[0])
         shape = [weights[0].shape[0], sequences.shape[-2], self.hidden.units]  # [R, B, n]
         state = [tf.broadcast_to(part[:, None], shape) for part in weights[: self.starts]]
         state = state or [tf.zeros(shape) for _ in self.hidden.cell.states]
@@ -215,17 +248,17 @@ class Network:
         inputs: Any,
         state: State,
         clock: tf.Tensor,
-        seeds: tf.Tensor | None = None,
+        draws: Draws | None = None,
     ) -> tuple[tf.Tensor, State]:
         """Run sequences on from a state; returns the outputs, as `apply`, and the state after them."""
-        sequences, _ = self._seen(inputs, seeds, weights[0].shape[0])
+        sequences, _ = self._seen(inputs, draws, weights[0].shape[0])
         if self.settings.input_mean and sequences.shape.rank == 3:
             sequences = tf.repeat(sequences[:, None], weights[0].shape[0], 1)  # the sums are each replica's own
         known = sequences.shape[0] % self.hidden.modules.hyperperiod == 0 and not self.settings.input_mean
         states, state = self.hidden.through_chunk(
             sequences, self._of_hidden(weights), state, None if known or not self.hidden.clocked else clock
         )
-        return self._out(weights, states, seeds), state
+        return self._out(weights, states, draws), state
 
     def no_state(self, replicas: int) -> State:
         """Return the state of the streams before step 0: zeros [R, B, ...], without clock."""
@@ -234,14 +267,15 @@ class Network:
         state = state[:parts] + state[parts + self.hidden.clocked :]
         return [tf.zeros([replicas, *part.shape]) for part in state]
 
-    def _seen(self, inputs: Any, seeds: tf.Tensor | None, replicas: int) -> tuple[tf.Tensor, tf.Tensor | None]:
+    def _seen(self, inputs: Any, draws: Draws | None, replicas: int) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Return what reaches the hidden layer [T, ..., B, features], and how many steps of it count [..., B]."""
 
         def add_noise(values: tf.Tensor, axes: int) -> tf.Tensor:
-            if seeds is None or not self.front.noise:
+            if draws is None or not self.front.noise:
                 return values
             values = values if values.shape.rank > axes else values[None]
-            return values + _of_each(seeds[:, NOISE], functools.partial(_noise, values.shape[1:], self.front.noise))
+            noise = lambda shape, seed: tf.random.stateless_normal(shape, seed, 0.0, self.front.noise)  # noqa: E731
+            return values + draws.each(NOISE, noise, values.shape[1:])
 
         sequences, steps = self.front.seen(tf.nest.map_structure(tf.convert_to_tensor, inputs), add_noise)
         rank = sequences.shape.rank
@@ -258,17 +292,21 @@ class Network:
             return states[-1:]
         return tf.gather(tf.transpose(states, [1, 2, 0, 3]), steps - 1, batch_dims=2)[None]
 
-    def _out(self, weights: Sequence[tf.Tensor], states: tf.Tensor, seeds: tf.Tensor | None) -> tf.Tensor:
+    def _out(self, weights: Sequence[tf.Tensor], states: tf.Tensor, draws: Draws | None) -> tf.Tensor:
         """Return the outputs of hidden states [T, R, B, n]."""
-        if seeds is not None and self.settings.dropout:
+        if draws is not None and self.settings.dropout:
             steps, _, batch, units = states.shape
             shape = [batch, steps, units] if self.every_step else [batch, units]
-            kept = _of_each(seeds[:, DROPOUT], functools.partial(_kept, shape, self.settings.dropout))
+            kept = draws.each(DROPOUT, self._kept, shape)
             states *= tf.transpose(kept, [2, 0, 1, 3]) if self.every_step else kept
         kernel, bias = weights[-2:]
         outputs = tf.einsum("trbi,rij->trbj", states, kernel) + bias[:, None]  # [T, R, B, m]
         outputs = keras.activations.get(self.activation)(tf.transpose(outputs, [1, 2, 0, 3]))
         return outputs if self.every_step else outputs[:, :, 0]
+
+    def _kept(self, shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
+        """Return what values are multiplied by of which a share is dropped."""
+        return tf.nn.experimental.stateless_dropout(tf.ones(shape), self.settings.dropout, seed)
 
     def keras_model(self, weights: np.ndarray, replica: int = 0) -> keras.Model:
         """Return the model that a user keeps, with the weights [P] of a replica; stateful where it has streams."""
@@ -324,19 +362,3 @@ def _recurrent(settings: NetworkSettings, draw: Callable[[], int | None]) -> ker
         return keras.initializers.Orthogonal(settings.recurrent_scale, seed=draw())
     over = settings.units**0.5 if settings.recurrent_init == "fan_in" else 1.0
     return _normal(settings.recurrent_scale / over, draw)
-
-
-def _of_each(seeds: tf.Tensor, drawn: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-    """Return what is drawn with the seed of each replica [R, 2], stacked [R, ...]."""
-    if seeds.shape[0] == 1:
-        return drawn(seeds[0])[None]
-    return tf.map_fn(drawn, seeds, fn_output_signature=tf.float32)
-
-
-def _noise(shape: Sequence[int], std: float, seed: tf.Tensor) -> tf.Tensor:
-    return tf.random.stateless_normal(shape, seed, 0.0, std)
-
-
-def _kept(shape: Sequence[int], share: float, seed: tf.Tensor) -> tf.Tensor:
-    """Return what values are multiplied by of which a share is dropped."""
-    return tf.nn.experimental.stateless_dropout(tf.ones(shape), share, seed)

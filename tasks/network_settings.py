@@ -2,10 +2,11 @@
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from models.clocks import SERIES, WIRINGS, make_periods, take_turns
 from models.clockwork_rnn import ClockworkGRU, ClockworkLSTM, ClockworkRNN
+from tasks.flag import Flag
 
 # The last three are the same layers with one module that fires at every step.
 MODELS = {
@@ -22,32 +23,34 @@ MODELS = {
 class NetworkSettings:
     """The recurrent layer; a task adds what it needs."""
 
-    model: Literal[tuple(MODELS)]
+    group = "network"
+
+    model: Annotated[Literal[tuple(MODELS)], Flag(first=2, also=("layer", "cell"))]
     """The recurrent layer."""
-    units: int
+    units: Annotated[int, Flag(first=3, also=("hidden", "hidden_units", "hidden_size", "neurons", "size"))]
     """Hidden units, split evenly among the modules."""
-    periods: tuple[int, ...]
+    periods: Annotated[tuple[int, ...], Flag(first=4, also=("clock_periods",))]
     """Clock period of each module, in steps (clockwork models only; none for the others)."""
-    clock_series: Literal[("given", *SERIES)]
+    clock_series: Annotated[Literal[("given", *SERIES)], Flag("clock")]
     """Clock periods as given, or instead those of a series (clockwork models only)."""
-    modules: int
+    modules: Annotated[int, Flag("clock")]
     """Modules of the series; not used for periods as given."""
-    series_base: float
+    series_base: Annotated[float, Flag("clock")]
     """Base of the exponential, logarithmic, symmetric and random series; not used for others."""
-    lowest_period: int
-    """What all periods of the series are multiplied by; not used for periods as given."""
-    turns: int
+    lowest_period: Annotated[int, Flag("clock")]
+    """What all periods of the series are multiplied by, in steps; not used for periods as given."""
+    turns: Annotated[int, Flag("clock")]
     """Replace each module by so many that take turns, each as many times as slow: 2 makes odd-even pairs (clockwork models only)."""
-    connections: Literal[tuple(WIRINGS)]
+    connections: Annotated[Literal[tuple(WIRINGS)], Flag("clock", also=("wiring",))]
     """Which modules hear which: the paper's slow_to_fast, or another wiring (clockwork models only)."""
-    input_modules: Literal["all", "fastest"] | tuple[int, ...]
-    """Which modules see the input: all, fastest, or their numbers from 0 in order of the periods (clockwork models only)."""
-    input_mean: bool
+    input_modules: Annotated[Literal["all", "fastest"] | tuple[int, ...], Flag("clock")]
+    """Which modules see the input; numbers count from 0 in order of the periods (clockwork models only)."""
+    input_mean: Annotated[bool, Flag("clock")]
     """Let a module see the mean of the inputs over its last period, not the one at its tick (clockwork models only)."""
     recurrent_init: Literal["normal", "fan_in", "orthogonal"]
     """Recurrent weights start from a normal distribution, the same over the square root of the units, or an orthogonal matrix."""
     recurrent_scale: float
-    """Standard deviation of recurrent_init, or what multiplies the orthogonal matrix."""
+    """Standard deviation of `recurrent_init`, or what multiplies the orthogonal matrix."""
     weight_std: float
     """Standard deviation of all other initial weights."""
     bias_std: float

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import keras
 import numpy as np
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from data.sequences import Target, load_target
 from models.clocks import sizes_from_spectrum
+from tasks.flag import Flag
 from tasks.network import Network, Silence
 from tasks.network_settings import NetworkSettings, clock, is_clocked
 from tasks.report import Quantity, Report, Sound, Table
@@ -20,7 +21,9 @@ from tasks.task import Task, layer_modules, mean_squared_error
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(NetworkSettings):
-    target: str | None
+    group = "data"
+
+    target: Annotated[str | None, Flag(also=("file", "csv", "wav", "sound"))]
     """Sound file (WAV, FLAC, …) or CSV file to generate; without it, a mixture of four sines."""
     start: int
     """First sample, or data row, of the excerpt."""
@@ -28,13 +31,13 @@ class Settings(NetworkSettings):
     """Steps of the excerpt."""
     column: str | None
     """Column of a CSV file; without it, the first."""
-    sizes: Literal["equal", "spectrum"]
+    sizes: Annotated[Literal["equal", "spectrum"], Flag("clock")]
     """Split the units evenly, or in proportion to the target's energy in the octaves of the modules (clockwork models only)."""
-    output_activation: Literal["linear", "tanh"]
+    output_activation: Annotated[Literal["linear", "tanh"], Flag("network")]
     """Activation of the output unit."""
-    constant_input: bool
+    constant_input: Annotated[bool, Flag("network")]
     """Feed one constant zero, whose weights count but do nothing, instead of no input."""
-    loss: Literal["mse", "half_sum"]
+    loss: Annotated[Literal["mse", "half_sum"], Flag("training")]
     """Mean of the squared errors over time, or half their sum."""
 
 
@@ -51,6 +54,7 @@ class SequenceGeneration(Task):
     """
 
     name = "generation"
+    example = "--target data/music.flac --start 44100"
     batches = 1
 
     def __init__(

@@ -10,6 +10,7 @@ import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import keras
 import numpy as np
@@ -19,6 +20,7 @@ from data.files import write_whole
 from data.speech import PHONES, RATE, find_utterance, load_times, load_utterance, phones_at_samples
 from models.layer import ClockworkLayer
 from models.linear import size
+from tasks.flag import Flag
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.report import Quantity, Report, Sound
@@ -37,30 +39,32 @@ QUANTITIES = {  # of `compare`: in words, and the unit
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(NetworkSettings):
+    group = "data"
+
     utterance: str | None
     """Sound file with a .PHN file of phones beside it; without it, an utterance that ships."""
     timit: str | None
-    """Folder of the TIMIT corpus; utterance then names one in it (DR1/FCJF0/SA1), or it is the first."""
+    """Folder of the TIMIT corpus; `utterance` then names one in it (DR1/FCJF0/SA1), or it is the first."""
     seconds: float
-    """How much of the utterance to use, from its start; 0 is all of it."""
+    """Seconds of the utterance to use, from its start; 0 is all of it."""
     window: int
     """Samples that the network sees, those before the one to predict."""
-    chunk: int
+    chunk: Annotated[int, Flag("training", also=("batch", "batch_size"))]
     """Samples of one update; state and clock are carried to the next one, errors are not carried back."""
-    input_noise: float
+    input_noise: Annotated[float, Flag("training")]
     """Standard deviation of Gaussian noise on the normalised samples of the window in training."""
-    weight_penalty: float
+    weight_penalty: Annotated[float, Flag("training", also=("weight_decay", "l2"))]
     """The sum of the squared weights times this is added to the loss."""
-    own_output: float
+    own_output: Annotated[float, Flag("training")]
     """Share of the network's own output in its window at the end of training: 0 is the truth only, 1 its own only (but for
     the first window of each chunk)."""
-    own_output_from: float
+    own_output_from: Annotated[float, Flag("training")]
     """Share of the training after which the own output begins to come in."""
-    own_output_until: float
+    own_output_until: Annotated[float, Flag("training")]
     """Share of the training after which it is fully in; between the two it rises linearly."""
-    generate: bool
+    generate: Annotated[bool, Flag("trained run", also=("speak",))]
     """Speak with a trained run."""
-    phones: str | None
+    phones: Annotated[str | None, Flag("trained run")]
     """File of phones (.PHN) to speak."""
 
 
@@ -137,6 +141,7 @@ class SpeechPrediction(Task):
     """
 
     name = "speech"
+    example = "--utterance data/speech/clock.WAV --epochs 200"
     more_is_better = ("teacher_forced_seconds", "free_running_seconds")
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):

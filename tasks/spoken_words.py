@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ import tensorflow as tf
 from data import mfcc
 from data.features import load_features, read_features, read_samples
 from data.spoken_words import SHIPPED, Clip, Split, load_folder, load_timit
+from tasks.flag import Flag
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.report import Quantity, Report, Sound
@@ -25,10 +27,12 @@ SOUNDS = 3  # test clips to listen to
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(NetworkSettings):
+    group = "data"
+
     corpus: str | None
     """Folder with a folder of sound files for each word; without it, the words that ship."""
     timit: str | None
-    """Folder of the TIMIT corpus, from which the paper's words are cut, instead of corpus."""
+    """Folder of the TIMIT corpus, from which the paper's words are cut, instead of `corpus`."""
     test_list: str | None
     """File that names the test clips, relative to the corpus; without it, test.txt of the corpus if there is one."""
     test_speakers: tuple[str, ...]
@@ -36,16 +40,16 @@ class Settings(NetworkSettings):
     test_share: float
     """Share of each word's clips to test on, drawn by the seed, where neither a list nor speakers are given."""
     longest: float
-    """Seconds; longer clips are skipped."""
+    """Longest clip, in seconds; longer ones are skipped."""
     cache_dir: Path
     """Folder that keeps the features of a corpus."""
-    input_noise: float
+    input_noise: Annotated[float, Flag("training")]
     """Standard deviation of Gaussian noise on the normalised features in training."""
-    batch_size: int
+    batch_size: Annotated[int, Flag("training")]
     """Clips of one update."""
-    patience: int
+    patience: Annotated[int, Flag("training")]
     """Stop when the error on the training clips, without noise, has not fallen for so many epochs; 0 never stops."""
-    classify: tuple[str, ...]
+    classify: Annotated[tuple[str, ...], Flag("trained run", also=("predict",))]
     """Sound files to say the words of, with a trained run."""
 
 
@@ -93,7 +97,9 @@ class SpokenWords(Task):
     """
 
     name = "words"
+    example = "--model lstm --epochs 30"
     epoch_quantity = "error (%)"
+    watched = "train_error"
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None, folds: int = 0):
         super().__init__(settings, seeds)
@@ -126,6 +132,7 @@ class SpokenWords(Task):
             raise ValueError(
                 f"`batch_size` must be from 1 to the {most} training clips. Received: {settings.batch_size}"
             )
+        self.patience, self.sequences = settings.patience, settings.batch_size
         self.steps_of_update = max(settings.batch_size, BLOCK) * int(self.features.lengths.max())
         self.batches = most // settings.batch_size
         self.steps = int(self.features.lengths.max())  # one length for all, so that one program serves all batches
@@ -186,11 +193,6 @@ class SpokenWords(Task):
         wrong = self.heard(weights) != self.labels  # [R, N]
         chosen = {"train_error": self.training, "test_error": self.testing}
         return {name: 100 * np.take_along_axis(wrong, clips, axis=1).mean(axis=1) for name, clips in chosen.items()}
-
-    def finished(self, epochs: list[dict[str, np.ndarray]]) -> np.ndarray:
-        """Return which replicas' training error has not fallen for so many epochs [R]."""
-        errors = np.array([epoch["train_error"] for epoch in epochs])  # [epochs, R]
-        return bool(self.settings.patience) & (len(errors) - 1 - errors.argmin(axis=0) >= self.settings.patience)
 
     def evaluate(self, weights: np.ndarray) -> dict:
         counts = {"training_clips": self.training.shape[1], "test_clips": self.testing.shape[1]}

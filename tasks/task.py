@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.layer import ClockworkLayer
-from tasks.network import Network, State
+from tasks.network import Draws, Network, State
 from tasks.network_settings import NetworkSettings
 from tasks.report import Quantity, Report
 
@@ -26,13 +26,13 @@ class Moment(NamedTuple):
     Args:
         update: its number, an int32 scalar.
         updates: of the whole training.
-        seeds: of the numbers drawn in it, int32 [R, uses, 2].
+        draws: what is drawn in it.
         periods: of each module, int32 [R, g], where replicas have periods of their own, or None.
     """
 
     update: tf.Tensor
     updates: int
-    seeds: tf.Tensor
+    draws: Draws
     periods: tf.Tensor | None
 
 
@@ -61,21 +61,30 @@ class Task(abc.ABC):
 
     Attributes:
         name: the word on the command line and the name of its folder in `results/` and `log/`.
+        example: flags of a command that shows it, for the help.
         metrics: name → function of (targets, outputs) that returns [R]; the first one is what the progress bar shows.
         epoch_quantity: what `after_epoch` notes after every epoch, for the axis of a picture; empty if it notes nothing.
+        watched: name of a number, of those noted after every epoch, that training is stopped by.
+        patience: epochs without a smaller one after which a replica is stopped; it has the weights of its best epoch
+            then. 0 never stops one.
         network: of each replica.
         data: inputs and targets, arrays [batches or examples, ...] or tuples of them.
         batches: updates of an epoch.
-        steps_of_update: time steps of all sequences that an update of one network sees.
+        sequences: that an update of one network sees.
+        steps_of_update: time steps of all of them.
         more_is_better: metrics whose best value is the largest.
     """
 
     name: str
+    example: str
     epoch_quantity = ""
+    watched = ""
+    patience = 0
     metrics: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]]
     network: Network
     data: tuple[Any, Any]
     batches: int
+    sequences: int = 1
     steps_of_update: int
     more_is_better: Sequence[str] = ()
 
@@ -107,11 +116,11 @@ class Task(abc.ABC):
             carried: from the update before.
             moment: which update it is.
         """
-        return self.network.apply(weights, inputs, moment.seeds, moment.periods), carried
+        return self.network.apply(weights, inputs, moment.draws, moment.periods), carried
 
     def read_on(self, weights: list[tf.Tensor], inputs: Any, carried: Carried, moment: Moment):
         """Return the outputs of sequences that go on where those of the update before ended, and what is carried on."""
-        outputs, state = self.network.go_on(weights, inputs, *carried, moment.seeds)
+        outputs, state = self.network.go_on(weights, inputs, *carried, moment.draws)
         return outputs, Carried(state, carried.clock + outputs.shape[-2])
 
     @abc.abstractmethod
@@ -125,10 +134,6 @@ class Task(abc.ABC):
     def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Return what is to be noted after an epoch [R], of weights [R, P]; only called if there is an `epoch_quantity`."""
         return {}
-
-    def finished(self, epochs: list[dict[str, np.ndarray]]) -> np.ndarray:
-        """Return which replicas need no more updates, boolean [R], from what `after_epoch` noted after each epoch so far."""
-        return np.zeros(self.replicas, bool)
 
     @abc.abstractmethod
     def evaluate(self, weights: np.ndarray) -> dict[str, Any]:

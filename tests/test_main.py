@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -18,6 +19,7 @@ import models.clockwork_rnn  # noqa: F401 (registers the layer that saved models
 from running import command_line
 
 ROOT = Path(__file__).parents[1]
+MODELS = ["clockwork_rnn", "clockwork_lstm", "clockwork_gru", "simple_rnn", "lstm", "gru"]
 TINY = ["--epochs", "60", "--length", "40", "--units", "4", "--periods", "1", "2"]
 
 
@@ -43,6 +45,10 @@ def run(folder, *flags):
     return process.returncode, output, errors
 
 
+def read(*flags):
+    return command_line.read(flags, main.TASKS)
+
+
 @pytest.fixture(scope="module")
 def music_run(tmp_path_factory):
     """A tiny run on the shipped music."""
@@ -56,7 +62,16 @@ def test_writes_what_the_design_promises(music_run):
     folder, output = music_run
     results = folder / "results" / "generation" / "a"
     assert {path.name for path in results.iterdir()} == {
-        *("config.json", "metrics.json", "model.keras", "signal.png", "training.png", "states.png", "clock.png"),
+        *(
+            "config.json",
+            "metrics.json",
+            "checkpoint.npz",
+            "model.keras",
+            "signal.png",
+            "training.png",
+            "states.png",
+            "clock.png",
+        ),
         *("target.wav", "output.wav", "signal.csv", "signal.npz", "training.csv", "report.html"),
     }
     config, metrics = (json.loads((results / name).read_text()) for name in ("config.json", "metrics.json"))
@@ -104,14 +119,22 @@ def test_two_runs_with_one_seed_give_identical_weights(music_run):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_run_is_not_overwritten_silently(music_run):
+def test_a_run_is_not_overwritten_silently(music_run, capsys):
     folder = music_run[0]
     metrics = folder / "results" / "generation" / "a" / "metrics.json"
     before = metrics.read_text()
-    status, _, errors = run(folder, *TINY, "--name", "a")
-    assert status == 2 and "--name must be new" in errors and len(errors.splitlines()) == 1
-    status, _, errors = run(folder, *TINY, "--name", "a", "--resume")
-    assert status == 2 and "--resume needs a run that was interrupted" in errors
+    flags = ["--target", str(ROOT / "data" / "music.flac"), *TINY, "--name", "a", "--seed", "3"]
+    flags += [f"--results-dir={folder / 'results'}", f"--log-dir={folder / 'log'}"]
+    refusals = {
+        (): "--name must be new, or come with --overwrite, or with --resume to go on with it. Received: a",
+        ("--resume",): "--epochs must be above those of the finished run to resume, 60. Received: 60",
+        ("--resume", "--epochs", "59"): "--epochs must be above those of the finished run to resume, 60. Received: 59",
+        ("--resume", "--epochs", "61", "--units", "5"): "--units must be that of the run to resume, 4. Received: 5",
+    }
+    for more, message in refusals.items():
+        assert main.main([*flags, *more]) == 2
+        errors = capsys.readouterr().err
+        assert errors.startswith(f"main.py: {message}") and len(errors.splitlines()) == 1
     assert metrics.read_text() == before
 
 
@@ -136,11 +159,11 @@ def test_recipes_and_models_run(tmp_path, flags):
     ],
 )
 def test_recipes_have_the_published_sizes(recipe, model, parameters):
-    task_class, settings = command_line.read(["--recipe", recipe, "--model", model], main.TASKS)
+    task_class, settings = read("--recipe", recipe, "--model", model)
     assert task_class(settings).network.size + len(settings.periods) == parameters
 
 
-def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(tmp_path):
+def test_ctrl_c_leaves_a_checkpoint_from_which_only_the_same_run_goes_on(tmp_path, capsys):
     flags = [*TINY[2:], "--epochs", "200000", "--name", "long"]
     process = start(tmp_path, *flags)
     while "compiled" not in process.stdout.readline():
@@ -157,10 +180,15 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(tmp_path):
         "training.png",
         "training.csv",
     }
-    other = run(tmp_path, *flags, "--resume", "--seed", "1")
-    assert other[0] == 2 and "--seed must be that of the run to resume, 0. Received: 1" in other[2]
-    other = run(tmp_path, *flags, "--resume", "--replicas", "2")
-    assert other[0] == 2 and "--replicas must be that of the run to resume, 1. Received: 2" in other[2]
+    flags += ["--resume", f"--results-dir={tmp_path / 'results'}", f"--log-dir={tmp_path / 'log'}"]
+    refusals = {
+        ("--seed", "1"): "--seed must be that of the run to resume, 0. Received: 1",
+        ("--replicas", "2"): "--replicas must be that of the run to resume, 1. Received: 2",
+        ("--epochs", "199999"): "--epochs must be at least those of the run to resume, 200000. Received: 199999",
+    }
+    for more, message in refusals.items():
+        assert main.main([*flags, *more]) == 2
+        assert capsys.readouterr().err == f"main.py: {message}\n"
 
 
 def test_words_train_resume_and_classify(tmp_path):
@@ -244,6 +272,53 @@ def test_ctrl_c_before_training_is_one_line(tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_that_is_not_there_is_answered_with_those_that_are(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for place, name in enumerate(("good", "better")):
+        model = tmp_path / "results" / "generation" / name / "model.keras"
+        model.parent.mkdir(parents=True)
+        model.touch()
+        os.utime(model, (place, place))
+    (tmp_path / "results" / "generation" / "unfinished").mkdir()
+    assert main.main(["--run", "god"]) == 2
+    assert capsys.readouterr().err == (
+        "main.py: --run must be the name of a run that was trained, better, good. "
+        "Received: god, not in results/generation; did you mean good?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"units": "many"}, "units in main.py must be a whole number. Received: 'many'"),
+        ({"units": 36.0}, "units in main.py must be a whole number. Received: 36.0"),
+        ({"units": True}, "units in main.py must be a whole number. Received: True"),
+        (
+            {"input_modules": [0]},
+            "input_modules in main.py must be one of all, fastest or a tuple of whole numbers. Received: [0]",
+        ),
+        ({"periods": 4}, "periods in main.py must be a tuple of whole numbers. Received: 4"),
+        ({"periods": (1, "2", None)}, "periods in main.py must be a tuple of whole numbers. Received: (1, '2', None)"),
+        ({"dropout": "0.1"}, "dropout in main.py must be a number. Received: '0.1'"),
+        ({"peepholes": 0}, "peepholes in main.py must be True or False. Received: 0"),
+        ({"decay": "cosin"}, "decay in main.py must be one of constant, cosine, staircase. Received: 'cosin'"),
+        ({"log_dir": "log"}, "log_dir in main.py must be a path. Received: 'log'"),
+    ],
+)
+def test_mistyped_hyperparameters_in_the_file_are_one_line(changes, message, tmp_path, monkeypatch, capsys):
+    task_class, recipes = main.TASKS["generation"]
+    monkeypatch.setitem(main.TASKS, "generation", (task_class, [replace(recipes[0], **changes)]))
+    monkeypatch.chdir(tmp_path)
+    assert main.main([]) == 2
+    assert capsys.readouterr().err == f"main.py: {message}\n"
+
+
+def test_a_flag_mends_what_the_file_says(monkeypatch):
+    task_class, recipes = main.TASKS["generation"]
+    monkeypatch.setitem(main.TASKS, "generation", (task_class, [replace(recipes[0], units="many")]))
+    assert read("--units", "9")[1].units == 9
+
+
 def test_divergence_is_said_and_exits_with_1(tmp_path):
     flags = ["--optimizer", "sgd", "--learning-rate", "1e30", "--clip-norm", "0", "--name", "far"]
     status, _, errors = run(tmp_path, *TINY, *flags)
@@ -261,22 +336,44 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
     "flags, message",
     [
         (["speling"], "the task must be one of generation, words, speech, text. Received: speling"),
-        (["--unit", "3"], "Unrecognized options: --unit"),
+        (["LSTM"], "the task must be one of generation, words, speech, text. Received: LSTM"),
+        (["Word"], "the task must be one of generation, words, speech, text. Received: Word; did you mean words?"),
+        (["--unit", "3"], "--unit is not known: did you mean --units?"),
+        (["--lr=0.1"], "--lr is not known: did you mean --learning-rate?"),
+        (["--units", "9", "--hidden_units", "3"], "--hidden-units is not known: did you mean --units?"),
+        (["words", "--batch", "3"], "--batch is not known: did you mean --batch-size?"),
+        (["text", "--batch", "3"], "--batch is not known: did you mean --streams?"),
+        (["--batch", "3"], "--batch is not known: main.py generation --help names the flags"),
+        (["--corpus", "a"], "--corpus is not known for this task: it is a flag of words"),
+        (["words", "here"], "here is not expected: main.py words --help names the flags"),
+        (["--overwrite", "True"], "True is not expected: main.py generation --help names the flags"),
+        (["--overwrite=True"], "--overwrite/--no-overwrite must come without a value"),
         (["stray", "--units", "9"], "the task must be one of generation, words, speech, text. Received: stray"),
-        (["--units", "x"], "Error parsing --units: invalid literal for int() with base 10: 'x' (expected --units INT)"),
-        (["--units"], "Missing value for argument '--units'"),
-        (["--model", "rnn"], "invalid choice 'rnn' for argument '--model'. Expected one of"),
-        (["--recipe", "old"], "invalid choice 'old' for argument '--recipe'. Expected one of"),
+        (["--units", "x"], "--units must be a whole number. Received: x"),
+        (["--units"], "--units must be a whole number. Received: nothing"),
+        (["--units", "9", "10"], "--units must be a whole number. Received: 9 10"),
+        (["--model", "elman"], f"--model must be one of {', '.join(MODELS)}. Received: elman"),
+        (["--model", "LSTM"], f"--model must be one of {', '.join(MODELS)}. Received: LSTM; did you mean lstm?"),
+        (["--model", "rnn"], f"--model must be one of {', '.join(MODELS)}. Received: rnn; did you mean simple_rnn?"),
+        (
+            ["--recipe", "papr"],
+            "--recipe must be one of modern, paper, tensorflow-2016. Received: papr; did you mean paper?",
+        ),
         (["--recipe", "tensorflow-2016", "--model", "simple_rnn"], "--model must be one of clockwork_rnn, lstm for"),
         (["--units", "8"], "--units must be at least the number of modules, 9. Received: 8"),
         (["--periods", "1", "0"], "--periods must be whole numbers from 1. Received: (1, 0)"),
-        (["--periods", "1", "x"], "Error parsing --periods"),
+        (["--periods", "1", "x"], "--periods must be whole numbers. Received: 1 x"),
+        (
+            ["--periods", "1,2,4"],
+            "--periods must be whole numbers. Received: 1,2,4; separate them by blanks: --periods 1 2 4",
+        ),
+        (["--input-modules", "al"], "--input-modules must be one of all, fastest or whole numbers. Received: al; did"),
         (["--model", "lstm", "--periods", "1", "2"], "--periods is for the clockwork models. Received: (1, 2)"),
         (["--model", "lstm", "--connections", "full"], "--connections is for the clockwork models. Received: full"),
         (["--model", "lstm", "--input-mean"], "--input-mean is for the clockwork models. Received: True for lstm"),
-        (["--connections", "ring"], "invalid choice 'ring' for argument '--connections'"),
+        (["--connections", "ring"], "--connections must be one of slow_to_fast, fast_to_slow, full"),
         (["--model", "lstm", "--turns", "2"], "--turns is for the clockwork models. Received: 2 for lstm"),
-        (["--clock-series", "cubic"], "invalid choice 'cubic' for argument '--clock-series'"),
+        (["--clock-series", "cubic"], "--clock-series must be one of given, exponential, linear"),
         (["--clock-series", "linear", "--modules", "0"], "--modules must be whole numbers from 1. Received: (0,)"),
         (["--turns", "0"], "--turns must be whole numbers from 1. Received: (0,)"),
         (["--input-modules", "9"], "--input-modules must be indices below 9. Received: [9]"),
@@ -287,11 +384,12 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         ),
         (["--model", "lstm", "--units", "0"], "--units must be at least 1. Received: 0"),
         (["--learning-rate", "-1"], "--learning-rate must be above 0. Received: -1.0"),
+        (["--learning-rate", "-1e-3"], "--learning-rate must be above 0. Received: -0.001"),
         (["--replicas", "0"], "--replicas must be at least 1. Received: 0"),
         (["--replicas", "1000000000"], "--replicas must be at most "),
         (["speech", "--replicas", "100000"], "--replicas must be at most "),
         (["--clock-series", "random", "--replicas", "2"], "--clock-series must not be random for networks of several"),
-        (["--keep", "some"], "invalid choice 'some' for argument '--keep'"),
+        (["--keep", "some"], "--keep must be one of first, all. Received: some"),
         (["--dropout", "1"], "--dropout must be at least 0 and below 1. Received: 1.0"),
         (["--start", "392400", "--target", str(ROOT / "data" / "music.flac")], "--start + --length must be at most"),
         (["--results-dir", str(ROOT / "main.py")], "--results-dir must be a folder that can be written. Received:"),
@@ -304,7 +402,10 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
             "--timit must be a folder with .WRD files somewhere below. Received:",
         ),
         (["words", "--classify", "a.wav"], "--classify needs --run, the name of a trained run"),
-        (["words", "--classify", "a.wav", "--run", "new"], "--run must be the name of a run that was trained"),
+        (
+            ["words", "--classify", "a.wav", "--run", "new"],
+            "--run must be the name of a run that was trained, of which there is none",
+        ),
         (["speech", "--utterance", "a.wav"], "--utterance must be a sound file that exists. Received: a.wav"),
         (["speech", "--window", "40000"], "--window must be below the 37792 samples of the utterance"),
         (
@@ -321,11 +422,18 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         ),
         (["text", "--sample"], "--sample needs --run, the name of a trained run"),
         (["--export", "onnx"], "--export needs --run, the name of a trained run. Received: onnx"),
-        (["--export", "onnx", "--run", "new"], "--run must be the name of a run that was trained. Received: new"),
-        (["--export", "coreml"], "invalid choice 'coreml' for argument '--export'"),
-        (["--run", "new"], "--run must be the name of a run that was trained. Received: new"),
-        (["words", "--recipe", "tensorflow-2016"], "invalid choice 'tensorflow-2016' for argument '--recipe'"),
-        (["--resume", "--name", "new"], "--resume needs a run that was interrupted"),
+        (["--export", "onnx", "--run", "new"], "--run must be the name of a run that was trained, of which"),
+        (["--export", "Onnx"], "--export must be one of saved_model, onnx, litert. Received: Onnx; did you mean onnx?"),
+        (
+            ["--run", "new"],
+            "--run must be the name of a run that was trained, of which there is none. Received: new, not in results/generation",
+        ),
+        (["words", "--recipe", "tensorflow-2016"], "--recipe must be one of modern, paper. Received: tensorflow-2016"),
+        (["--resume", "--name", "new"], "--resume needs a run with a checkpoint. Received: results/generation/new"),
+        (
+            ["--target", str(ROOT / "data" / "koutnik2014_figure5_targets.csv"), "--column", "target3"],
+            "--column must be one of target_1, target_2, target_3, target_4, target_5 in",
+        ),
     ],
 )
 def test_refuses(flags, message, tmp_path, monkeypatch, capsys):

@@ -1,22 +1,39 @@
-"""The README: every command and example in it runs, and its numbers are those of the committed results."""
+"""README and documents: their commands and examples run, their links lead somewhere, their numbers are the committed ones."""
 
-import csv
+import ast
+import importlib.util
+import itertools
 import re
 import shlex
+import statistics
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
+import committed
+import numpy as np
 import pytest
+import yaml  # which Ray needs
 
 import main
-from experiments import main_job
+from models.version import __version__
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line for block in re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL) for line in block.splitlines() if line
-]
+PAGES = [ROOT / folder / "README.md" for folder in (".", "data", "benchmarks")] + sorted(ROOT.glob("docs/**/*.md"))
+DOCS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+
+
+def blocks(language, text):
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+COMMANDS = list(
+    dict.fromkeys(
+        line for text in DOCS.values() for block in blocks("bash", text) for line in block.splitlines() if line
+    )
+)
 SMALL = "--epochs 2 --results-dir {folder}/results --log-dir {folder}/log"
 ADDED = {  # how a command is made small, by what it runs; a command of another kind fails the test
     "python main.py --help": "",
@@ -75,21 +92,141 @@ def test_command_runs_in_a_fresh_clone(command, tmp_path):
 
 
 def test_the_layer_example_runs():
-    code, _ = re.findall(
-        r"```python\n(.*?)```", README, flags=re.DOTALL
-    )  # the other is of the package: test_package.py
+    code, _ = blocks("python", README)  # the other is of the package: test_package.py
     names = {}
     exec(code, names)
     assert names["model"].output.shape == (None, None, 25)
 
 
-def test_files_that_it_names_exist():
-    for name in re.findall(r"\]\((?!http)(.*?)\)", README) + re.findall(r"`([\w/]+\.(?:py|csv|flac))`", README):
+@pytest.mark.parametrize("code", blocks("python", DOCS[ROOT / "data" / "README.md"]))
+def test_loaders_give_what_the_data_page_says(code, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    *_, last = code.splitlines()
+    names = {}
+    exec(code, names)
+    assert eval(last, names) == ast.literal_eval(last.split("#")[1].strip())
+
+
+def test_a_task_is_added_as_its_page_says(tmp_path, monkeypatch):
+    task, entry = blocks("python", DOCS[ROOT / "docs" / "adding-a-task.md"])
+    (tmp_path / "cycles.py").write_text(task, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("tasks.cycles", tmp_path / "cycles.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "tasks.cycles", module)
+    monkeypatch.setattr(main, "TASKS", dict(main.TASKS))
+    spec.loader.exec_module(module)
+    import tasks
+
+    monkeypatch.setattr(tasks, "cycles", module, raising=False)
+    exec(compile(entry, "main.py", "exec", dont_inherit=True), vars(main) | {"__name__": "main"})
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["cycles", "--epochs", "2", "--replicas", "2", "--name", "a"]) == 0
+    files = {file.name for file in (tmp_path / "results" / "cycles" / "a").iterdir()}
+    assert {"cycles.png", "clock.png", "training.png", "model.keras", "metrics.json"} <= files
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page):
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", DOCS[page]):
+        assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent in (ROOT, ROOT / "docs")], ids=lambda p: p.name)
+def test_files_that_are_named_exist(page):
+    for name in set(re.findall(r"`([\w/]+\.(?:py|csv|flac))`", DOCS[page])) - {"tasks/cycles.py"}:
         assert (ROOT / name).exists(), name
 
 
+def test_the_readme_is_short_and_leads_to_every_page():
+    assert len(README.splitlines()) <= 150
+    linked = set(re.findall(r"\]\(([^)#]+)", README))
+    pages = {str(page.relative_to(ROOT)) for page in PAGES} - {"README.md"}
+    assert pages <= linked
+    assert {str(file.relative_to(ROOT)) for file in (ROOT / "examples").glob("*.py")} <= linked
+
+
+def test_the_citation_names_the_paper_and_this_version():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)  # required by the format, version 1.2.0
+    assert cited["version"] == __version__
+    paper = cited["preferred-citation"]
+    assert {"type", "title", "authors"} <= set(paper)
+    names = ", ".join(author["family-names"] for author in paper["authors"])
+    assert f"({names},\n[{paper['title']}]({paper['url']}), ICML {paper['year']})" in README
+
+
+def grouped(name, *keys, of, where=lambda row: True):
+    """Return key or keys → the values of a column, of the rows of a committed CSV file."""
+    found = defaultdict(list)
+    for row in filter(where, committed.read(name)):
+        found[tuple(row[key] for key in keys) if len(keys) > 1 else row[keys[0]]].append(float(row[of]))
+    return found
+
+
 def test_the_table_is_that_of_the_committed_results():
-    with open(main_job.CSV, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 30  # 2 targets × 3 models × 5 seeds
-    assert main_job.table(rows) in README
+    keys = "target", "model", "parameters_with_periods"
+    errors, seconds = (grouped("main_job.csv", *keys, of=column) for column in ("mse", "seconds"))
+    assert len(errors) == 6 and all(len(values) == 5 for values in errors.values())  # 2 targets × 3 models, 5 seeds
+    for key, mse in errors.items():
+        spread = f"{np.mean(mse):.1e} ± {np.std(mse, ddof=1):.0e}"
+        assert f"| {' | '.join(key)} | {spread} | {np.median(seconds[key]):.1f} s |" in README
+    highest = max(max(mse) for key, mse in errors.items() if key[:2] == ("sine mixture", "clockwork_rnn"))
+    assert highest < float(re.search(r"expect an MSE below (\S+):", README)[1])
+
+
+# Medians of Figure 3, read from its vector graphics: Clockwork RNN and LSTM with 100, 250, 500 and 1000 parameters.
+PUBLISHED = {"clockwork_rnn": (0.0388, 0.0166, 0.0103, 0.0064), "lstm": (0.0686, 0.0495, 0.0432, 0.0344)}
+
+
+def test_sentences_on_sequences_say_what_was_measured():
+    medians = {key: np.median(of) for key, of in grouped("figure3.csv", *KEYS, of="nmse_paper").items()}
+    sizes = "100", "250", "500", "1000"
+    found = [medians["paper", size, name] for name in PUBLISHED for size in sizes]
+    off = np.abs(np.array(found) / [*itertools.chain(*PUBLISHED.values())] - 1).max()
+    diverged = grouped("figure3.csv", *KEYS, of="diverged")["paper_unclipped", "1000", "simple_rnn"]
+    assert f"are within {100 * off:.0f}% of the published" in README
+    assert f"unclipped, {sum(diverged):.0f} of {len(diverged)} simple RNNs of 1000 parameters diverge" in README
+    mse = grouped("tensorflow_2016.csv", "method", "units", of="mse")["clockwork_rnn", "36"]
+    assert f"MSE {np.mean(mse):.2g} ± {np.std(mse, ddof=1):.1g} over {len(mse)} seeds" in README
+
+
+KEYS = "setting", "parameters", "method"
+
+
+def test_sentences_on_words_speech_and_text_say_what_was_measured():
+    words = {key: np.median(of) for key, of in grouped("figure4.csv", *KEYS, of="test_error").items()}
+    best = [f"{words['modern', '10000', name]:.0f}%" for name in ("clockwork_rnn", "lstm", "simple_rnn")]
+    assert "Clockwork RNN {} wrong, LSTM {}, simple RNN {}".format(*best) in README
+    apart = [abs(words["modern", n, "clockwork_rnn"] - words["modern", n, "lstm"]) for n in ("500", "1000", "2500")]
+    assert f"at 2500 and fewer it is within {max(apart):.0f} points of the LSTM" in README
+    digits = {name: np.median(of) for name, of in grouped("digits_at_random.csv", "method", of="test_error").items()}
+    assert f"LSTM {digits['lstm']:.1f}%, Clockwork RNN {digits['clockwork_rnn']:.1f}%" in README
+    speech = grouped("speech.csv", "network", of="free_running_nmse")
+    nmse = [f"{np.median(speech[f'{name}, noise']):.2g}" for name in ("Clockwork RNN", "LSTM", "simple RNN")]
+    assert "Clockwork RNN, NMSE {}; LSTM {}, simple RNN {}".format(*nmse) in README
+    text = grouped("text.csv", "network", of="bits_per_character")
+    networks = "LSTM", "simple RNN", "Clockwork RNN, slow_to_fast"
+    bits = [f"{value:.2f}" for name in networks for value in text[name]]
+    assert "the LSTM, {} bits a character; simple RNN {}, Clockwork RNN {}. One seed".format(*bits) in README
+
+
+def test_sentences_on_clocks_say_what_was_measured():
+    def scores(task, variant):
+        of = grouped("extensions.csv", "seed", of="score", where=lambda r: (r["task"], r["variant"]) == (task, variant))
+        return [statistics.geometric_mean(values) for values in of.values()]  # of a seed's targets
+
+    ratio = np.median(scores("generation", "fibonacci")) / np.median(scores("generation", "base"))
+    assert 45 < 1 / ratio < 55 and "had a fiftieth of the error on sequences" in README
+    fibonacci, base = (np.median(scores("words", variant)) for variant in ("fibonacci", "base"))
+    assert f"but {fibonacci:.0f}% wrong words, not {base:.0f}%" in README
+    evolved = [float(row["ratio"]) for row in committed.read("evolution.csv")]
+    assert f"for {sum(np.array(evolved) < 1)} of {len(evolved)} targets" in README
+    learned = grouped("learned_periods.csv", "start", of="ratio")["good"]
+    assert f"from a good start it does harm for {sum(np.array(learned) > 2)} of {len(learned)}" in README
+
+
+def test_the_time_of_a_first_fit_is_the_measured_one():
+    seconds = grouped("benchmark.csv", "experiment", "network", of="median")
+    ours, keras = (seconds["first_fit", name][0] for name in ("clockwork_rnn", "keras-tensorflow lstm"))
+    said = f"the first `fit` of 36 units takes {ours:.2f} s, that of Keras's LSTM of\n36 units {keras:.2f} s"
+    assert said in README

@@ -1,19 +1,20 @@
 """The questions about extensions: what is compared, how it is judged, and tables that say what the rows say."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from committed import RESULTS, read
+from committed import RESULTS
 
 from experiments import extensions
 from experiments.equal_parameters import parameters
+from experiments.store import Store
+from experiments.training import extensions as training
 from models.clocks import SERIES, WIRINGS
 from tasks.network_settings import clock
 from tasks.sequence_generation import SequenceGeneration
 
-ROOT = Path(__file__).parents[2]
 SMALL = {
     "generation": {"units": 9, "periods": (1, 2, 4), "epochs": 3},
     "words": {"units": 9, "periods": (1, 2, 4), "epochs": 1},
@@ -30,7 +31,7 @@ CHANGED = {
 
 
 def test_answers_differ_from_the_base_in_what_is_asked():
-    found = extensions.variants(extensions.BASES["text"])
+    found = training.variants("text")
     base = found["", "base"]
     assert {variant for question, variant in found if question == "wiring"} == set(WIRINGS) - {"slow_to_fast"}
     assert {variant for question, variant in found if question == "series"} > set(SERIES) - {"exponential"}
@@ -45,9 +46,10 @@ def test_answers_differ_from_the_base_in_what_is_asked():
 
 def test_all_have_about_as_many_parameters():
     sizes = {"generation": (0, 1), "words": (13, 25), "text": (103, 103)}
-    for key, cell in extensions.make_cells(extensions.Options(seeds=1)):
+    cells = [cell for task in extensions.TASKS for cell in training.make_cells(task, extensions.QUESTIONS, 1, None)]
+    for key, cell in cells:
         task, settings = key["task"], cell.arguments["settings"]
-        base = parameters(extensions.BASES[task], *sizes[task])
+        base = parameters(training.BASES[task], *sizes[task])
         if key["variant"] == "exponential, sizes by spectrum":
             count = SequenceGeneration(settings).network.size
         else:
@@ -56,10 +58,9 @@ def test_all_have_about_as_many_parameters():
 
 
 def test_random_periods_differ_from_seed_to_seed():
-    options = extensions.Options(tasks=("generation",), questions=("series",), seeds=3)
     drawn = [
         (key["seeds"], cell.arguments["settings"].periods)
-        for key, cell in extensions.make_cells(options)
+        for key, cell in training.make_cells("generation", ("series",), 3, None)
         if key["variant"] == "random"
     ]
     assert [seeds for seeds, _ in drawn] == [(0,), (1,), (2,)]
@@ -68,49 +69,67 @@ def test_random_periods_differ_from_seed_to_seed():
 
 @pytest.mark.parametrize("task", SMALL)
 def test_a_cell_trains_a_network_for_each_target_and_seed(task):
-    settings = replace(extensions.BASES[task], **SMALL[task])
+    settings = replace(training.BASES[task], **SMALL[task])
     targets = ("target_1", "target_4") if task == "generation" else ("",)
-    result = extensions.train_networks(task, settings, targets, (0, 1))
+    result = training.train_networks(task, settings, targets, (0, 1))
     assert result["score"].shape == (len(targets), 2) and np.isfinite(result["score"]).all()
-    rows = list(extensions.rows(KEY | {"task": task, "targets": targets, "seeds": (0, 1)}, result))
+    rows = list(extensions.make_rows(KEY | {"task": task, "targets": targets, "seeds": (0, 1)}, result))
     assert [(row["target"], row["seed"]) for row in rows] == [(target, seed) for target in targets for seed in (0, 1)]
 
 
 KEY = {"question": "wiring", "variant": "full", "units": 9}
 
 
+def scored(scores, question="", variant="base"):
+    row = {"task": "generation", "question": question, "variant": variant}
+    return pd.DataFrame([row | {"seed": seed, "score": float(score)} for seed, score in scores])
+
+
 def test_scores_of_several_targets_count_by_their_geometric_mean():
-    rows = [
-        {"task": "generation", "question": "", "variant": "base", "seed": str(seed), "score": str(score)}
-        for seed, score in [(1, 4), (0, 2), (0, 8), (1, 9)]
-    ]
-    assert extensions.scores(rows, "generation", "", "base") == pytest.approx([4, 6])
+    found = extensions.seed_scores(scored([(1, 4), (0, 2), (0, 8), (1, 9)]))
+    assert found["generation", "", "base"].sort_index().tolist() == pytest.approx([4, 6])
 
 
-def test_verdicts_are_those_of_the_rank_sum_test():
-    base = np.arange(1.0, 11)
-    # All ten below all ten: z = (50 − ½) / √(10 · 10 · 21 / 12) (Mann & Whitney 1947), so that p = 1.83e-4.
-    assert extensions.compared(base - 10, base, 270) == "better (p = 0.0002)"
-    assert extensions.compared(base + 10, base, 270) == "worse (p = 0.0002)"
-    assert extensions.compared(base - 10, base, 280) == "no difference shown (p = 0.0002)"
-    assert extensions.compared(np.full(10, np.inf), base, 10).startswith("worse")
+def test_verdicts_are_those_of_exact_rank_sum_tests_adjusted_after_holm():
+    """All ten above, or below, all ten: p is 2 in 184756 ways to deal the ranks, and counts five times for five comparisons."""
+    base = np.arange(11.0, 21)
+    answers = {
+        "lower": base - 10,
+        "higher": base + 10,
+        "the same": base,
+        "diverged": np.full(10, np.inf),
+        "low": base - 10,
+    }
+    rows = [scored(enumerate(base)), *(scored(enumerate(own), "wiring", name) for name, own in answers.items())]
+    found = extensions.comparisons(pd.concat(rows)).set_index("variant")
+    wanted = {
+        "lower": "better",
+        "higher": "worse",
+        "the same": "no difference shown",
+        "diverged": "worse",
+        "low": "better",
+    }
+    assert found.verdict.to_dict() == wanted
+    assert found.p["lower"] == pytest.approx(5 * 2 / 184756) and found.p["the same"] == 1
+    assert found.ratio["lower"] == pytest.approx(5.5 / 15.5)
 
 
-def test_committed_tables_are_those_of_the_committed_rows():
-    rows = read("extensions.csv")
-    text = extensions.table(rows)
-    assert (RESULTS / "extensions.md").read_text(encoding="utf-8") == text + "\n"
-    assert text in (ROOT / "README.md").read_text(encoding="utf-8")
-    for task in extensions.BASES:
-        assert len(extensions.scores(rows, task, "", "base")) >= 10
-    for task, base in extensions.BASES.items():
-        known = {(row["question"], row["variant"]) for row in rows if row["task"] == task}
-        assert known == set(extensions.variants(base))
+def test_committed_rows_are_all_answers():
+    rows = Store(RESULTS)["extensions"].fillna("")
+    for task, own in rows.groupby("task"):
+        seeds = own.groupby(["question", "variant"]).seed.nunique()
+        assert set(seeds.index) == set(training.variants(task)) and seeds.min() >= 10
+    assert set(rows.task) == set(extensions.TASKS) == set(training.BASES)
 
 
-def test_runs_small_from_the_command_line(tmp_path, capsys):
-    flags = ["--tasks", "generation", "--seeds", "1", "--epochs", "2", "--workers", "1", "--output-dir", str(tmp_path)]
-    assert extensions.main([*flags, "--questions", "turns"]) == 0
-    assert {"extensions.csv", "extensions.md", "extensions.png"} <= {path.name for path in tmp_path.iterdir()}
-    assert extensions.main([*flags, "--questions", "input"]) == 2
-    assert "--questions must hold one that the tasks can answer" in capsys.readouterr().err
+def test_runs_small(tmp_path, in_this_process):
+    in_this_process(extensions)
+    options = replace(extensions.EXPERIMENT.start(quick=True), seeds=1, epochs=2)
+    store = Store(tmp_path)
+    extensions.run(options, store)
+    assert set(store["extensions"].variant) == {"base", "odd-even pairs", "round-robin"}
+    ratio = extensions.comparisons(store["extensions"]).ratio[0]
+    assert f"×{ratio:.3g}, no difference shown (p = 1)" in extensions.tables(store)["extensions"]
+    assert set(extensions.pictures(store)) == {"extensions"}
+    with pytest.raises(ValueError, match="`questions` must hold one that the tasks can answer"):
+        extensions.run(replace(options, questions=("input",)), store)

@@ -1,19 +1,18 @@
-"""The spoken-word experiment: what a block trains on, and tables that say what the rows say."""
+"""The spoken-word experiment: what a block trains on, what is refused, and tables that say what the rows say."""
 
-import csv
-import subprocess
-import sys
+import statistics
 from dataclasses import replace
-from pathlib import Path
 
+import pandas as pd
 import pytest
-from committed import RESULTS, read
+from committed import read
 
-from experiments import published, search, spoken_words
+from experiments import published, spoken_words
+from experiments.store import Store
+from experiments.training import words
 from main import recipe
 from tasks.spoken_words import SpokenWords
 
-ROOT = Path(__file__).parents[2]
 SMALL = recipe("words", units=14, epochs=3)
 
 
@@ -32,7 +31,7 @@ def test_folds_leave_out_each_training_clip_once_and_never_touch_test_clips(tmp_
 def test_networks_stop_by_their_own_errors(tmp_path):
     """With a learning rate so small that no error falls, after the first epoch and as many as the patience."""
     settings = replace(SMALL, cache_dir=tmp_path, patience=2, epochs=9, learning_rate=1e-12, decay="constant")
-    result = spoken_words.train_networks(settings, seeds=(0, 1))
+    result = words.train_networks(settings, seeds=(0, 1))
     assert result["epochs"].tolist() == [3, 3]
     assert (result["test_error"] > 80).all()
 
@@ -45,65 +44,67 @@ def test_published_medians_are_in_the_order_of_the_paper():
 
 
 @pytest.mark.parametrize(
-    ("name", "networks", "with_published"),
+    ("name", "groups", "clips"),
     [
-        ("figure4", 2 * 3 * 5 * 20, True),  # settings × methods × sizes × seeds
-        ("digits_by_speaker", 3 * 20, False),
-        ("digits_at_random", 3 * 20, False),
+        ("figure4", 2 * 3 * 5, 50),  # settings × methods × sizes
+        ("digits_by_speaker", 3, 120),  # twelve recordings of ten digits
+        ("digits_at_random", 3, 70),  # seven of the 36 of each digit
     ],
 )
-def test_committed_tables_are_those_of_the_committed_rows(name, networks, with_published):
-    rows = read(f"{name}.csv")
-    assert len(rows) == networks
-    text = spoken_words.table(rows, with_published)
-    assert (RESULTS / f"{name}.md").read_text(encoding="utf-8") == text + "\n"
-    assert text in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_committed_rows_are_20_seeds_of_each_network_on_whole_clips(name, groups, clips):
+    rows = pd.DataFrame(read(f"{name}.csv"))
+    counts = rows.groupby(["setting", "method", "parameters"]).seed.nunique()
+    assert len(rows) == 20 * groups and counts.tolist() == [20] * groups
+    wrong = rows.test_error.astype(float) * clips / 100
+    assert (wrong - wrong.round()).abs().max() < 0.005  # four digits are written
 
 
-@pytest.mark.parametrize("task", ["generation", "words"])
-def test_main_has_what_the_search_found(task):
-    """The best by mean score of each method; for generation's Clockwork RNN the second (see `experiments.search`).
-
-    Those that `main.py` says were not searched have no rows.
-    """
-    rows, columns = read(f"search_{task}.csv"), search.SEARCHES[task].columns
-    searched = {row["method"] for row in rows}
-    assert searched >= set(published.WORDS_UNITS)
-    for start in (start for start in search.SEARCHES[task].starts if start.model in searched):
-        of_method = [row for row in rows if row["method"] == start.model]
-        assert len(of_method) == 12 * len(search.SEARCHES[task].learning_rates)
-        ranked = sorted(of_method, key=lambda row: float(row["score"]))
-        chosen = ranked[(task, start.model) == ("generation", "clockwork_rnn")]
-        for name in columns[2:-2]:
-            assert str(getattr(start, name)) == chosen[name], name
+def test_the_tables_have_the_medians_of_the_rows(tmp_path):
+    rows = [
+        {"setting": "paper", "method": method, "parameters": size, "seed": seed, "test_error": 10 * seed + shift}
+        for size in (500, 10000)
+        for method, shift in (("simple_rnn", 9), ("lstm", 5), ("clockwork_rnn", 0))
+        for seed in range(4)
+    ]
+    store = Store(tmp_path)
+    store.write("figure4", rows, ("setting", "method", "parameters", "seed", "test_error"))
+    tables = spoken_words.tables(store)
+    small, large = tables["words-paper"].splitlines()[2:]
+    median = statistics.median([0, 10, 20, 30])
+    assert large.startswith(f"| 10000 | {median + 9:g} (16.5–31.5) | 66 | {median + 5:g} ")
+    assert small.split(" | ")[5:7] == [f"{median:g} (7.5–22.5)", "62"]
+    assert (
+        f"| Clockwork RNN | {median:.1f} ± {statistics.stdev([0, 10, 20, 30]):.1f} | – | 16.8 ± 3.5 |"
+        in tables["words-table-3"]
+    )
+    assert set(spoken_words.pictures(store)) == {"figure4"}
 
 
 @pytest.mark.parametrize(
-    ("flags", "message"),
+    ("changes", "message"),
     [
-        (["--seeds", "0"], "--seeds must be at least 1. Received: 0"),
-        (["--corpus", "nowhere"], "--corpus must be a folder with a folder for each word. Received: nowhere"),
-        (["--parameters", "7"], "--parameters"),
+        ({"seeds": 0}, "`seeds` must be at least 1. Received: 0"),
+        ({"corpus": "nowhere"}, "`name` must be another one with `corpus`. Received: figure4"),
+        (
+            {"corpus": "nowhere", "name": "mine"},
+            "`corpus` must be a folder with a folder for each word. Received: nowhere",
+        ),
     ],
 )
-def test_refuses(flags, message, tmp_path, capsys):
-    assert spoken_words.main([*flags, "--output-dir", str(tmp_path)]) == 2
-    error = capsys.readouterr().err
-    assert message in error and len(error.splitlines()) == 1
+def test_refuses(changes, message, tmp_path):
+    options = spoken_words.Flags(**changes)
+    with pytest.raises(ValueError) as refused:
+        options.check()
+        spoken_words.run(options, Store(tmp_path))
+    assert message in str(refused.value)
     assert not list(tmp_path.iterdir())
 
 
-def test_runs_and_resumes(tmp_path):
-    command = [sys.executable, "-m", "experiments.spoken_words", "--settings", "modern", "--parameters", "500"]
-    command += ["--methods", "lstm", "clockwork_rnn", "--seeds", "2", "--epochs", "1", "--output-dir", str(tmp_path)]
-    for _ in range(2):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-    assert "4 networks are in" in done.stdout
-    with open(tmp_path / "figure4.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["method"], row["units"], row["seed"]) for row in rows] == [
-        *[("lstm", "5", "0"), ("lstm", "5", "1")],
-        *[("clockwork_rnn", "10", "0"), ("clockwork_rnn", "10", "1")],
-    ]
-    assert (tmp_path / "figure4.png").stat().st_size > 100
+def test_runs_small(tmp_path, in_this_process):
+    in_this_process(spoken_words)
+    options = spoken_words.Flags(settings=("modern",), methods=("lstm", "clockwork_rnn"), parameters=(500,))
+    options = replace(options, seeds=2, epochs=1)
+    store = Store(tmp_path)
+    spoken_words.run(options, store)
+    known = store["figure4"][["method", "units", "seed"]].values.tolist()
+    assert known == [["lstm", 5, 0], ["lstm", 5, 1], ["clockwork_rnn", 10, 0], ["clockwork_rnn", 10, 1]]

@@ -1,72 +1,81 @@
-"""The text experiment: networks of equal size, what the search sees, and tables that say what the rows say."""
+"""The text experiment: networks of equal size, naive predictors, and tables that say what the rows say."""
 
+import math
+from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
-from committed import RESULTS, read
+from committed import read
 
 from data.text import load_text
-from experiments import extensions, text
+from experiments import text
 from experiments.equal_parameters import parameters
+from experiments.store import Store
+from experiments.training import text as training
+from experiments.training.extensions import BASES
+from main import recipe
+from models.clocks import WIRINGS
 from tasks.character_model import CharacterModel
 
-ROOT = Path(__file__).parents[2]
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.txt"
+    path.write_text("The clock ticks, and then it ticks again. " * 60, encoding="utf-8")
+    return str(path)
 
 
 def test_networks_have_about_500_000_parameters():
     known, characters = text.networks(None), len(load_text(None).characters)
+    assert set(text.WIRED.values()) == set(WIRINGS)
     for name in text.WIRED:
         assert parameters(known[name], characters, characters) == pytest.approx(500_000, rel=0.02)
     for name in ("simple RNN", "LSTM"):
         assert CharacterModel(known[name]).network.size == pytest.approx(500_000, rel=0.02)
 
 
-def test_each_network_is_the_one_trained_alone(tmp_path):
-    corpus = tmp_path / "corpus.txt"
-    corpus.write_text("The clock ticks, and then it ticks again. " * 60, encoding="utf-8")
-    small = {"text": str(corpus), "units": 12, "periods": (1, 4), "epochs": 2, "streams": 4, "chunk": 64}
-    settings = replace(extensions.BASES["text"], **small)
-    result = extensions.train_networks("text", settings, ("",), (3, 5))
-    alone = text.train_network(replace(settings, seed=5))
-    assert result["score"].shape == (1, 2) and result["parameters"] == alone["parameters"]
-    assert result["score"][0, 1] == pytest.approx(alone["bits_per_character"], rel=1e-6)
-    assert result["score"][0, 0] != result["score"][0, 1]
+def test_each_network_is_the_one_trained_alone(corpus):
+    small = {"text": corpus, "units": 12, "periods": (1, 4), "epochs": 2, "streams": 4, "chunk": 64}
+    settings = replace(BASES["text"], **small)
+    result = training.train_networks(settings, (3, 5))
+    alone = training.train_network(replace(settings, seed=5))
+    assert result["bits_per_character"].shape == (2,) and result["parameters"] == alone["parameters"]
+    assert result["bits_per_character"][1] == pytest.approx(alone["bits_per_character"], rel=1e-6)
+    assert result["bits_per_character"][0] != result["bits_per_character"][1]
 
 
-def test_the_search_sees_nothing_of_the_test_text(tmp_path):
-    whole, part = load_text(None), load_text(str(text._training_part(None, tmp_path)))
-    task = CharacterModel(text.MODERN_TEXT)
-    assert len(part.indices) == len(task.training)
-    seen = np.array(list(part.characters))[part.indices]
-    assert (seen == np.array(list(whole.characters))[task.training]).all()
+def test_character_frequencies_are_those_of_counting(corpus):
+    task = CharacterModel(recipe("text", text=corpus, streams=4, chunk=64))
+    training_part, tested = (list(part.tolist()) for part in (task.training, task.testing))
+    singles, pairs = Counter(training_part), Counter(zip(training_part, training_part[1:]))
+    size, before = len(task.text.characters), Counter(training_part[:-1])
+    known = list(zip(tested, tested[1:]))
+    single = [math.log2((len(training_part) + size) / (singles[last] + 1)) for _, last in known]
+    pair = [math.log2((before[first] + size) / (pairs[first, last] + 1)) for first, last in known]
+    found = [row["bits_per_character"] for row in training.character_frequencies(task.settings)]
+    assert found == pytest.approx([sum(bits) / len(known) for bits in (single, pair)])
 
 
-def test_each_method_is_tried_as_often():
-    keys = [key for key, _ in text.search_cells(Path("part.txt"))]
-    for method in text.METHODS:
-        assert [key["learning_rate"] for key in keys if key["method"] == method] == list(text.SEARCH_RATES)
-    assert len(keys) == len(text.METHODS) * len(text.SEARCH_RATES)
-
-
-def test_committed_tables_are_those_of_the_committed_rows():
-    rows = read("text.csv")
-    written = text.table(rows)
-    assert {row["network"] for row in rows} == {"simple RNN", "LSTM", *text.WIRED}
-    assert (RESULTS / "text.md").read_text(encoding="utf-8") == written + "\n"
-    assert written in (ROOT / "README.md").read_text(encoding="utf-8")
-    for method, recipe in text.METHODS.items():  # recipes are the best of the search
-        found = [row for row in read("search_text.csv") if row["method"] == method]
+def test_committed_rows_are_all_networks_and_rates_are_the_best_of_the_search():
+    assert {row["network"] for row in read("text.csv")} == set(text.MODELS)
+    assert [row["predictor"] for row in read("text_naive.csv")] == [
+        row["predictor"] for row in training.character_frequencies(recipe("text"))
+    ]
+    methods = {"simple RNN": "simple_rnn", "LSTM": "lstm", "Clockwork RNN": "clockwork_rnn"}
+    for method, model in methods.items():
+        found = [row for row in read("search_text.csv") if row["method"] in (method, model)]
         best = min(found, key=lambda row: float(row["bits_per_character"]))
-        assert float(best["learning_rate"]) == recipe.learning_rate
+        assert float(best["learning_rate"]) == recipe("text", model=model).learning_rate
 
 
-def test_runs_small_from_the_command_line(tmp_path, capsys):
-    corpus = tmp_path / "corpus.txt"
-    corpus.write_text("a clock ticks. " * 200, encoding="utf-8")
-    flags = ["--text", str(corpus), "--networks", "simple RNN", "--workers", "1", "--output-dir", str(tmp_path)]
-    assert text.main([*flags, "--minutes", "0.0001"]) == 0
-    assert {"text.csv", "text.md"} <= {path.name for path in tmp_path.iterdir()}
-    assert text.main([*flags, "--minutes", "0"]) == 2
-    assert "--minutes must be above 0. Received: 0.0" in capsys.readouterr().err
+def test_runs_small(tmp_path, corpus, in_this_process):
+    in_this_process(text)
+    options = text.Flags(text=corpus, networks=("simple RNN",), minutes=1e-4)
+    store = Store(tmp_path / "results")
+    text.run(options, store)
+    assert store["text"][["network", "units", "seed", "epochs"]].values.tolist() == [["simple RNN", 611, 0, 1]]
+    (line,) = [line for line in text.tables(store)["text"].splitlines() if line.startswith("| simple RNN")]
+    assert f" {store['text'].bits_per_character[0]:.3f} " in line
+    assert set(text.pictures(store)) == {"text"}
+    with pytest.raises(ValueError, match="`minutes` must be above 0. Received: 0"):
+        text.Flags(minutes=0).check()

@@ -1,16 +1,11 @@
 """Trained runs as files for other runtimes: by the command line, checked, and nothing left where that fails."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import main
 from running import export
 
-ROOT = Path(__file__).parents[2]
 TINY = {
     "generation": ["--units", "4", "--periods", "1", "2", "--length", "12", "--epochs", "1", "--constant-input"],
     "words": ["--units", "14", "--epochs", "1", "--model", "clockwork_gru"],
@@ -60,10 +55,3 @@ def test_a_missing_package_is_named(trained, monkeypatch):
     monkeypatch.setitem(export.PACKAGES, "onnx", ("no_such_package",))
     with pytest.raises(ValueError, match="`export` to onnx needs the packages no_such_package"):
         export.export_run(trained("words") / "results" / "words" / "a", "onnx")
-
-
-def test_the_command_line_refuses_in_one_line(tmp_path):
-    command = [sys.executable, ROOT / "main.py", "--run", "a", "--export", "onnx", "--results-dir", tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1 and "--run must be the name of a run that was trained" in done.stderr

@@ -10,7 +10,7 @@ import pytest
 import main
 from running import command_line, compare
 from running.metrics import rows, said, table
-from running.runs import command, settings_of
+from running.runs import as_trained, command
 
 TINY = ["--epochs", "20", "--length", "40", "--units", "4", "--periods", "1", "2"]
 
@@ -73,8 +73,8 @@ def test_the_command_of_a_page_makes_the_run_again(runs):
     words = shlex.split(config["command"])
     assert words[:3] == ["python", "main.py", "generation"]
     _, again = command_line.read(words[2:], main.TASKS)
-    first = settings_of(runs / "generation" / "two", main.recipe("generation"))
-    assert replace(again, keep=first.keep) == first and again.replicas == 2
+    first = as_trained("generation", main.recipe("generation", run="two", results_dir=runs))
+    assert replace(again, run="two", results_dir=runs) == first and again.replicas == 2
 
 
 @pytest.mark.parametrize("task", main.TASKS)

@@ -58,7 +58,27 @@ def test_interrupted_and_resumed_is_the_same_as_never_interrupted(tmp_path, monk
     resumed = replace(begun, resume=True)
     metrics = train(SequenceGeneration(settings), resumed, Run("generation", resumed))
     assert metrics["mse"] == whole["mse"] and metrics["updates"] == 130
-    assert not run.checkpoint.exists()
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_finished_run_trained_for_more_epochs_is_the_same_as_the_longer_run(tmp_path, replicas):
+    settings = replace(TINY, epochs=40, dropout=0.3, decay="constant", replicas=replicas)
+    whole, run_of_whole = make_run(tmp_path, settings, "whole")
+    train(SequenceGeneration(whole), whole, run_of_whole)
+    short, run = make_run(tmp_path, replace(settings, epochs=20), "short")
+    train(SequenceGeneration(short), short, run)
+    longer = replace(short, epochs=40, resume=True)
+    metrics = train(SequenceGeneration(longer), longer, Run("generation", longer))
+    assert (metrics["epochs"], metrics["updates"]) == (40, 40)
+    found = [keras.models.load_model(r.results / "model.keras").get_weights() for r in (run_of_whole, run)]
+    for one, other in zip(*found):
+        np.testing.assert_array_equal(one, other)
+    for epochs, expected in [(40, "above those of the finished run to resume, 40"), (39, "above")]:
+        with pytest.raises(ValueError, match=f"`epochs` must be {expected}.* Received: {epochs}"):
+            Run("generation", replace(longer, epochs=epochs))
+    (run.results / "metrics.json").unlink()  # as where it was interrupted
+    with pytest.raises(ValueError, match="`epochs` must be at least those of the run to resume, 40. Received: 39"):
+        Run("generation", replace(longer, epochs=39))
 
 
 def test_resumed_in_the_middle_of_an_utterance_is_the_same(tmp_path, monkeypatch):
@@ -183,21 +203,24 @@ def weights(start, network, seed):
     return own * np.float32(np.nan) if seed == 1 else own
 
 
-def test_words_stop_each_for_itself(tmp_path, monkeypatch):
-    """What a replica that has stopped leaves is what it was when it stopped."""
-    settings = recipe("words", units=7, periods=(1,), epochs=4, patience=1, replicas=2, cache_dir=tmp_path)
+def test_words_stop_each_for_itself_with_the_weights_of_its_best_epoch(tmp_path, monkeypatch):
+    """Koutník et al. 2014, section 4.2: when the training error has not fallen for some epochs; as low again is not lower."""
+    errors = {"worse": (50, 40, 45, 40, 10, 10), "better": (9, 8, 7, 6, 5, 4)}
+    settings = recipe("words", units=7, periods=(1,), epochs=6, patience=2, replicas=2, cache_dir=tmp_path)
     settings, run = make_run(tmp_path, settings, task="words")
     seen = []
 
     def noted(self, weights):
         seen.append(weights)
-        return {"train_error": np.array([50.0, 50.0 - len(seen)])}  # the first learns nothing after its first epoch
+        return {"train_error": np.array([errors["worse"][len(seen) - 1], errors["better"][len(seen) - 1]])}
 
     monkeypatch.setattr(SpokenWords, "after_epoch", noted)
+    monkeypatch.setattr(SpokenWords, "evaluate", lambda self, weights: seen.append(weights) or {})
     metrics = train(SpokenWords(settings), settings, run)
-    assert metrics["replicas"]["epochs"] == [2, 4] and metrics["epochs"] == 3
-    np.testing.assert_array_equal(seen[1][0], seen[3][0])
-    assert (seen[1][1] != seen[3][1]).any()
+    assert metrics["replicas"]["epochs"] == [4, 6] and metrics["epochs"] == 5
+    np.testing.assert_array_equal(seen[-1][0], seen[1][0])
+    np.testing.assert_array_equal(seen[-1][1], seen[5][1])
+    assert (seen[1][0] != seen[3][0]).any()
 
 
 def test_more_replicas_than_memory_holds_are_refused_with_the_number_that_would_fit(monkeypatch):

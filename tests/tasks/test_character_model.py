@@ -13,6 +13,7 @@ from main import recipe
 from running.runs import Run
 from running.train import train
 from tasks.character_model import CharacterModel, write
+from tasks.network import Draws
 from tasks.task import Carried, Moment
 
 SENTENCE = "the slow clock keeps what the fast one forgets. "
@@ -66,7 +67,7 @@ def test_state_is_forgotten_as_scheduled(changes, expected, make):
     @tf.function
     def outputs(update, clock):
         carried = Carried([tf.ones([1, 3, 12]) * tf.cast(clock, tf.float32)], clock)
-        return task.forward(weights, inputs, carried, Moment(update, 1, seeds, None))[0]
+        return task.forward(weights, inputs, carried, Moment(update, 1, Draws(seeds), None))[0]
 
     at_first = outputs(tf.constant(0), tf.constant(0))
     for update in range(3 * task.batches):

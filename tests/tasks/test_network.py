@@ -14,7 +14,7 @@ from networks import fresh
 import main
 from main import recipe
 from tasks.character_model import CharacterModel
-from tasks.network import Network, Silence, initializers
+from tasks.network import Draws, Network, Silence, initializers
 from tasks.network_settings import clock
 from tasks.sequence_generation import SequenceGeneration
 from tasks.speech_prediction import SpeechPrediction
@@ -113,7 +113,7 @@ def test_noise_and_dropout_are_each_replicas_own_and_for_training_alone():
     weights = network.split(tf.constant(np.stack([network.start(0).weights] * 3)))
     inputs = np.random.default_rng(0).normal(size=(1, 6, 3)).astype("float32")
     seeds = tf.constant([[[1, 5], [2, 5]], [[1, 5], [2, 5]], [[1, 5], [3, 5]]])
-    one, same, other = network.apply(weights, inputs, seeds)
+    one, same, other = network.apply(weights, inputs, Draws(seeds))
     np.testing.assert_array_equal(one, same)
     assert (one != other).numpy().any()
     np.testing.assert_array_equal(*network.apply(weights, inputs)[:2])
@@ -124,7 +124,7 @@ def test_dropout_keeps_the_mean_of_what_it_drops():
     task = SequenceGeneration(recipe("generation", units=18, length=5, dropout=0.3))
     weights = task.network.split(tf.repeat(fresh(task)[0], 2000, 0))
     seeds = tf.stack([tf.zeros([2000, 2], tf.int32), tf.range(4000)[:2000, None] + [[0, 1]]], -1)
-    outputs = task.network.apply(weights, task.inputs, seeds)[:, 0, -1, 0].numpy()
+    outputs = task.network.apply(weights, task.inputs, Draws(seeds))[:, 0, -1, 0].numpy()
     clean = task.outputs(fresh(task)[0])[0, -1]
     h = task.network.states_and_outputs([array[:1] for array in weights], task.inputs)[0][0, 0, -1].numpy()
     variance = 0.3 / 0.7 * ((h * weights[-2][0, :, 0].numpy()) ** 2).sum()

@@ -15,6 +15,7 @@ import main
 from data.speech import PHONES
 from running.runs import Run
 from running.train import train
+from tasks.network import Draws
 from tasks.speech_prediction import SpeechPrediction, compare, speak
 from tasks.task import Moment
 
@@ -88,7 +89,7 @@ def test_own_output_comes_into_the_window_as_scheduled(make):
     samples, phones = (values[0] for values in task.data[0])
     arrays = task.network.split(tf.constant(weights))
     for update, share in ((10, 0.0), (40, 0.4), (90, 0.8)):  # of 100, 5 an epoch: each begins one, from a state of 0
-        moment = Moment(tf.constant(update), 100, seeds, None)
+        moment = Moment(tf.constant(update), 100, Draws(seeds), None)
         outputs = tf.function(task.forward)(arrays, (samples, phones), task.carried(), moment)[0][0]
         own = speak(network, task.signal[: 7 + 32], task.phones[:32], share)
         heard = np.concatenate([samples[0, :7], share * own[:-1] + (1 - share) * samples[0, 7:]])

@@ -80,17 +80,6 @@ def test_error_is_the_share_of_wrong_answers():
     np.testing.assert_array_equal(error(np.array([0, 1, 1, 1], "int32"), outputs), [50, 0])
 
 
-def test_training_stops_when_the_training_error_has_not_fallen(settings):
-    """Koutník et al. 2014, section 4.2: after five epochs."""
-    task = SpokenWords(replace(settings, patience=5), seeds=(0, 0))
-    errors = ((50, 9), (40, 8), (30, 7), (31, 6), (32, 5), (30, 4), (33, 3))
-    falling = [{"train_error": np.array(values)} for values in errors]
-    assert not any(task.finished(falling[:count]).any() for count in range(1, 8))
-    last = [{"train_error": np.array([30, 2])}]  # as low again is not lower
-    assert task.finished(falling + last).tolist() == [True, False]
-    assert not SpokenWords(settings).finished([{"train_error": np.array([1])}] * 100).any()
-
-
 def test_it_learns_and_a_trained_run_says_the_words(settings, corpus, capsys):
     task = SpokenWords(settings)
     metrics = train(task, settings, Run("words", settings))

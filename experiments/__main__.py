@@ -1,0 +1,135 @@
+"""`python -m experiments`: list the experiments, run one, or make all documents again from the committed results."""
+
+import difflib
+import sys
+import time
+from collections.abc import Sequence
+from datetime import date
+
+import pandas as pd
+
+from benchmarks import rows, summary
+from benchmarks.figure import scaling_figure
+from experiments import (
+    documents,
+    evolution,
+    extensions,
+    learned_periods,
+    main_job,
+    search,
+    sequence_generation,
+    speech,
+    spoken_words,
+    tensorflow_2016,
+    text,
+)
+from experiments.experiment import RESULTS, Experiment
+from experiments.grid import Options, cores, processor
+from experiments.markdown import columns, markdown
+from experiments.store import Store
+from running import command_line
+
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment
+    for experiment in (
+        main_job.EXPERIMENT,
+        sequence_generation.EXPERIMENT,
+        spoken_words.EXPERIMENT,
+        speech.EXPERIMENT,
+        text.EXPERIMENT,
+        extensions.EXPERIMENT,
+        tensorflow_2016.EXPERIMENT,
+        search.EXPERIMENT,
+        evolution.EXPERIMENT,
+        learned_periods.EXPERIMENT,
+    )
+}
+RUNS = "experiments"  # the CSV file with when each experiment last ran, and how long it took
+COLUMNS = ("experiment", "date", "minutes", "cores", "processor")
+USAGE = """python -m experiments                     list the experiments
+python -m experiments NAME [--quick] [--flag VALUE …]
+                                          run one and make its documents; NAME --help lists its flags
+python -m experiments --render            make all tables and pictures again, from the committed CSV files"""
+
+
+def table(store: Store) -> str:
+    """Return the experiments as a Markdown table: question, page, and the last full run."""
+    lines = []
+    for name, question, minutes, when in _listed(store):
+        lines.append((f"[{name}]({name}.md)", question, f"`python -m experiments {name}`", minutes, when))
+    return markdown(("experiment", "question", "command", "wall time (min)", "last full run"), lines)
+
+
+def _listed(store: Store) -> list[tuple[str, str, str, str]]:
+    """Return (name, question, minutes, date) of all experiments."""
+    runs = store[RUNS].astype(object).fillna("–").set_index("experiment")
+    unknown = pd.Series({"minutes": "–", "date": "–"})
+    last = {name: runs.loc[name] if name in runs.index else unknown for name in EXPERIMENTS}
+    return [(name, own.question, str(last[name].minutes), last[name].date) for name, own in EXPERIMENTS.items()]
+
+
+def run(experiment: Experiment, options: Options) -> None:
+    """Run an experiment, draw its pictures and print its tables; those of a full run go into the pages."""
+    options.check()
+    store = Store(experiment.folder(options), experiment.name)
+    began = time.perf_counter()
+    experiment.run(options, store)
+    minutes = max(store.seconds, time.perf_counter() - began) / 60
+    tables = experiment.tables(store)
+    print("", *tables.values(), f"Computed in {minutes:.1f} minutes; results are in {store.folder}", sep="\n\n")
+    documents.draw(experiment.pictures(store), store.folder)
+    if store.folder == RESULTS and experiment.is_full(options):
+        _note(store, experiment.name, minutes, options)
+        documents.write_tables({RUNS: table(store), **tables})
+
+
+def _note(store: Store, name: str, minutes: float, options: Options) -> None:
+    """Keep when an experiment ran and how long it took."""
+    row = {"experiment": name, "date": date.today().isoformat(), "minutes": round(minutes, 1)}
+    row |= {"cores": options.workers or cores(), "processor": options.ray or processor()}
+    kept = [other for other in store[RUNS].to_dict("records") if other["experiment"] != name]
+    order = list(EXPERIMENTS)
+    store.write(RUNS, sorted([*kept, row], key=lambda row: order.index(row["experiment"])), COLUMNS)
+
+
+def all_tables(store: Store) -> dict[str, str]:
+    """Return name → table of all experiments and of the benchmark."""
+    tables = {RUNS: table(store), **summary.tables(rows.read())}
+    for experiment in EXPERIMENTS.values():
+        tables |= experiment.tables(store)
+    return tables
+
+
+def render() -> None:
+    """Make all documents again, from the committed results."""
+    store = Store(RESULTS)
+    documents.write_tables(all_tables(store))
+    documents.draw({"benchmark": scaling_figure(rows.read())}, RESULTS)
+    for experiment in EXPERIMENTS.values():
+        documents.draw(experiment.pictures(store), RESULTS)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says; returns the exit status."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE, "", columns(("name", "question", "minutes", "last full run"), _listed(Store(RESULTS))), sep="\n")
+        return 0
+    name, *flags = arguments
+    if name == "--render":
+        render()
+        return 0
+    if name not in EXPERIMENTS:
+        close = difflib.get_close_matches(name.replace("_", "-"), EXPERIMENTS, 1, 0.0)[0]
+        print(
+            f"experiments: NAME must be one that `python -m experiments` lists, perhaps {close}. Received: {name}",
+            file=sys.stderr,
+        )
+        return 2
+    experiment = EXPERIMENTS[name]
+    default = experiment.start("--quick" in flags)
+    program = f"python -m experiments {name}"
+    return command_line.run(lambda options: run(experiment, options), flags, default, program)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,101 @@
+"""What all pictures of experiments have in common: names and colours of models, their size and style."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tasks.figures import STYLE
+
+# Of seaborn's palette "colorblind"; a gated network has a colour near to that of its counterpart without clocks.
+COLOURS = {
+    "simple_rnn": "#949494",
+    "lstm": "#de8f05",
+    "gru": "#029e73",
+    "clockwork_rnn": "#0173b2",
+    "clockwork_lstm": "#d55e00",
+    "clockwork_gru": "#56b4e9",
+}
+NAMES = {
+    "simple_rnn": "simple RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "clockwork_rnn": "Clockwork RNN",
+    "clockwork_lstm": "Clockwork LSTM",
+    "clockwork_gru": "Clockwork GRU",
+}
+PUBLISHED = "black"  # what others published
+NAIVE = {"color": "0.35", "linestyle": "--", "linewidth": 1.1}  # a line at chance, or at what a naive method reaches
+
+
+@contextlib.contextmanager
+def panels(rows: int, columns: int, width: float, height: float, **shared) -> Iterator[tuple[Figure, list[list[Axes]]]]:
+    """Give a figure of so many rows and columns of axes [rows][columns], in the style of all pictures.
+
+    Args:
+        rows, columns: of axes.
+        width, height: of the figure, in inches.
+        shared: as of `Figure.subplots`.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots(rows, columns, squeeze=False, **shared)
+
+
+def legend(figure: Figure, *axes: Axes) -> None:
+    """Put one legend of all that the axes name above a figure, models first."""
+    named = {name: handle for axis in axes for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)}
+    models = [name for name in NAMES.values() if name in named]
+    names = models + [name for name in named if name not in models]
+    handles = [named[name] for name in names]
+    figure.legend(handles, names, ncols=len(names), loc="outside upper center", columnspacing=1.2)
+
+
+def boxes(
+    axis: Axes,
+    frame: pd.DataFrame,
+    quantity: str,
+    sizes: Sequence[int],
+    published: Mapping[str, Mapping[int, Sequence[float]]],
+) -> None:
+    """Draw a box for each method by parameters: quartiles, with whiskers from 5% to 95%, and what is published to its right.
+
+    Args:
+        axis: to draw on.
+        frame: with the columns `parameters` and `method`, a row a network.
+        quantity: column to draw.
+        sizes: the parameters to have a place for, also if there are none in the frame.
+        published: method → parameters → quartiles, or the median alone.
+    """
+    methods = [method for method in NAMES if (frame.method == method).any()]
+    slot = 0.8 / len(methods)  # each with a box on the left, and what is published on the right
+    seaborn.boxplot(
+        frame,
+        **{"x": "parameters", "y": quantity, "hue": "method", "order": sizes, "hue_order": methods},
+        **{"palette": COLOURS, "saturation": 1, "whis": (5, 95), "showfliers": False, "width": 0.8, "gap": 0.45},
+        **{"linewidth": 0.8, "linecolor": "0.2", "ax": axis, "legend": False},
+    )
+    for place, method in enumerate(methods):
+        axis.bar([0], [0], color=COLOURS[method], label=NAMES[method])  # for the legend
+        known = {size: values for size, values in published.get(method, {}).items() if size in sizes}
+        for size, values in known.items():
+            x = sizes.index(size) + (place - (len(methods) - 1) / 2) * slot + 0.4 * slot
+            low, median, high = values if len(values) == 3 else (*values,) * 3
+            style = {"color": PUBLISHED, "markersize": 3.5, "linewidth": 1, "capsize": 2}
+            label = "published" if (method, size) == (methods[0], next(iter(known))) else None
+            axis.errorbar([x], [median], [[median - low], [high - median]], fmt="D", label=label, **style)
+    axis.set_xlabel("")
+    axis.grid(axis="x", visible=False)
+
+
+def points(axis: Axes, values: Sequence[float], place: float, colour: str, label: str) -> None:
+    """Draw values at a place of the vertical axis, a dot each, and a bar at their median."""
+    style = {"color": colour, "markersize": 4.5, "alpha": 0.5, "markeredgecolor": "none"}
+    axis.plot(values, [place] * len(values), "o", **style)
+    bar = {"color": colour, "marker": "|", "markersize": 13, "markeredgewidth": 2.2, "linestyle": "", "label": label}
+    axis.plot(np.median(values), place, **bar)

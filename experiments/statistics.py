@@ -1,0 +1,50 @@
+"""What tables and pictures say of many networks: quartiles, and how sure an order of two methods is."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+HUGE = 1e100  # stands for infinity, which NumPy cannot interpolate
+MOST_TIED = 50  # values with ties for which a rank test is still exact; the work grows with the fourth power
+
+
+def quartiles(values: Sequence[float], percent: Sequence[float] = (25, 50, 75), axis: int | None = None) -> np.ndarray:
+    """Return percentiles; a median of an even number of values is the mean of the two in the middle.
+
+    Infinite values, of networks that diverged, count as larger than all others.
+    """
+    found = np.percentile(np.nan_to_num(np.asarray(values, float), posinf=HUGE), percent, axis=axis)
+    return np.where(found > HUGE / 1e6, np.inf, found)
+
+
+def rank_p(own: Sequence[float], other: Sequence[float]) -> float:
+    """Return p of the two-sided rank-sum test (Mann–Whitney), exact but for more than 50 values with ties among them.
+
+    Networks of equal seeds are no pairs: they have other weights. Infinite values count as larger than all others.
+    """
+    count = len(own) + len(other)
+    tied = len({*own, *other}) < count
+    if tied and count <= MOST_TIED:
+        return _tied_rank_p(own, other)
+    return float(stats.mannwhitneyu(own, other, method="asymptotic" if tied else "exact").pvalue)
+
+
+def _tied_rank_p(own: Sequence[float], other: Sequence[float]) -> float:
+    """Return in how many of all ways to deal the ranks their sum is as far from its mean, as a share."""
+    ranks = (2 * stats.rankdata([*own, *other])).astype(int)  # doubled, because ties share halves
+    ways = np.zeros((len(own) + 1, ranks.sum() + 1))  # to choose so many [rows] of the ranks, with this sum [columns]
+    ways[0, 0] = 1
+    for rank in ranks:
+        ways[1:, rank:] += ways[:-1, :-rank].copy()
+    away = np.abs(np.arange(ways.shape[1]) - len(own) * ranks.mean())
+    as_far = away >= away[ranks[: len(own)].sum()] - 1e-9
+    return float(ways[-1, as_far].sum() / ways[-1].sum())
+
+
+def holm(p: Sequence[float]) -> np.ndarray:
+    """Return p adjusted for a family of tests by Holm's method, so that all together err at the level of one."""
+    p = np.asarray(p, float)
+    order = np.argsort(p)
+    adjusted = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    return adjusted[np.argsort(order)]

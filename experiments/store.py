@@ -1,0 +1,45 @@
+"""The CSV files of a folder, as pandas frames."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from data.files import write_whole
+
+
+class Store:
+    """The CSV files of a folder, each read once.
+
+    Args:
+        folder: of the CSV files and pictures.
+        name: of the experiment that writes.
+
+    Attributes:
+        cells: folder of what is computed already, see `grid.compute`.
+        seconds: of computing behind what was written, over all interruptions.
+    """
+
+    def __init__(self, folder: Path, name: str = ""):
+        self.folder = folder
+        self.cells = folder / "cells" / name
+        self.seconds = 0.0
+        self._frames: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """Return the rows of NAME.csv; empty fields are not a number, other texts stay as they are."""
+        if name not in self._frames:
+            path = self.folder / f"{name}.csv"
+            self._frames[name] = pd.read_csv(path, keep_default_na=False, na_values=[""], float_precision="round_trip")
+        return self._frames[name]
+
+    def __contains__(self, name: str) -> bool:
+        return (self.folder / f"{name}.csv").exists()
+
+    def write(self, name: str, rows: pd.DataFrame | Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
+        """Write these columns of rows to NAME.csv, whole or not at all; numbers with six digits."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with write_whole(self.folder / f"{name}.csv") as part:
+            frame = pd.DataFrame(rows, columns=list(columns))
+            frame.to_csv(part, index=False, float_format="%.6g", lineterminator="\r\n")
+        self._frames.pop(name, None)

@@ -1,0 +1,176 @@
+"""Independent pieces of work, computed side by side in processes here or on a Ray cluster, each kept as soon as it is done."""
+
+import dataclasses
+import hashlib
+import multiprocessing
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.files import write_whole
+
+Arrays = dict[str, np.ndarray]
+
+ROOT = Path(__file__).parents[1]
+# One core a process: small networks gain nothing from a second one, two processes nearly twice as much.
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+RETRIES = 3  # of what a worker was at that died
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One piece of work.
+
+    Args:
+        name: of the file that keeps it, with a fingerprint of the arguments added.
+        arguments: what the function takes; their text, without where a run writes, must say all that the result depends on.
+        networks: how many it trains, for the progress bar.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    networks: int
+
+    @property
+    def file(self) -> str:
+        text = repr(sorted((name, _what_counts(value)) for name, value in self.arguments.items()))
+        return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.npz"
+
+
+def _what_counts(value: Any) -> Any:
+    """Return settings without those that only say where a run computes and writes."""
+    from running.runs import RunSettings
+
+    if not dataclasses.is_dataclass(value):
+        return value
+    where = {field.name for field in dataclasses.fields(RunSettings)}
+    return {name: setting for name, setting in dataclasses.asdict(value).items() if name not in where}
+
+
+def cores() -> int:
+    """Return the cores that this process may use, or where that is not told (macOS, Windows) all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def compute(
+    function: Callable[..., Arrays], cells: Sequence[Cell], folder: Path, workers: int = 0, ray: str | None = None
+) -> list[Arrays]:
+    """Compute all cells that the folder does not hold yet.
+
+    Each result is written, whole or not at all, as soon as it is there. So after an interruption the same call goes on
+    with the cells that are missing.
+
+    Args:
+        function: takes a cell's arguments and returns named arrays; a function of a module, so that other processes
+            find it.
+        cells: what to compute.
+        folder: where results are kept; created if it is missing.
+        workers: processes on this machine, of one core each; 0 is one for each core.
+        ray: address of a Ray cluster to compute on instead, as of `connect`.
+
+    Returns:
+        The results in the order of the cells. Each has one array more, `elapsed`: the seconds since another cell, or the
+        call, gave way to it; their sum is the time that all took, also over several calls.
+
+    Raises:
+        ValueError: Ray is asked for and cannot be had.
+        KeyboardInterrupt: the processes are stopped; what is done is kept.
+    """
+    import keras
+
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = {cell.file: cell for cell in cells if not (folder / cell.file).exists()}
+    done = sum(cell.networks for cell in cells if cell.file not in missing)
+    if done:
+        print(f"{done} networks are in {folder} already")
+    if missing:
+        results = _with_ray(function, missing, ray) if ray else _here(function, missing, workers)
+        bar = keras.utils.Progbar(sum(cell.networks for cell in missing.values()), unit_name="network")
+        bar.update(0)
+        before = time.perf_counter()
+        for file, result in results:
+            before, elapsed = time.perf_counter(), time.perf_counter() - before
+            with write_whole(folder / file) as path, open(path, "wb") as stream:
+                np.savez(stream, elapsed=elapsed, **result)
+            bar.add(missing[file].networks)
+    return [_load(folder / cell.file) for cell in cells]
+
+
+def _load(path: Path) -> Arrays:
+    with np.load(path) as saved:
+        return dict(saved)
+
+
+def _here(function: Callable[..., Arrays], cells: Mapping[str, Cell], workers: int) -> Iterator[tuple[str, Arrays]]:
+    os.environ.update(ONE_THREAD)  # which the processes inherit; TensorFlow in this one has its threads already
+    count = min(workers or cores(), len(cells))
+    context = multiprocessing.get_context("spawn")  # a fork of a process that runs TensorFlow would hang
+    with ProcessPoolExecutor(count, context, _live_and_die_with_parent) as pool:
+        futures = {pool.submit(function, **cell.arguments): file for file, cell in cells.items()}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+
+
+def _live_and_die_with_parent() -> None:
+    """Leave at Ctrl-C without a word, and when the parent was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def watch():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def connect(address: str) -> Any:
+    """Return Ray, connected to a cluster whose workers have this repository's files.
+
+    Args:
+        address: HOST:PORT of its head; "auto" is the one that this machine is in, "local" starts one here.
+
+    Raises:
+        ValueError: Ray is not installed, or there is no cluster.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ValueError(f"`ray` needs the package ray (pip install ray). Received: {address}") from None
+    if ray.is_initialized():
+        return ray
+    folders = [path.name for path in ROOT.iterdir() if path.is_dir() and re.match(r"[._]|results|log|venv", path.name)]
+    environment = {"working_dir": str(ROOT), "excludes": folders, "env_vars": ONE_THREAD}
+    try:
+        host, colon, port = address.rpartition(":")
+        if colon and "://" not in address:  # Ray itself would try for minutes
+            socket.create_connection((host, int(port)), timeout=10).close()
+        ray.init(address, runtime_env=environment, log_to_driver=False, logging_level="error")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ValueError(f"`ray` must be the address of a Ray cluster. Received: {address} ({error})") from None
+    return ray
+
+
+def _with_ray(function: Callable[..., Arrays], cells: Mapping[str, Cell], address: str) -> Iterator[tuple[str, Arrays]]:
+    ray = connect(address)
+    try:
+        remote = ray.remote(num_cpus=1, max_retries=RETRIES)(function)
+        waiting = {remote.remote(**cell.arguments): file for file, cell in cells.items()}
+        while waiting:
+            (done,), _ = ray.wait(list(waiting))
+            yield waiting.pop(done), ray.get(done)
+    finally:
+        ray.shutdown()

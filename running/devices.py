@@ -1,0 +1,132 @@
+"""One update shared by several devices: each sees a part of the sequences, and the gradients are averaged (`tf.distribute`)."""
+
+import json
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from running.loop import Loop
+from running.settings import TrainingSettings
+from tasks.task import Carried, Task
+
+
+def strategy(devices: int) -> tf.distribute.Strategy | None:
+    """Return how updates are shared, or None where one device makes them; to be called before TensorFlow computes anything.
+
+    Args:
+        devices: of this machine: graphics processors where there are any, else processors. With several workers in the
+            environment variable `TF_CONFIG` each shares all its graphics processors, or its processor.
+
+    Raises:
+        ValueError: there are fewer devices, or `TF_CONFIG` is not a cluster's description.
+    """
+    if devices < 1:
+        raise ValueError(f"`devices` must be at least 1. Received: {devices}")
+    if len(workers()) > 1:
+        if devices > 1:
+            raise ValueError(f"`devices` must be 1 where TF_CONFIG names several workers. Received: {devices}")
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        except tf.errors.OpError as error:
+            address = workers()[_config()[1]]
+            raise ValueError(f"TF_CONFIG must name an address to listen at. Received: {address} ({error})") from None
+    if devices == 1:
+        return None
+    there = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if devices > len(there):
+        kind = there[0].device_type
+        raise ValueError(f"`devices` must be at most {len(there)}, the {kind}s of this machine. Received: {devices}")
+    return tf.distribute.MirroredStrategy([device.name for device in there[:devices]])
+
+
+def check_split(sharing: tf.distribute.Strategy, task: Task) -> None:
+    """Raise a ValueError if the sequences of an update cannot be split evenly."""
+    parts = sharing.num_replicas_in_sync
+    if task.sequences % parts:
+        raise ValueError(f"`devices` must divide the sequences of an update, {task.sequences} here. Received: {parts}")
+
+
+def workers() -> list[str]:
+    """Return the addresses of the workers that `TF_CONFIG` names; raises a ValueError if it does not describe a cluster."""
+    return _config()[0]
+
+
+def is_chief() -> bool:
+    """Return whether this process is the worker that writes: the only one, or the first."""
+    return _config()[1] == 0
+
+
+def _config() -> tuple[list[str], int]:
+    text = os.environ.get("TF_CONFIG", "")
+    if not text:
+        return [], 0
+    try:
+        config = json.loads(text)
+        found, index = config["cluster"]["worker"], config["task"]["index"]
+        if config["task"]["type"] == "worker" and found[index]:
+            return list(found), int(index)
+    except (json.JSONDecodeError, KeyError, TypeError, IndexError):
+        pass
+    form = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}'
+    raise ValueError(f"TF_CONFIG must be JSON of the form {form}. Received: {text}")
+
+
+class LostWorkerError(Exception):
+    """One of several workers that share each update cannot be reached any more."""
+
+
+class SharedLoop(Loop):
+    """The training loop, each of whose updates several devices share; to rounding, it does what one device would do.
+
+    Args:
+        sharing: what `strategy` returned.
+        task, settings: as of any loop.
+    """
+
+    most = 1  # for workers wait for each other at every update, by its number within the call
+
+    def __init__(self, sharing: tf.distribute.Strategy, task: Task, settings: TrainingSettings):
+        self.sharing, self.parts = sharing, sharing.num_replicas_in_sync
+        self._of_part = tf.function(self._gradients_of_part, jit_compile=True, autograph=False)
+        super().__init__(task, settings)
+
+    def call(self, count: int) -> None:
+        try:
+            super().call(count)
+        except tf.errors.OpError as error:
+            if not workers():
+                raise
+            raise LostWorkerError("another worker cannot be reached any more") from error
+
+    def _compiled(self, function: Any) -> Any:
+        return tf.function(function, autograph=False)  # exchanging gradients is not for XLA; each device's are
+
+    def _of_update(self, weights, carried, data, place, number, seeds, periods):
+        def on_device():
+            part = tf.distribute.get_replica_context().replica_id_in_sync_group
+            return self._of_part(weights, carried, data, place, number, seeds, periods, part)
+
+        gradients, after, note = self.sharing.run(on_device)
+        gradients = self.sharing.reduce("MEAN", gradients, axis=None)
+        note = self.sharing.reduce("MEAN", note, axis=None)
+        state = [
+            tf.ensure_shape(self.sharing.gather(own, axis=1), before.shape)
+            for own, before in zip(after.state, carried.state, strict=True)
+        ]
+        return gradients, Carried(state, self.sharing.experimental_local_results(after.clock)[0]), note
+
+    def _gradients_of_part(self, weights, carried, data, place, number, seeds, periods, part):
+        moment = self._moment(number, seeds, periods, part, self.parts)
+        cut = moment.draws.cut
+        if place.shape.rank:  # the examples of each replica's own [R, B]
+            place = cut(place, 1)
+        else:
+            data = tf.nest.map_structure(lambda values: cut(values, 1), data)  # [batches, B, ...]
+        carried = carried._replace(state=[cut(own, 1) for own in carried.state])  # [R, B, ...]
+        return self._gradients(weights, carried, data, place, moment)
+
+
+def make_loop(task: Task, settings: TrainingSettings, sharing: tf.distribute.Strategy | None) -> Loop:
+    """Return the loop of one device, or of those that share each update."""
+    return SharedLoop(sharing, task, settings) if sharing else Loop(task, settings)

@@ -1,0 +1,100 @@
+"""The documents are those of the committed CSV files, and the command line of all experiments."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments import __main__ as command
+from experiments import documents
+from experiments.experiment import RESULTS
+from experiments.store import Store
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENTS = list(command.EXPERIMENTS.values())
+
+
+@pytest.fixture(scope="module")
+def store():
+    return Store(RESULTS)
+
+
+def test_every_table_of_the_pages_is_that_of_the_committed_rows(store):
+    tables = command.all_tables(store)
+    marked = {}
+    for page in documents.pages():
+        text = page.read_text(encoding="utf-8")
+        assert documents.with_tables(text, tables) == text, f"{page}: python -m experiments --render"
+        marked |= dict.fromkeys(re.findall(r"<!-- table (\S+) -->", text))
+    assert set(marked) == set(tables)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
+def test_every_picture_can_be_drawn_and_is_shown(experiment, store):
+    page = ROOT / "docs" / "results" / f"{experiment.name}.md"
+    for name, figure in experiment.pictures(store).items():
+        assert figure.axes and (RESULTS / f"{name}.png").exists()
+        assert f"(../../results/{name}.png)" in page.read_text(encoding="utf-8")
+
+
+def test_pages_say_the_question_and_name_files_that_exist():
+    for experiment in EXPERIMENTS:
+        page = ROOT / "docs" / "results" / f"{experiment.name}.md"
+        text = page.read_text(encoding="utf-8")
+        assert f"**{experiment.question}**" in text and f"python -m experiments {experiment.name}\n" in text
+        for name in re.findall(r"\]\((?!http)(.*?)\)", text):
+            assert (page.parent / name).exists(), (page, name)
+
+
+def test_only_known_tables_are_replaced():
+    page = "a\n<!-- table one -->\nold\n<!-- end -->\n<!-- table two -->\nkept\n<!-- end -->\n"
+    assert documents.with_tables(page, {"one": "| new |"}) == (
+        "a\n<!-- table one -->\n\n| new |\n\n<!-- end -->\n<!-- table two -->\nkept\n<!-- end -->\n"
+    )
+
+
+def test_documents_need_no_tensorflow_and_runs_no_ray():
+    code = "import sys, experiments.__main__; sys.exit(not {'tensorflow', 'ray'}.isdisjoint(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_all_experiments_are_listed(capsys):
+    assert command.main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for experiment in EXPERIMENTS:
+        assert any(line.startswith(experiment.name) and experiment.question in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["mainjob"], "perhaps main-job. Received: mainjob"),
+        (["tensorflow_2017"], "perhaps tensorflow-2016. Received: tensorflow_2017"),
+        (["main-job", "--seeds", "0"], "--seeds must be at least 1. Received: 0"),
+        (["main-job", "--sed", "1"], "--sed"),
+    ],
+)
+def test_mistakes_get_one_line(words, message, capsys):
+    assert command.main(words) == 2
+    error = capsys.readouterr().err
+    assert message in error and len(error.splitlines()) == 1
+
+
+def test_only_a_full_run_replaces_the_committed_results(tmp_path):
+    for experiment in EXPERIMENTS:
+        full, quick = experiment.start(quick=False), experiment.start(quick=True)
+        assert experiment.folder(full) == RESULTS
+        assert experiment.folder(quick) == RESULTS / "quick" / experiment.name
+        assert not experiment.is_full(quick)
+    changed = command.EXPERIMENTS["main-job"].options.__class__(seeds=2)
+    assert command.EXPERIMENTS["main-job"].folder(changed) == RESULTS / "changed" / "main-job"
+
+
+def test_empty_fields_and_the_word_none_are_told_apart(tmp_path):
+    rows = [{"name": "none", "value": None, "count": 1}, {"name": "None", "value": float("inf"), "count": 2}]
+    Store(tmp_path).write("a", rows, ("name", "value"))
+    frame = Store(tmp_path)["a"]
+    assert list(frame.name) == ["none", "None"] and list(frame.columns) == ["name", "value"]
+    assert frame.value.isna().tolist() == [True, False] and frame.value[1] == float("inf")

@@ -1,0 +1,50 @@
+"""Quartiles with infinite values, and tests, against SciPy's and values worked out by hand."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from experiments.statistics import holm, quartiles, rank_p
+
+
+def test_the_median_of_an_even_number_is_the_mean_of_the_middle_two():
+    assert quartiles([4, 1, 3, 10])[1] == 3.5
+    assert quartiles(range(101)).tolist() == [25, 50, 75]
+
+
+def test_those_that_diverged_are_larger_than_all_others():
+    assert quartiles([1, 2, 3, np.inf]).tolist() == [1.75, 2.5, np.inf]
+    assert quartiles([1, np.inf, np.inf]).tolist() == [np.inf] * 3
+    assert quartiles(np.array([[1, np.inf], [3, np.inf]]), axis=0)[1].tolist() == [2, np.inf]
+
+
+def test_rank_test_counts_orders():
+    assert rank_p([1, 2, 3], [4, 5, 6]) == pytest.approx(2 / 20)  # 2 of the 6! / (3! 3!) orders are as extreme
+    assert rank_p(range(10), range(10, 20)) == pytest.approx(2 / 184756)  # 20 choose 10
+    assert rank_p([np.inf] * 10, range(10)) == pytest.approx(2 / 184756)  # also where the worse ones all diverged
+    assert rank_p([1, 2, 2], [2, 1, 2]) == 1
+
+
+def distance(first, _):
+    return abs(first.sum())
+
+
+@pytest.mark.parametrize("sizes", [(3, 4), (5, 5), (6, 2)])
+def test_rank_test_with_ties_is_that_of_all_permutations(sizes):
+    """SciPy deals the ranks in all ways."""
+    rng = np.random.default_rng(sum(sizes))
+    for _ in range(5):
+        own, other = (rng.integers(0, 5, size) for size in sizes)
+        ranks = stats.rankdata([*own, *other])
+        ranks -= ranks.mean()
+        dealt = ranks[: sizes[0]], ranks[sizes[0] :]
+        assert rank_p(own, other) == pytest.approx(
+            stats.permutation_test(dealt, distance, alternative="greater").pvalue
+        )
+
+
+def test_holm_multiplies_the_smallest_by_the_number_of_tests():
+    assert holm([0.01, 0.04, 0.03]).tolist() == pytest.approx(
+        [0.03, 0.06, 0.06]
+    )  # 3 · 0.01, 2 · 0.03, max(1 · 0.04, 0.06)
+    assert holm([0.9, 0.8]).tolist() == [1, 1]

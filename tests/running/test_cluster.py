@@ -1,0 +1,104 @@
+"""Pieces of work: computed once each, kept whole, here or on a Ray cluster, also when a worker dies."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from running import cluster
+from running.cluster import Cell, compute
+
+ROOT = Path(__file__).parents[2]
+
+
+def square(number, folder):
+    """Note that it was called, in a file, and return the square."""
+    Path(folder, f"called-{number}-{os.getpid()}-{time.monotonic_ns()}").touch()
+    return {"square": np.array(number**2)}
+
+
+def fail(number, folder):
+    if number == 3:
+        raise ArithmeticError("three")
+    return square(number, folder)
+
+
+def cells(folder, numbers=range(5)):
+    return [Cell(f"cell-{n}", {"number": n, "folder": str(folder)}, networks=1) for n in numbers]
+
+
+def calls(folder, number):
+    return len(list(folder.glob(f"called-{number}-*")))
+
+
+def test_results_come_in_order_and_are_computed_once(tmp_path):
+    kept = tmp_path / "kept"
+    first = compute(square, cells(tmp_path), kept, workers=1)
+    again = compute(square, cells(tmp_path, range(6)), kept, workers=1)
+    assert [int(result["square"]) for result in again] == [0, 1, 4, 9, 16, 25]
+    assert all(calls(tmp_path, number) == 1 for number in range(6))
+    assert [float(result["elapsed"]) for result in first] == [float(result["elapsed"]) for result in again[:5]]
+
+
+def test_other_arguments_are_another_cell(tmp_path):
+    one, other = (Cell("cell", {"rate": rate}, networks=1) for rate in (0.1, 0.2))
+    assert one.file != other.file
+    assert one.file == Cell("cell", {"rate": 0.1}, networks=5).file
+
+
+def test_a_failure_is_raised_and_what_is_done_is_kept(tmp_path):
+    with pytest.raises(ArithmeticError, match="three"):
+        compute(fail, cells(tmp_path), tmp_path / "kept", workers=1)
+    compute(square, cells(tmp_path), tmp_path / "kept", workers=1)
+    assert [calls(tmp_path, number) for number in range(3)] == [1, 1, 1]
+
+
+def die_once(number, folder):
+    """Die where the number is 3, but not when it is tried again."""
+    result = square(number, folder)
+    if number == 3 and calls(Path(folder), 3) == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+
+def test_ray_computes_the_same_though_a_worker_dies(tmp_path):
+    pytest.importorskip("ray")
+    results = compute(die_once, cells(tmp_path), tmp_path / "kept", ray="local")
+    assert [int(result["square"]) for result in results] == [0, 1, 4, 9, 16]
+    assert [calls(tmp_path, number) for number in range(5)] == [1, 1, 1, 2, 1]
+
+
+@pytest.mark.parametrize("address", ["auto", "localhost:1", "localhost:x", "nowhere"])
+def test_a_cluster_that_is_not_there_is_refused(address):
+    pytest.importorskip("ray")
+    with pytest.raises(ValueError, match=f"`ray` must be the address of a Ray cluster. Received: {address} "):
+        cluster.connect(address)
+
+
+def test_ray_must_be_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ValueError, match="`ray` needs the package ray .pip install ray.. Received: auto"):
+        cluster.connect("auto")
+
+
+def test_replicas_spread_over_a_cluster_are_those_of_one_machine(tmp_path):
+    """Where the training errors of replicas, and so when they are stopped, differ."""
+    pytest.importorskip("ray")
+    flags = (
+        "words --units 14 --periods 1 2 --epochs 6 --patience 1 --replicas 3 --seed 5 --learning-rate 3e-2 --keep all"
+    )
+    for name, more in {"one": [], "several": ["--ray", "local"]}.items():
+        places = [f"--results-dir={tmp_path / 'results'}", f"--log-dir={tmp_path / 'log'}", "--name", name]
+        command = [sys.executable, "main.py", *flags.split(), *places, *more]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    folder = tmp_path / "results" / "words"
+    one, several = (json.loads((folder / name / "metrics.json").read_text()) for name in ("one", "several"))
+    assert one["replicas"] == several["replicas"] and len(set(one["replicas"]["epochs"])) > 1
+    assert {path.name for path in (folder / "one").iterdir()} == {path.name for path in (folder / "several").iterdir()}

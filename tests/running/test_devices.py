@@ -1,0 +1,131 @@
+"""Updates shared by several devices or workers: the same as one device makes, and gone on with when a worker was lost."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from main import recipe
+from running import devices
+from running.loop import Loop
+from tasks.character_model import CharacterModel
+from tasks.sequence_generation import SequenceGeneration
+
+ROOT = Path(__file__).parents[2]
+TWO_PROCESSORS = """
+import running.quiet, sys, numpy as np, tensorflow as tf
+(processor,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+from main import recipe
+from running import devices
+from running.loop import Loop
+from tasks.character_model import CharacterModel
+from tasks.spoken_words import SpokenWords
+sharing = devices.strategy(2)
+small = {"units": 8, "periods": (1, 4), "replicas": 2, "dropout": 0.3}
+text = recipe("text", streams=4, chunk=16, text="LICENSE", **small)
+for task in (CharacterModel(text), SpokenWords(recipe("words", batch_size=10, **small))):
+    devices.check_split(sharing, task)
+    alone, shared = Loop(task, task.settings), devices.make_loop(task, task.settings, sharing)
+    for loop in (alone, shared):
+        loop.run(3)
+    np.testing.assert_allclose(shared.weights, alone.weights, atol=1e-5)
+    np.testing.assert_allclose(shared.progress.history, alone.progress.history, rtol=1e-4)
+    for one, other in zip(*(tf.nest.flatten(loop.progress.carried) for loop in (alone, shared))):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+"""
+
+
+def test_two_devices_do_what_one_does():
+    """With noise on the input and dropout, of which each device draws its part."""
+    done = subprocess.run([sys.executable, "-c", TWO_PROCESSORS], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "{bad",
+        "[]",
+        '{"cluster": {"worker": ["a:1", "b:2"]}}',
+        '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 2}}',
+        '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "ps", "index": 0}}',
+    ],
+)
+def test_a_cluster_that_is_not_described_is_refused(monkeypatch, config):
+    monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(ValueError, match=f"TF_CONFIG must be JSON of the form .* Received: {re.escape(config)}"):
+        devices.strategy(1)
+
+
+def test_more_devices_than_there_are_are_refused():
+    with pytest.raises(ValueError, match="`devices` must be at most 1, the CPUs of this machine. Received: 2"):
+        devices.strategy(2)
+    with pytest.raises(ValueError, match="`devices` must be at least 1. Received: 0"):
+        devices.strategy(0)
+
+
+def test_sequences_that_cannot_be_split_evenly_are_refused():
+    class Sharing:
+        num_replicas_in_sync = 2
+
+    with pytest.raises(ValueError, match="`devices` must divide the sequences of an update, 1 here. Received: 2"):
+        devices.check_split(Sharing, SequenceGeneration(recipe("generation")))
+
+
+FLAGS = {"units": 8, "periods": (1, 4), "streams": 4, "chunk": 16, "epochs": 60, "dropout": 0.2}
+
+
+def test_two_workers_do_what_one_process_does_and_go_on_after_one_was_lost(tmp_path):
+    """With half of the streams each; the second worker is killed in the middle."""
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            ports.append(free.getsockname()[1])
+    checkpoint = tmp_path / "results" / "text" / "a" / "checkpoint.npz"
+    task = CharacterModel(recipe("text", text=str(ROOT / "LICENSE"), **FLAGS))
+    updates = task.batches * FLAGS["epochs"]
+    first, second = start(tmp_path, ports)
+    told = b""
+    while not re.search(rb" [1-9]\d+/%d" % updates, told):
+        told += os.read(first.stdout.fileno(), 1000)
+    second.kill()
+    said = first.communicate(timeout=60)[1].decode()
+    assert first.returncode == 1 and checkpoint.exists()
+    assert "another worker cannot be reached any more; go on with the same flags and --name a --resume" in said
+    with np.load(checkpoint) as saved:
+        assert 0 < saved["seen"] < updates
+    workers = start(tmp_path, ports, "--resume")
+    for worker in workers:
+        assert worker.communicate(timeout=120) and worker.returncode == 0
+    metrics = json.loads((checkpoint.parent / "metrics.json").read_text())
+    alone = Loop(task, task.settings).run()
+    assert metrics["updates"] == alone.progress.done == updates
+    assert metrics["bits_per_character"] == pytest.approx(
+        task.evaluate(alone.weights)["bits_per_character"][0], rel=1e-4
+    )
+
+
+def start(folder, ports, *more):
+    """Start the two workers of a run."""
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in FLAGS.items() if name != "periods"]
+    words += ["--periods", *map(str, FLAGS["periods"]), "--text", "LICENSE", "--name", "a", *more]
+    words += [f"--results-dir={folder / 'results'}", f"--log-dir={folder / 'log'}"]
+    cluster = {"worker": [f"localhost:{port}" for port in ports]}
+    processes = []
+    for index in range(2):
+        own = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+        environment = os.environ | {"TF_CONFIG": own, "CUDA_VISIBLE_DEVICES": "-1"}
+        command = [sys.executable, "main.py", "text", *words]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, **pipes))
+        time.sleep(0.1)
+    return processes
