@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.markdown import markdown, mean
-from experiments.pictures import COLOURS, NAMES, boxes, legend, panels
+from experiments.pictures import COLOURS, NAIVE, NAMES, boxes, legend, panels
 from experiments.published import GENERATION_NMSE, GENERATION_TABLE_3
 from experiments.statistics import holm, quartiles, rank_p
 from experiments.store import Store
@@ -18,7 +18,7 @@ TITLES = {
     "paper_unclipped": "the paper's setting, without clipping",
     "modern": "the best setting known of each method",
 }
-NAIVE = 0.5  # the paper's NMSE of a constant output, the mean of the target
+CONSTANT = 0.5  # the paper's NMSE of a constant output, the mean of the target
 
 
 def tables(store: Store) -> dict[str, str]:
@@ -122,7 +122,7 @@ def errors_figure(frame: pd.DataFrame) -> Figure:
     with panels(len(drawn), 1, 7, 3 * len(drawn) + 0.5, sharex=True) as (figure, axes):
         for (axis,), (setting, cell) in zip(axes, drawn.items(), strict=True):
             boxes(axis, cell[np.isfinite(cell.nmse_paper)], "nmse_paper", sizes, GENERATION_NMSE)
-            axis.axhline(NAIVE, color="0.3", linewidth=0.8, linestyle="--", label="constant output")
+            axis.axhline(CONSTANT, label="constant output", **NAIVE)
             axis.set(yscale="log", title=TITLES[setting], ylabel="NMSE (½ MSE / variance)")
         axes[-1][0].set_xlabel("parameters, about")
         legend(figure, axes[0][0])
