@@ -1,6 +1,5 @@
 """`python -m experiments`: list the experiments, run one, or make all documents again from the committed results."""
 
-import difflib
 import sys
 import time
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ import pandas as pd
 
 from benchmarks import rows, summary
 from benchmarks.figure import scaling_figure
+from data.closest import did_you_mean
 from experiments import (
     documents,
     evolution,
@@ -119,11 +119,8 @@ def main(arguments: Sequence[str]) -> int:
         render()
         return 0
     if name not in EXPERIMENTS:
-        close = difflib.get_close_matches(name.replace("_", "-"), EXPERIMENTS, 1, 0.0)[0]
-        print(
-            f"experiments: NAME must be one that `python -m experiments` lists, perhaps {close}. Received: {name}",
-            file=sys.stderr,
-        )
+        said = f"NAME must be one that `python -m experiments` lists. Received: {name}{did_you_mean(name, EXPERIMENTS)}"
+        print(f"python -m experiments: {said}", file=sys.stderr)
         return 2
     experiment = EXPERIMENTS[name]
     default = experiment.start("--quick" in flags)

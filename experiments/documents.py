@@ -23,11 +23,11 @@ def with_tables(text: str, tables: Mapping[str, str]) -> str:
     """Return a page with what stands between the markers of these tables replaced; other tables stay.
 
     >>> with_tables("<!-- table a -->\\nold\\n<!-- end -->", {"a": "new"})
-    '<!-- table a -->\\n\\nnew\\n\\n<!-- end -->'
+    '<!-- table a -->\\nnew\\n<!-- end -->'
     """
 
     def new(found: re.Match) -> str:
-        return f"{found[1]}\n{tables[found[2]]}\n\n{found[3]}" if found[2] in tables else found[0]
+        return f"{found[1]}{tables[found[2]]}\n{found[3]}" if found[2] in tables else found[0]
 
     return TABLE.sub(new, text)
 

@@ -81,7 +81,7 @@ def tables(store: Store) -> dict[str, str]:
     """Return mean and standard deviation of the MSE over seeds, and the median time."""
     lines = []
     for (target, model, parameters), cell in store["main_job"].groupby(list(COLUMNS[:3]), sort=False):
-        lines.append((target, NAMES[model], parameters, mean(cell.mse, ".1e", ".0e"), f"{cell.seconds.median():.2g} s"))
+        lines.append((target, NAMES[model], parameters, mean(cell.mse, ".1e", ".0e"), f"{cell.seconds.median():.2f} s"))
     return {"main-job": markdown(("target", "network", "parameters", "MSE, mean ± std", "training"), lines)}
 
 

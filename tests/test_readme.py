@@ -163,15 +163,9 @@ def grouped(name, *keys, of, where=lambda row: True):
     return found
 
 
-def test_the_table_is_that_of_the_committed_results():
-    keys = "target", "model", "parameters_with_periods"
-    errors, seconds = (grouped("main_job.csv", *keys, of=column) for column in ("mse", "seconds"))
-    assert len(errors) == 6 and all(len(values) == 5 for values in errors.values())  # 2 targets × 3 models, 5 seeds
-    for key, mse in errors.items():
-        spread = f"{np.mean(mse):.1e} ± {np.std(mse, ddof=1):.0e}"
-        assert f"| {' | '.join(key)} | {spread} | {np.median(seconds[key]):.1f} s |" in README
-    highest = max(max(mse) for key, mse in errors.items() if key[:2] == ("sine mixture", "clockwork_rnn"))
-    assert highest < float(re.search(r"expect an MSE below (\S+):", README)[1])
+def test_the_error_to_expect_is_above_every_measured_one():
+    errors = grouped("main_job.csv", "target", "model", of="mse")["sine mixture", "clockwork_rnn"]
+    assert len(errors) == 5 and max(errors) < float(re.search(r"expect an MSE below (\S+):", README)[1])
 
 
 # Medians of Figure 3, read from its vector graphics: Clockwork RNN and LSTM with 100, 250, 500 and 1000 parameters.

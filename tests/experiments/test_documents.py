@@ -51,7 +51,7 @@ def test_pages_say_the_question_and_name_files_that_exist():
 def test_only_known_tables_are_replaced():
     page = "a\n<!-- table one -->\nold\n<!-- end -->\n<!-- table two -->\nkept\n<!-- end -->\n"
     assert documents.with_tables(page, {"one": "| new |"}) == (
-        "a\n<!-- table one -->\n\n| new |\n\n<!-- end -->\n<!-- table two -->\nkept\n<!-- end -->\n"
+        "a\n<!-- table one -->\n| new |\n<!-- end -->\n<!-- table two -->\nkept\n<!-- end -->\n"
     )
 
 
@@ -70,8 +70,8 @@ def test_all_experiments_are_listed(capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["mainjob"], "perhaps main-job. Received: mainjob"),
-        (["tensorflow_2017"], "perhaps tensorflow-2016. Received: tensorflow_2017"),
+        (["mainjob"], "Received: mainjob; did you mean main-job?"),
+        (["tensorflow_2017"], "Received: tensorflow_2017; did you mean tensorflow-2016?"),
         (["main-job", "--seeds", "0"], "--seeds must be at least 1. Received: 0"),
         (["main-job", "--sed", "1"], "--sed"),
     ],
