@@ -77,9 +77,13 @@ def weights(network: Network, values: np.ndarray) -> dict[str, np.ndarray]:
 
 def write_report(report: Report, folder: Path, step: int) -> None:
     """Show what was written of a report into a folder, under the same tags in every run."""
+    from tensorboard.plugins.image.metadata import create_summary_metadata
+
     for name in report.figures:
-        picture = tf.image.decode_png((folder / f"{name}.png").read_bytes())
-        tf.summary.image(f"pictures/{name}", picture[None], step=step)
+        png = (folder / f"{name}.png").read_bytes()  # as it is: `tf.summary.image` would compress it anew
+        width, height = np.frombuffer(png[16:24], ">u4")
+        content = tf.constant([str(width).encode(), str(height).encode(), png])
+        tf.summary.write(f"pictures/{name}", content, step, create_summary_metadata("", ""))
     for name, sound in report.sounds.items():
         samples = sound.samples[None, :, None].astype(np.float32)
         tf.summary.audio(f"sounds/{name}", samples, sound.rate, step=step, description=sound.caption or None)

@@ -11,7 +11,6 @@ from typing import Any
 from data.closest import did_you_mean
 from running import hints
 from running.flags import FIRST, Setting, Tasks, as_flags, given, make_parser, settings_of
-from running.runs import as_trained
 
 
 def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tuple[type, Any]:
@@ -45,6 +44,8 @@ def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tu
         _leave_with_help(first, default, _overview(tasks, program))
     chosen = replace(default, **values)
     if chosen.run:
+        from running.runs import as_trained  # here, because documents are made without TensorFlow
+
         chosen = replace(as_trained(task, chosen), **values)
     _check_types(chosen, settings, program)
     return task_class, chosen

@@ -17,7 +17,7 @@ STYLE = {
     "axes.grid": True,
     "grid.color": "0.9",
     "legend.frameon": False,
-    "savefig.dpi": 200,
+    "savefig.dpi": 150,
 }
 MOST_LABELS = 40  # on an axis
 SHOWN_AS = {"\n": "¶", "\t": "→", "$": r"\$"}  # a dollar begins a formula

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 from tensorboard.util import tensor_util
@@ -72,6 +73,10 @@ def test_weights_are_named_by_period_and_pictures_sounds_and_texts_alike_in_ever
     pictures = {"pictures/signal", "pictures/states", "pictures/clock", "texts/about"}
     assert pictures | {"sounds/target", "sounds/output"} <= tags
     assert pictures <= set(three[0].Tags()["tensors"])
+    (event,) = one[0].Tensors("pictures/clock")
+    width, height, png = tensor_util.make_ndarray(event.tensor_proto)
+    assert tf.io.decode_png(png).shape[:2] == (int(height), int(width))
+    assert one[0].summary_metadata["pictures/clock"].plugin_data.plugin_name == "images"
 
 
 def test_a_page_says_what_the_run_is(one):
