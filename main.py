@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
-from running import command_line, program
+from running import command_line, compare, program
 from running.runs import RunSettings
 from running.settings import RecipeSettings, TrainingSettings
 from tasks import character_model, sequence_generation, speech_prediction, spoken_words
@@ -440,12 +440,15 @@ def recipe(task: str, **settings: Any) -> Any:
 def main(arguments: list[str], set_flags: bool = False) -> int:
     """Do what the command line says, perhaps with XLA's flags set; returns the exit status."""
     try:
+        if arguments[:1] == ["compare"]:
+            return compare.main(arguments[1:])
         task_class, settings = command_line.read(arguments, TASKS)
+        start = recipe(task_class.name, recipe=settings.recipe, model=settings.model)
     except ValueError as error:
         return command_line.refuse(error)
     if set_flags:
         program.set_flags(settings)
-    return program.carry_out(task_class, settings)
+    return program.carry_out(task_class, settings, start)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from benchmarks import timing
 from data.files import write_csv
 from data.speech import RATE
-from experiments.markdown import markdown
+from experiments.speech import speed_table
 from main import recipe
 from tasks.speech_prediction import SpeechPrediction, speak
 
@@ -39,26 +40,12 @@ def measure() -> list[dict]:
     return rows
 
 
-def table(rows: list[dict]) -> str:
-    """Return the rows as a Markdown table."""
-    lines = [
-        (
-            r["network"],
-            r["units"],
-            r["window"],
-            f"{r['times_real_time']} ({r['times_real_time_low']}–{r['times_real_time_high']})",
-        )
-        for r in rows
-    ]
-    return markdown(("network", "units", "window", "times real time on one core"), lines)
-
-
 def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     rows = measure()
     write_csv(CSV, COLUMNS, rows)
-    print(table(rows))
+    print(speed_table(pd.read_csv(CSV)))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
+from tqdm import tqdm
 
 from data import mfcc
 from data.files import write_whole
@@ -107,12 +108,11 @@ def _reason(path: Path, error: str) -> str:
 def _compute(clips: Sequence[Clip], path: Path, index: Path, longest: float) -> None:
     """Write the features of clip after clip, so that memory holds one of them."""
     used, ends, skipped = [], [], []
-    bar = keras.utils.Progbar(len(clips), unit_name="clip")
     with write_whole(path) as part:
         raw = part.with_name(part.name + ".raw")
         try:
             with open(raw, "wb") as file:
-                for place, clip in enumerate(clips):
+                for place, clip in enumerate(tqdm(clips, "clips", file=sys.stdout, dynamic_ncols=True)):
                     try:
                         frames = read_features(clip, longest)
                     except ValueError as error:
@@ -121,7 +121,6 @@ def _compute(clips: Sequence[Clip], path: Path, index: Path, longest: float) -> 
                         frames.tofile(file)
                         used.append(place)
                         ends.append(len(frames) + (ends[-1] if ends else 0))
-                    bar.update(place + 1)
             shape = (ends[-1] if ends else 0, mfcc.CHANNELS)
             with open(part, "wb") as file, open(raw, "rb") as source:
                 header = {"descr": "<f4", "fortran_order": False, "shape": shape}

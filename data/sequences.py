@@ -17,14 +17,28 @@ class Target:
         values: float32 [T] within [-1, 1].
         rate: samples a second, or None where the sequence is no sound.
         source: what it is, for captions.
+        start: place of the first value in the source.
+        low, high: what −1 and 1 are in the source's own units.
     """
 
     values: np.ndarray
     rate: int | None
     source: str
+    start: int = 0
+    low: float = -1.0
+    high: float = 1.0
+
+    def in_units(self, values: np.ndarray) -> np.ndarray:
+        """Return values, to the scale of the target, in the source's own units."""
+        return self.low + (np.asarray(values, float) + 1) / 2 * (self.high - self.low)
+
+    def times(self, steps: int) -> dict[str, np.ndarray]:
+        """Return the time of so many steps in the source: seconds of a sound, otherwise the number of the step."""
+        places = self.start + np.arange(steps)
+        return {"step": places} if self.rate is None else {"seconds": places / self.rate}
 
 
-def load_target(target: str | None, start: int, length: int, column: str | None) -> Target:
+def load_target(target: str | None, start: int, length: int, column: str | None, further: int = 0) -> Target:
     """Load the sequence that a network is to generate, scaled so that it reaches from -1 to 1.
 
     Args:
@@ -32,6 +46,7 @@ def load_target(target: str | None, start: int, length: int, column: str | None)
         start: first sample or data row, from 0.
         length: number of samples or rows, from 2.
         column: name of a CSV column; None is its first.
+        further: samples or rows behind these to load too, to the same scale, as far as there are any.
 
     Raises:
         ValueError: names the argument or the file, what was expected and what came.
@@ -48,7 +63,7 @@ def load_target(target: str | None, start: int, length: int, column: str | None)
     if column is not None and not is_csv:
         raise ValueError(f"`column` needs a `target` that is a CSV file. Received: {target}")
     if target is None:
-        return Target(_scaled(sine_mixture(start, length), "the sine mixture"), None, "mixture of sines")
+        return _scaled(sine_mixture(start, length + further), length, None, "mixture of sines", start)
     if not Path(target).is_file():
         raise ValueError(f"`target` must be a file that exists. Received: {target}")
     values, rate, source = _read_csv(target, column) if is_csv else _read_sound(target)
@@ -57,8 +72,8 @@ def load_target(target: str | None, start: int, length: int, column: str | None)
             f"`start` + `length` must be at most the length of {target}, {len(values)}. "
             f"Received: {start} + {length} = {start + length}"
         )
-    place = f"{source}, steps {start} to {start + length - 1}"
-    return Target(_scaled(values[start : start + length], target), rate, place)
+    values = values[start : start + length + further]
+    return _scaled(values, length, rate, f"{source}, steps {start} to {start + len(values) - 1}", start)
 
 
 def sine_mixture(start: int, length: int) -> np.ndarray:
@@ -103,13 +118,14 @@ def _number(row: list[str], index: int, path: str, line: int) -> float:
         raise ValueError(f"`target` must hold numbers. Received: {cell!r} in data row {line} of {path}") from None
 
 
-def _scaled(values: np.ndarray, source: str) -> np.ndarray:
+def _scaled(values: np.ndarray, length: int, rate: int | None, source: str, start: int) -> Target:
+    """Return a target whose first values, so many, reach from -1 to 1."""
     if not np.isfinite(values).all():
         place = int(np.flatnonzero(~np.isfinite(values))[0])
         raise ValueError(
             f"`target` must be finite. Received: {values[place]} at step {place} of the excerpt of {source}"
         )
-    low, high = values.min(), values.max()
+    low, high = float(values[:length].min()), float(values[:length].max())
     if not high > low:
         raise ValueError(f"`target` must vary, or there is nothing to scale. Received: only {low} in {source}")
-    return (2 * (values - low) / (high - low) - 1).astype(np.float32)
+    return Target((2 * (values - low) / (high - low) - 1).astype(np.float32), rate, source, start, low, high)

@@ -133,7 +133,7 @@ def networks_table(rows: pd.DataFrame, naive: pd.DataFrame) -> str:
 
 
 def in_one_size(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of networks in the size that has most parameters in common: those of the first table."""
+    """Return the rows of the first table: all networks, the diary's in its own size alone."""
     return rows[
         [name not in SIZES or units == DIARY_UNITS for name, units in zip(rows.network, rows.units, strict=True)]
     ]
@@ -221,6 +221,7 @@ def utterance_figure(folder: Path) -> Figure:
     """Draw the utterance that ships, and what the network of `main.py speech` makes of it."""
     import soundfile
 
+    import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
     from data.speech import RATE, SHIPPED, load_utterance
 
     utterance = load_utterance(SHIPPED / "wheel.WAV")

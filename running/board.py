@@ -1,9 +1,23 @@
-"""What TensorBoard shows of updates: the replicas' mean and spread as scalars, and the first replica's weights."""
+"""What TensorBoard shows of a run: the task's metrics first, then how training goes, pictures, sounds, texts and weights.
+
+TensorBoard sorts tags by name: those of the metrics begin with "metric", and the other groups have names behind it.
+"""
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from running.metrics import as_words, results
+from tasks.network import Network
+from tasks.report import Quantity, Report
+from tasks.task import layer_modules
+
+# Columns of the HParams page to compare by. It sorts columns by name, and ticks the first five; what begins with more spaces
+# comes first, and HTML does not show them.
+FIRST = ("model", "units", "periods", "learning_rate")
 
 
 def write(scalars: Mapping[str, np.ndarray], step: int, arrays: Mapping[str, np.ndarray] | None = None) -> None:
@@ -24,9 +38,70 @@ def write(scalars: Mapping[str, np.ndarray], step: int, arrays: Mapping[str, np.
         parts.append(scalar_pb(name, np.mean(values)))
         if len(values) > 1:
             quartiles = zip(("lower_quartile", "median", "upper_quartile"), (25, 50, 75), strict=True)
-            parts += [scalar_pb(f"{name}/{kind}", np.percentile(values, share)) for kind, share in quartiles]
+            kind_of = f"replicas/{name.split('/')[-1]}"
+            parts += [scalar_pb(f"{kind_of}/{kind}", np.percentile(values, share)) for kind, share in quartiles]
     parts += [histogram_pb(name, array) for name, array in (arrays or {}).items() if np.isfinite(array).all()]
     for part in parts[1:]:
         parts[0].MergeFrom(part)
     if parts:
         tf.summary.experimental.write_raw_pb(parts[0].SerializeToString(), step=step)
+
+
+def tagged(
+    values: Mapping[str, np.ndarray], quantities: Mapping[str, Quantity], group: str = "metric"
+) -> dict[str, np.ndarray]:
+    """Return values [R] under their tags: in the group those that are known, as logarithms if they fall over decades."""
+    found = {}
+    for name, own in values.items():
+        if name not in quantities:
+            found[f"optimization/{name}"] = own
+        elif quantities[name].decades:
+            found[f"{group}/log10_{name}"] = np.log10(np.maximum(own, np.finfo(np.float32).tiny))
+        else:
+            found[f"{group}/{name}"] = own
+    return found
+
+
+def weights(network: Network, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the arrays of a network's weights [P] under their tags, recurrent ones by the period of the module."""
+    found, modules = {}, [label for label, _ in layer_modules(network.hidden)]
+    for name, array in zip(network.names, network.split(values), strict=True):
+        *_, kind = name.split("recurrent_kernel_")
+        if kind != name:
+            module = modules[int(kind)]
+            same = modules.count(module) > 1
+            name = f"hidden/{module}, module {kind}/recurrent" if same else f"hidden/{module}/recurrent"
+        found[f"weights/{name}"] = array
+    return found
+
+
+def write_report(report: Report, folder: Path, step: int) -> None:
+    """Show what was written of a report into a folder, under the same tags in every run."""
+    for name in report.figures:
+        picture = tf.image.decode_png((folder / f"{name}.png").read_bytes())
+        tf.summary.image(f"pictures/{name}", picture[None], step=step)
+    for name, sound in report.sounds.items():
+        samples = sound.samples[None, :, None].astype(np.float32)
+        tf.summary.audio(f"sounds/{name}", samples, sound.rate, step=step, description=sound.caption or None)
+    for name, text in report.texts.items():
+        tf.summary.text(f"texts/{name}", f"```\n{text}\n```", step=step)
+
+
+def write_about(about: Mapping[str, Any]) -> None:
+    """Show a page of text that says what the run is."""
+    rows = [f"| {name} | {as_words(value)} |" for name, value in about.items()]
+    tf.summary.text("texts/about", "\n".join(["| | |", "|---|---|", *rows]), step=0)
+
+
+def write_hyperparameters(settings: Mapping[str, Any], metrics: Mapping[str, Any], run: str) -> None:
+    """Tell the HParams page the settings and, behind those that one compares by first, the results."""
+    from tensorboard.plugins.hparams import api as hparams
+
+    first = {" " * (len(FIRST) + 1 - rank) + name: settings[name] for rank, name in enumerate(FIRST)}
+    columns = first | {f" {name}": value for name, value in results(metrics).items()}
+    columns |= {name: value for name, value in settings.items() if name not in FIRST}
+    plain = {
+        name: value if isinstance(value, bool | int | float | str) else as_words(value)
+        for name, value in columns.items()
+    }
+    hparams.hparams(plain, trial_id=run)

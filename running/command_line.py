@@ -11,6 +11,7 @@ from typing import Any
 from data.closest import did_you_mean
 from running import hints
 from running.flags import FIRST, Setting, Tasks, as_flags, given, make_parser, settings_of
+from running.runs import as_trained
 
 
 def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tuple[type, Any]:
@@ -23,7 +24,7 @@ def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tu
         program: where the recipes stand, for messages and help.
 
     Returns:
-        The task's class and its settings.
+        The task's class and its settings; those of a trained run, where one is to be used, start from its own.
 
     Raises:
         ValueError: says in one line which word or setting is wrong, what was expected and what came.
@@ -43,6 +44,8 @@ def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tu
         first = [setting for setting in settings if setting.group == FIRST]
         _leave_with_help(first, default, _overview(tasks, program))
     chosen = replace(default, **values)
+    if chosen.run:
+        chosen = replace(as_trained(task, chosen), **values)
     _check_types(chosen, settings, program)
     return task_class, chosen
 

@@ -26,14 +26,62 @@ def summary(values: Mapping[str, Any], more_is_better: Sequence[str], lost: np.n
     return means | {"replicas": replicas, "spread": spread, "diverged": int(lost.sum())}
 
 
-def said(metrics: Mapping[str, Any]) -> str:
-    """Return all numbers among the metrics as one line, as mean ± standard deviation where there are several."""
-    spread, parts = metrics.get("spread", {}), []
-    for name, value in metrics.items():
-        if isinstance(value, int | float):
-            more = f" ± {spread[name]['standard_deviation']:.2g}" if name in spread else ""
-            parts.append(f"{name} {value:.4g}{more}")
-    return ", ".join(parts)
+def results(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return the task's results among the metrics, the most important one first."""
+    return {name: metrics[name] for name in metrics["quantities"] if metrics.get(name) is not None}
+
+
+def rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return (what, number, naive value) of each result: means, with the standard deviation of several networks."""
+    found = []
+    for name in results(metrics):
+        quantity = metrics["quantities"][name]
+        naive = said(quantity["naive"], quantity["unit"])
+        found.append((quantity["label"], mean(metrics, name), f"{naive}, {quantity['naive_is']}" if naive else ""))
+    return found
+
+
+def counts(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (what, number) of what else there is to say of a run."""
+    found = [("parameters", said(metrics["parameters"]))]
+    if metrics["parameters_with_periods"] != metrics["parameters"]:
+        found.append(("parameters and clock periods", said(metrics["parameters_with_periods"])))
+    found += [("epochs", said(metrics["epochs"])), ("updates", said(metrics["updates"]))]
+    found.append(("training time", said(metrics["seconds"], "s")))
+    if "compile_seconds" in metrics:  # not where others have trained the parts
+        found.append(("compiling", said(metrics["compile_seconds"], "s")))
+    if "replicas" in metrics:
+        found.append(("networks", f"{len(next(iter(metrics['replicas'].values())))}, {metrics['diverged']} diverged"))
+    return found
+
+
+def mean(metrics: Mapping[str, Any], name: str) -> str:
+    """Return a metric with its unit, and with the standard deviation of several networks."""
+    unit = metrics["quantities"][name]["unit"]
+    if name not in metrics.get("spread", {}):
+        return said(metrics[name], unit)
+    deviation = metrics["spread"][name]["standard_deviation"]
+    return f"{said(metrics[name])} ± {deviation:.2g}" + f" {unit}" * bool(unit)
+
+
+def said(value: float | None, unit: str = "") -> str:
+    """Return a number in four digits, a whole one as a whole number, and its unit; nothing for none."""
+    if value is None:
+        return ""
+    number = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return f"{number} {unit}".strip()
+
+
+def as_words(value: Any) -> str:
+    """Return a setting as one writes it on the command line."""
+    return " ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
+
+
+def table(lines: Sequence[Sequence[str]]) -> str:
+    """Return lines of words as columns."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = ("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(line.rstrip() for line in padded)
 
 
 def _spread(values: np.ndarray, more_is_better: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from running.cluster import connect
 from running.devices import LostWorkerError
 from running.export import export_run
 from running.memory import make_task
-from running.metrics import said
+from running.metrics import counts, rows, table
 from running.runs import Run, trained
 from running.train import DivergenceError, train, train_along
 from tasks.task import Task
@@ -27,8 +27,13 @@ def set_flags(settings: Any) -> None:
         os.environ.setdefault("XLA_FLAGS", ONE_NETWORK_FLAGS)
 
 
-def carry_out(task_class: type[Task], settings: Any) -> int:
+def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
     """Do what the settings ask for.
+
+    Args:
+        task_class: of the task.
+        settings: all of them.
+        recipe: what they started from.
 
     Returns:
         The exit status: 0; 1 where all networks diverged or a worker was lost; 2 refused; 130 interrupted.
@@ -46,7 +51,7 @@ def carry_out(task_class: type[Task], settings: Any) -> int:
             devices.check_split(sharing, task)
         if settings.ray:
             connect(settings.ray)
-        run = Run(task.name, settings) if devices.is_chief() else None
+        run = Run(task.name, settings, recipe) if devices.is_chief() else None
     except ValueError as error:
         return command_line.refuse(error)
     except KeyboardInterrupt:
@@ -79,8 +84,8 @@ def _train(task: Task, settings: Any, sharing: tf.distribute.Strategy | None, ru
         goes_on = f"; go on with the same flags and --name {run.name} --resume" if run.checkpoint.exists() else ""
         print(f"\nmain.py: interrupted{goes_on}", file=sys.stderr)
         return 130
-    print(said(metrics))
-    print(f"Results are in {run.results}")
+    print(table([("", "result", "without learning"), *rows(metrics), *((*line, "") for line in counts(metrics))]))
+    print(f"Results are in {run.results}: {', '.join(sorted(path.name for path in run.results.iterdir()))}")
     return 0
 
 

@@ -5,10 +5,12 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 import numpy as np
@@ -16,9 +18,13 @@ import tensorflow as tf
 
 from data.closest import did_you_mean
 from data.files import write_whole
+from running import hints
+from running.settings import TrainingSettings
 from tasks.flag import Flag
+from tasks.network_settings import NetworkSettings
 
 SHOWN = 12  # of the runs that there are, the latest, in a message
+_NONE = object()  # no value that a setting can have
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,15 +56,21 @@ class RunSettings:
     """Write the model of the trained run beside it, for another runtime."""
 
 
+WHERE = frozenset(field.name for field in dataclasses.fields(RunSettings))
+
+
 class Run:
     """The folders of one run.
 
     Args:
         task: name of the task.
         settings: all settings of the run; those of `RunSettings` say where it is.
+        recipe: what the settings started from; None if from nothing, and all were given.
 
     Attributes:
         name: the run's name.
+        about: all that `config.json` holds: the settings, which of them the recipe has otherwise, the command to make the run
+            again, and versions.
         results: its folder for results.
         checkpoint: the file from which it can be resumed.
         parts: the folder of what a cluster's workers have done, there only while it is unfinished.
@@ -69,7 +81,7 @@ class Run:
             Nothing has been written then.
     """
 
-    def __init__(self, task: str, settings: RunSettings):
+    def __init__(self, task: str, settings: RunSettings, recipe: RunSettings | None = None):
         self.settings = settings
         self.name = settings.name or _free_name(task, settings)
         if not re.fullmatch(r"[\w.+=-]+", self.name) or self.name.strip(".") == "":
@@ -96,27 +108,24 @@ class Run:
         for folder in folders.values():
             folder.mkdir(parents=True, exist_ok=True)
         (self.results / "metrics.json").unlink(missing_ok=True)  # of the shorter training that is resumed
-        self.write_json("config.json", _plain(settings) | {"versions": _versions()})
+        plain, start = _plain(settings), {} if recipe is None else _plain(recipe)
+        changed = {
+            name: start.get(name) for name in plain if name not in WHERE and plain[name] != start.get(name, _NONE)
+        }
+        again = {"command": command(task, settings, changed), "changed_from_recipe": changed}
+        self.about = plain | again | {"versions": _versions()}
+        self.write_json("config.json", self.about)
 
     @cached_property
     def board(self) -> tf.summary.SummaryWriter:
         return tf.summary.create_file_writer(str(self.log))
 
-    def log_hyperparameters(self, metrics: dict, step: int) -> None:
-        """Tell TensorBoard's HParams page the settings and the metrics, so that runs can be compared."""
-        from tensorboard.plugins.hparams import api as hparams
-
-        plain = {name: value for name, value in _plain(self.settings).items() if name not in _where()}
-        hparams.hparams(
-            {
-                name: value if isinstance(value, bool | int | float | str) else str(value)
-                for name, value in plain.items()
-            },
-            trial_id=self.name,
-        )
-        for name, value in metrics.items():
-            if isinstance(value, float):
-                tf.summary.scalar(f"final/{name}", value, step=step)
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """The settings that runs are compared by: those that all tasks have, and of others those that the recipe has otherwise."""
+        common = {field.name for kind in (NetworkSettings, TrainingSettings) for field in dataclasses.fields(kind)}
+        names = common | {"recipe"} | set(self.about["changed_from_recipe"])
+        return {name: value for name, value in self.about.items() if name in names}
 
     def write_json(self, name: str, content: dict) -> None:
         with write_whole(self.results / name) as path:
@@ -128,7 +137,7 @@ class Run:
         saved = json.loads((self.results / "config.json").read_text(encoding="utf-8"))
         for name, value in _plain(self.settings).items():
             before = saved.get(name, "not there")  # in a run of an earlier version
-            if name not in _where() | {"epochs"} and before != value:
+            if name not in WHERE | {"epochs"} and before != value:
                 raise ValueError(f"`{name}` must be that of the run to resume, {before}. Received: {value}")
         before, epochs, finished = saved["epochs"], self.settings.epochs, (self.results / "metrics.json").exists()
         if epochs < before + finished:
@@ -155,6 +164,33 @@ def trained(task: str, settings: RunSettings) -> Path:
     )
 
 
+def as_trained(task: str, settings: RunSettings) -> RunSettings:
+    """Return the settings with which the run that they name was trained; where it is and what is done with it are as given.
+
+    Who uses the run says that it is not there, if it is not: the settings are as given then.
+    """
+    file = settings.results_dir / task / settings.run / "config.json"
+    saved, values = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}, {}
+    for field in dataclasses.fields(settings):
+        if field.name in saved and field.name not in WHERE:
+            value, given = saved[field.name], getattr(settings, field.name)
+            value = tuple(value) if isinstance(value, list) else value
+            values[field.name] = Path(value) if isinstance(given, Path) else value
+    return dataclasses.replace(settings, **values)
+
+
+def command(task: str, settings: RunSettings, changed: Iterable[str]) -> str:
+    """Return the command that trains a run again: its recipe and model, and the settings that differ from them."""
+    words = ["python", "main.py", task]
+    for name in ("recipe", "model", *(name for name in changed if name not in ("recipe", "model"))):
+        flag, value = name.replace("_", "-"), getattr(settings, name)
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", *hints.words_of(value)]
+    return shlex.join(words)
+
+
 def _free_name(task: str, settings: RunSettings) -> str:
     number = 1
     while any(
@@ -173,10 +209,6 @@ def _check_writable(setting: str, folder: Path) -> None:
 def _plain(settings: RunSettings) -> dict:
     """Return the settings as JSON holds them."""
     return json.loads(json.dumps(dataclasses.asdict(settings), default=str))
-
-
-def _where() -> set[str]:
-    return {field.name for field in dataclasses.fields(RunSettings)}
 
 
 def _versions() -> dict[str, str]:

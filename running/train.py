@@ -1,21 +1,25 @@
 """A run: a task trained in the one loop, followed on the way, and what it leaves behind."""
 
+import dataclasses
 import shutil
+import sys
 import time
 
-import keras
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from data.files import write_whole
 from running import board, optimizers
 from running.devices import LostWorkerError, make_loop
 from running.loop import Loop
 from running.metrics import summary
+from running.report import write_run_page
 from running.runs import Run, checkpoint
 from running.settings import TrainingSettings
 from running.spread import train_parts
 from running.trained import Trained
+from tasks.report import Report, write_table
 from tasks.task import Task, clock_pictures
 
 UPDATES_PER_POINT = 10  # of TensorBoard's curves
@@ -48,6 +52,9 @@ def train(task: Task, settings: TrainingSettings, run: Run, sharing: tf.distribu
     following.resume()
     compile_seconds = {} if settings.ray else {"compile_seconds": _compile(following.loop)}
     with run.board.as_default():
+        sizes = {"parameters": task.network.size, "networks": task.replicas, "updates": following.loop.updates}
+        names = {"run": run.name, "task": task.name, "command": f"`{run.about['command']}`"}
+        board.write_about(names | sizes | run.hyperparameters)
         try:
             following.to_the_end()
         except (KeyboardInterrupt, LostWorkerError):
@@ -94,7 +101,7 @@ class Following(Trained):
         super().__init__(loop)
         self.run = run
         self.shown = next(iter(self.task.metrics))
-        self.bar = keras.utils.Progbar(loop.updates, stateful_metrics=[self.shown], unit_name="update")
+        self.quantities = self.task.quantities()
         self.saved = time.monotonic()
 
     def resume(self) -> None:
@@ -111,8 +118,10 @@ class Following(Trained):
             self._log(0)
             self._stop_if_lost()
             return self
-        super().to_the_end()
-        self._show(finalize=True)
+        shown = {"unit": "update", "file": sys.stdout, "dynamic_ncols": True, "mininterval": 0.5}
+        with tqdm(None, "updates", self.loop.updates, initial=self.loop.progress.done, **shown) as self.bar:
+            super().to_the_end()
+            self._show()
         return self
 
     def look(self) -> None:
@@ -140,20 +149,24 @@ class Following(Trained):
         self.saved = time.monotonic()
 
     def close(self) -> None:
-        """Flush what was logged, and draw the curves of what there is."""
+        """Flush what was logged, and write and draw the curves of what there is."""
         from tasks import figures
 
         self.run.board.flush()
         progress, alive = self.loop.progress, ~self.lost if not self.lost.all() else slice(None)
+        figured = {}
         if progress.done:
-            name = self.shown.upper()
-            values = progress.history[:, alive, self.loop.columns.index(self.shown)]
-            curve = figures.training_figure(np.arange(progress.done), progress.seconds, values, name)
-            (self.run.results / "training.png").write_bytes(figures.png(curve))
+            columns = dict(zip(self.loop.columns, np.moveaxis(progress.history[:, alive], -1, 0), strict=True))
+            drawn = columns.pop(self.shown)
+            figured["training"] = figures.training_figure(progress.seconds, drawn, self.quantities[self.shown])
+            counted = {"update": np.arange(progress.done), "seconds": progress.seconds}
+            write_table(self.run.results / "training.csv", counted | _spread({self.shown: drawn} | columns))
         if self.epochs:
             epochs = [{name: values[alive] for name, values in epoch.items()} for epoch in self.epochs]
-            drawn = figures.epochs_figure(epochs, self.task.epoch_quantity)
-            (self.run.results / "epochs.png").write_bytes(figures.png(drawn))
+            figured["epochs"] = figures.epochs_figure(epochs, self.task.epoch_quantity, self.quantities)
+            columns = {name: np.array([epoch[name] for epoch in epochs]) for name in epochs[0]}
+            write_table(self.run.results / "epochs.csv", {"epoch": np.arange(1, len(epochs) + 1)} | _spread(columns))
+        Report(figured).write(self.run.results)
 
     def metrics(self) -> dict:
         """Return what `metrics.json` holds."""
@@ -168,49 +181,60 @@ class Following(Trained):
             "epochs": progress.done // task.batches,
             "updates": progress.done,
             "seconds": round(float(progress.seconds[-1]), 3),
+            "quantities": {name: quantity._asdict() for name, quantity in self.quantities.items()},
         }
         values = self.values() | ({"epochs": self.stopped} if (self.stopped != found["epochs"]).any() else {})
         return found | summary(values, task.more_is_better, self.lost)
 
-    def _show(self, finalize: bool = False) -> None:
+    def _show(self) -> None:
         progress = self.loop.progress
         last = progress.history[-1, :, self.loop.columns.index(self.shown)][~self.lost]
-        self.bar.update(progress.done, [(self.shown, last.mean())], finalize=finalize)
+        self.bar.set_postfix({self.shown: f"{last.mean():.4g}"}, refresh=False)
+        self.bar.update(progress.done - self.bar.n)
 
     def _log(self, before: int) -> None:
         """Write what TensorBoard shows of the updates since the last call."""
         loop, done, alive = self.loop, self.loop.progress.done, ~self.lost
+        history = dict(zip(loop.columns, np.moveaxis(loop.progress.history, -1, 0), strict=True))  # each [updates, R]
+        loss = history.pop("loss")
+        if not any(np.array_equal(loss, own, equal_nan=True) for own in history.values()):  # else it is that metric
+            history["loss"] = loss
         points = range(-(-before // UPDATES_PER_POINT) * UPDATES_PER_POINT, done, UPDATES_PER_POINT)
         rates = optimizers.learning_rate(loop.settings, list(points), loop.updates).numpy() if points else []
+        group = "optimization" if self.task.epoch_quantity else "metric"  # what is measured after epochs counts more
         for update, rate in zip(points, rates, strict=True):
-            noted = dict(zip(loop.columns, loop.progress.history[update, alive].T, strict=True))
-            board.write(noted | {"learning_rate": [rate]}, update)
+            noted = {name: values[update, alive] for name, values in history.items()}
+            board.write(board.tagged(noted | {"learning_rate": [rate]}, self.quantities, group), update)
         if self.task.epoch_quantity and done % self.task.batches == 0:
-            board.write({name: values[alive] for name, values in self.epochs[-1].items()}, done)
+            noted = {name: values[alive] for name, values in self.epochs[-1].items()}
+            board.write(board.tagged(noted, self.quantities), done)
         if before * HISTOGRAMS // loop.updates < done * HISTOGRAMS // loop.updates:
-            network = self.task.network
-            board.write({}, done, dict(zip(network.names, network.split(loop.weights[0]), strict=True)))
+            board.write({}, done, board.weights(self.task.network, loop.weights[0]))
+
+
+def _spread(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return columns [N, R] as they are of one network, of several their median and quartiles, each [N]."""
+    spread = {}
+    for name, values in columns.items():
+        if values.shape[1] == 1:
+            spread[name] = values[:, 0]
+        else:
+            kinds = (name, f"{name}_lower_quartile", f"{name}_upper_quartile")
+            spread |= dict(zip(kinds, np.percentile(values, (50, 25, 75), axis=1), strict=True))
+    return spread
 
 
 def _write_results(following: Following, metrics: dict) -> None:
-    from tasks import figures
-
     task, run, step = following.task, following.run, following.loop.progress.done
     weights = following.weights
     report = task.report(weights)
-    for name, figure in (report.figures | clock_pictures(task.network.hidden)).items():
-        png = figures.png(figure)
-        (run.results / f"{name}.png").write_bytes(png)
-        tf.summary.image(name, tf.image.decode_png(png)[None], step=step)
-    for name, (samples, rate) in report.sounds.items():
-        import soundfile
-
-        soundfile.write(run.results / f"{name}.wav", samples, rate)
-        tf.summary.audio(name, samples[None, :, None].astype(np.float32), rate, step=step)
-    for name, text in report.texts.items():
-        (run.results / f"{name}.txt").write_text(text, encoding="utf-8")
-        tf.summary.text(name, f"```\n{text}\n```", step=step)
-    run.log_hyperparameters(metrics, step=step)
+    report = dataclasses.replace(report, figures=report.figures | clock_pictures(task.network.hidden))
+    report.write(run.results)
+    each = {name: metrics.get("replicas", {}).get(name, [metrics[name]]) for name in task.metrics if name in metrics}
+    last = {name: np.array([value for value in values if value is not None]) for name, values in each.items()}
+    board.write(board.tagged(last, following.quantities), step)  # where the curves end
+    board.write_report(report, run.results, step)
+    board.write_hyperparameters(run.hyperparameters, metrics, run.name)
     kept = task.replicas if task.settings.keep == "all" else 1
     for replica in range(kept):
         name = f"model_{replica}.keras" if replica else "model.keras"
@@ -218,4 +242,5 @@ def _write_results(following: Following, metrics: dict) -> None:
             task.network.keras_model(weights[replica], replica).save(path)
     following.checkpoint()  # from which more epochs can be trained
     run.write_json("metrics.json", metrics)
+    write_run_page(run.results, report)
     shutil.rmtree(run.parts, ignore_errors=True)

@@ -16,9 +16,10 @@ from data.text import load_text
 from tasks.flag import Flag
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
-from tasks.task import Carried, Moment, Report, Task, compiled, layer_modules
+from tasks.report import Quantity, Report
+from tasks.task import Carried, Moment, Task, compiled, layer_modules
 
-SHOWN = 200  # characters in the picture of the states
+SHOWN = 100  # characters in the picture of the states
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,12 +71,10 @@ class Characters:
     """Indices of characters, seen as vectors with a single one.
 
     Args:
-        steps: T.
         streams: B.
         features: how many characters there are.
     """
 
-    steps: int
     streams: int
     features: int
     noise: float = 0.0
@@ -84,7 +83,7 @@ class Characters:
         return tf.one_hot(inputs, self.features), None
 
     def in_keras(self, replica):
-        characters = keras.Input((self.steps,), batch_size=self.streams, dtype="int32")
+        characters = keras.Input((None,), batch_size=self.streams, dtype="int32")
         return characters, OneHot(self.features)(characters)
 
 
@@ -124,7 +123,7 @@ class CharacterModel(Task):
             for shift in (0, 1)
         )  # what is read and what is wanted [batches, streams, T]
         characters = len(self.text.characters)
-        self.network = Network(settings, Characters(chunk, streams, characters), characters, streams=streams)
+        self.network = Network(settings, Characters(streams, characters), characters, streams=streams)
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return the mean cross-entropy in bits a character."""
@@ -153,6 +152,15 @@ class CharacterModel(Task):
             "text_sha256": self.text.sha256,
         }
 
+    def quantities(self) -> dict[str, Quantity]:
+        counts = np.bincount(self.training, minlength=len(self.text.characters)) + 1  # so that none is impossible
+        bits = -np.log2(counts / counts.sum())
+        what = "characters by how frequent they are"
+        return {
+            "bits_per_character": Quantity("bits per character", "", float(bits[self.testing].mean()), what),
+            "bits": Quantity("bits per character in training", "", float(bits[self.training].mean()), what),
+        }
+
     def report(self, weights: np.ndarray) -> Report:
         from tasks import figures
 
@@ -163,18 +171,29 @@ class CharacterModel(Task):
         network = self.network.keras_model(weights[0])
         written = write(network, self.text.characters, settings.prime, settings.sample_length, settings.temperature, 0)
         modules = layer_modules(self.network.hidden)
-        drawn = {"states": figures.states_figure(states[0, 0].numpy(), modules, None)}
-        return Report(drawn, texts={"sample": settings.prime + written})
+        text = [self.text.characters[index] for index in self.testing]
+        drawn = {"states": figures.states_figure(states[0, 0].numpy(), modules, None, below=text[:SHOWN])}
+        tested = {"position": len(self.training) + np.arange(1, len(self.testing)), "character": np.array(text[1:])}
+        tested["bits"] = self._read(weights[:1])[1].numpy()[0]
+        return Report(drawn, texts={"sample": settings.prime + written}, tables={"test_text": tested})
 
     def _bits(self, weights: np.ndarray) -> np.ndarray:
         """Return the bits a character [R] on the test text, read as one sequence from a state of 0."""
-        return self._test(weights, self.testing[None, :-1], self.testing[None, 1:]).numpy().astype(float)
+        return self._read(weights)[0].numpy().astype(float)
+
+    def _read(self, weights: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the mean bits [R] and those of each character but the first [R, N − 1] of the test text."""
+        return self._test(weights, self.testing[None, :-1], self.testing[None, 1:])
 
     @functools.cached_property
     def _test(self):
         def bits(weights, read, wanted):  # of one replica after the other: the states of a long text are many
-            one = lambda own: self.loss(wanted, self.network.apply(self.network.split(own[None]), read))[0]  # noqa: E731
-            return tf.map_fn(one, weights)
+            def one(own):
+                outputs = self.network.apply(self.network.split(own[None]), read)
+                each = tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, outputs[0])[0] / math.log(2)
+                return self.loss(wanted, outputs)[0], each
+
+            return tf.map_fn(one, weights, fn_output_signature=(tf.float32, tf.float32))
 
         return compiled(bits)
 

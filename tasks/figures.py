@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tasks.report import Quantity
+
 STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -18,17 +20,21 @@ STYLE = {
     "savefig.dpi": 200,
 }
 MOST_LABELS = 40  # on an axis
+SHOWN_AS = {"\n": "¶", "\t": "→", "$": r"\$"}  # a dollar begins a formula
 TARGET = {"color": "0.6", "linewidth": 3.0}
 OUTPUT = {"color": "black", "linewidth": 0.9}
 
 
-def signal_figure(target: np.ndarray, outputs: np.ndarray, rate: int | None, title: str) -> Figure:
+def signal_figure(
+    target: np.ndarray, outputs: np.ndarray, rate: int | None, title: str, trained: int | None = None
+) -> Figure:
     """Draw a target [T] and networks' outputs [R, T] over each other, and what is left between them below.
 
     Args:
         target, outputs: the sequences; of several outputs, median and quartiles.
         rate: samples a second, which labels the axis in milliseconds; None labels it in steps.
         title: said above.
+        trained: steps that were trained, where there are more; a line is drawn behind them.
     """
     time, label = _time_axis(len(target), rate)
     with matplotlib.rc_context(STYLE):
@@ -36,8 +42,12 @@ def signal_figure(target: np.ndarray, outputs: np.ndarray, rate: int | None, tit
         signal, rest = figure.subplots(2, sharex=True, height_ratios=[3, 1])
         signal.plot(time, target, label="target", **TARGET)
         _median(signal, time, outputs, label="output", **OUTPUT)
+        if trained is not None:
+            for axis in (signal, rest):
+                axis.axvline(time[trained] - time[1] / 2, color="black", linewidth=0.8, linestyle=":")
+            signal.plot([], [], color="black", linewidth=0.8, linestyle=":", label="end of training")
         signal.set(title=title, ylabel="amplitude", xlim=(time[0], time[-1]))
-        signal.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
+        signal.legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
         signal.title.set_ha("left")
         signal.title.set_x(0)
         _median(rest, time, outputs - target, **OUTPUT)
@@ -45,29 +55,51 @@ def signal_figure(target: np.ndarray, outputs: np.ndarray, rate: int | None, tit
     return figure
 
 
-def training_figure(updates: np.ndarray, seconds: np.ndarray, values: np.ndarray, quantity: str) -> Figure:
-    """Draw a quantity [N, R], on a log scale, against updates [N] and against seconds of training [N]."""
+def training_figure(seconds: np.ndarray, values: np.ndarray, quantity: Quantity) -> Figure:
+    """Draw a quantity [N, R], on a log scale, over updates.
+
+    The time that they took is that of a median update: a pause of the machine moves nothing.
+
+    Args:
+        seconds: of training, after each update [N].
+        values: of each update and network [N, R]; of several, median and quartiles.
+        quantity: what they are.
+    """
+    median = float(np.median(np.diff(seconds, prepend=0)))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 3), layout="constrained")
-        for axis, x, label in zip(
-            figure.subplots(1, 2, sharey=True), (updates, seconds), ("updates", "training time (s)"), strict=True
-        ):
-            _median(axis, x, values.T, **OUTPUT)
-            axis.set(xlabel=label, xlim=(0, None), yscale="log")
-        figure.axes[0].set_ylabel(quantity)
+        axis = figure.subplots()
+        _median(axis, np.arange(len(values)), values.T, label=_networks(values.shape[1]), **OUTPUT)
+        axis.set(xlabel="updates", ylabel=quantity.axis, yscale="log")
+        axis.margins(x=0)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        _naive(axis, quantity)
+        above = axis.secondary_xaxis("top", functions=(lambda x: x * median, lambda x: x / median))
+        above.set_xlabel(f"training time (s), {1000 * median:.3g} ms an update")
+        if len(values) == 1:
+            axis.set(xlim=(-0.5, 0.5), xticks=[0])
+            above.set_xticks([0])
     return figure
 
 
-def states_figure(states: np.ndarray, modules: Sequence[tuple[str, slice]], rate: int | None) -> Figure:
+def states_figure(
+    states: np.ndarray,
+    modules: Sequence[tuple[str, slice]],
+    rate: int | None,
+    title: str = "",
+    below: Sequence[str] = (),
+) -> Figure:
     """Draw the hidden states [T, n] over time in grey, one strip a module and one row a unit.
 
     Args:
         states: values within [-1, 1], or beyond, where they are cut.
         modules: a label for each module and its units, in the order to draw.
         rate: as in `signal_figure`.
+        title: said above.
+        below: characters, one for each step, to write below.
     """
     time, label = _time_axis(len(states), rate)
-    step = time[1] - time[0]
+    step = time[1] - time[0] if len(time) > 1 else 1.0
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(7, max(2.0, 0.8 + 0.5 * len(modules))), layout="constrained")
         strips = figure.subplots(len(modules), sharex=True, squeeze=False)[:, 0]
@@ -78,7 +110,13 @@ def states_figure(states: np.ndarray, modules: Sequence[tuple[str, slice]], rate
             )
             strip.set_yticks([])
             strip.set_ylabel(name, rotation=0, ha="right", va="center")
-        strips[-1].set_xlabel(label)
+        strips[0].set_title(title)
+        strips[-1].set_xlabel("characters read" if below else label)
+        if below:
+            shown = [SHOWN_AS.get(character, character) for character in below]
+            strips[-1].set_xticks(time, shown, family="monospace", fontsize=6)
+            for strip in strips:
+                strip.tick_params(axis="x", length=0)
         figure.colorbar(image, ax=strips, label="hidden state", ticks=[-1, 0, 1])
     return figure
 
@@ -114,17 +152,57 @@ def clock_figure(fires: np.ndarray, modules: Sequence[str]) -> Figure:
     return figure
 
 
-def epochs_figure(epochs: Sequence[Mapping[str, np.ndarray]], quantity: str) -> Figure:
-    """Draw a quantity over epochs, from what was noted after each [R]."""
+def epochs_figure(
+    epochs: Sequence[Mapping[str, np.ndarray]], axis_label: str, quantities: Mapping[str, Quantity]
+) -> Figure:
+    """Draw what was noted after each epoch [R].
+
+    Args:
+        epochs: name → values, for each epoch.
+        axis_label: said beside the axis.
+        quantities: what the names are.
+    """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 3), layout="constrained")
         axis = figure.subplots()
-        for name, style in zip(epochs[0], ("-", "--", ":"), strict=False):
-            values, label = np.array([epoch[name] for epoch in epochs]), name.replace("_", " ")
-            _median(axis, np.arange(1, len(epochs) + 1), values.T, linestyle=style, color="black", label=label)
-        axis.set(xlabel="epochs", ylabel=quantity, ylim=(0, None))
+        for name, style in zip(epochs[0], ("--", "-", ":") if len(epochs[0]) > 1 else ("-",), strict=False):
+            values = np.array([epoch[name] for epoch in epochs])
+            _median(
+                axis,
+                np.arange(1, len(epochs) + 1),
+                values.T,
+                linestyle=style,
+                color="black",
+                label=quantities[name].label,
+            )
+        _naive(axis, quantities[name])
+        axis.set(xlabel="epochs", ylabel=axis_label, ylim=(0, None))
         axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.legend()
+    return figure
+
+
+def comparison_figure(
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], axis_label: str, quantity: Quantity
+) -> Figure:
+    """Draw the curves of runs over each other.
+
+    Args:
+        curves: name of the run → (places [N], lower quartile, median and upper quartile of its networks there [3, N]).
+        axis_label: what the places are.
+        quantity: what was measured there.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axis = figure.subplots()
+        for number, (name, (places, (low, median, high))) in enumerate(curves.items()):
+            color, style = f"C{number % 10}", ("-", "--", ":", "-.")[number // 10 % 4]
+            marker = "o" if len(places) == 1 else None
+            axis.plot(places, median, color=color, linestyle=style, linewidth=1.1, marker=marker, label=name)
+            axis.fill_between(places, low, high, color=color, alpha=0.2, linewidth=0)
+        axis.set(xlabel=axis_label, ylabel=quantity.axis, yscale="log" if quantity.decades else "linear")
+        if not quantity.decades:
+            axis.set_ylim(0, None)
+        _naive(axis, quantity)
     return figure
 
 
@@ -174,19 +252,38 @@ def speech_figure(versions: Mapping[str, np.ndarray], phones: Sequence[tuple[int
         for place, (start, end, phone) in enumerate(phones):
             height = most * (1.05 + 0.25 * (place % 2))  # two rows, because some phones are shorter than their names
             axes[0].text((start + end) / 2 / rate, height, phone, ha="center", va="bottom", fontsize=7)
+        axes[0].set_title("blue: where a phone begins, its label above", loc="left", fontsize=8, pad=24)
         axes[-1].set(xlabel="time (s)", xlim=(0, seconds))
+        figure.colorbar(image, ax=axes, label="power of a frame (dB, the same scale for all)", aspect=40)
     return figure
 
 
 def png(figure: Figure) -> bytes:
     """Return a figure as a PNG file."""
-    with io.BytesIO() as buffer:
+    with io.BytesIO() as buffer, matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="png")
         return buffer.getvalue()
 
 
+def _naive(axis: Axes, quantity: Quantity) -> None:
+    """Draw what is reached without learning anything, and the legend."""
+    if quantity.naive is not None:
+        axis.axhline(quantity.naive, color="0.5", linewidth=1.0, linestyle=(0, (6, 3)), label=quantity.naive_is)
+    if len(axis.get_legend_handles_labels()[0]) > 1:
+        figure = axis.figure
+        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower right", ncols=3)
+
+
+def _networks(count: int) -> str:
+    return "network" if count == 1 else f"median and quartiles of {count} networks"
+
+
 def _median(axis: Axes, x: np.ndarray, values: np.ndarray, **style) -> None:
-    """Draw the median of values [R, N] over x [N], and of several the band between their quartiles."""
+    """Draw the median of values [R, N] over x [N], a point where there is one only, and of several the band between their
+    quartiles.
+    """
+    if len(x) == 1:
+        style |= {"marker": "o", "markersize": 4}
     if len(values) == 1:
         axis.plot(x, values[0], **style)
     else:

@@ -51,11 +51,9 @@ class Silence:
     """Sequences of no features, or of zeros, taken as they are.
 
     Args:
-        steps: T.
         features: of each step, perhaps none.
     """
 
-    steps: int
     features: int
     noise: float = 0.0
 
@@ -63,7 +61,7 @@ class Silence:
         return inputs, None
 
     def in_keras(self, replica):
-        inputs = keras.Input((self.steps, self.features), batch_size=1)
+        inputs = keras.Input((None, self.features))
         return inputs, inputs
 
 

@@ -1,18 +1,22 @@
 """Generate one sequence without any input: the network's weights become a code of it (Koutník et al. 2014, section 4.1)."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from data.sequences import load_target
+from data.sequences import Target, load_target
 from models.clocks import sizes_from_spectrum
 from tasks.flag import Flag
 from tasks.network import Network, Silence
 from tasks.network_settings import NetworkSettings, clock, is_clocked
-from tasks.task import Report, Task, layer_modules, mean_squared_error
+from tasks.report import Quantity, Report, Sound, Table
+from tasks.task import Task, layer_modules, mean_squared_error
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +67,7 @@ class SequenceGeneration(Task):
         self.inputs = np.zeros((1, settings.length, int(settings.constant_input)), np.float32)  # [1, T, 0 or 1]
         self.data = self.inputs[None], self.wanted[None, :, None, :, None]
         self.steps_of_update = settings.length
-        front = Silence(*self.inputs.shape[1:])
+        front = Silence(int(settings.constant_input))
         self.network = Network(settings, front, 1, settings.output_activation, sizes=self._sizes())
         self._latest = None
 
@@ -86,20 +90,27 @@ class SequenceGeneration(Task):
         nmse = mse / np.var(self.wanted, axis=1)
         return {"mse": mse, "nmse": nmse, "nmse_paper": nmse / 2}
 
+    def quantities(self) -> dict[str, Quantity]:
+        variance, what = float(np.var(self.wanted, axis=1).mean()), "a constant at the mean"
+        return {
+            "mse": Quantity("mean squared error", "", variance, what, decades=True),
+            "nmse": Quantity("MSE / variance of the target", "", 1.0, what),
+            "nmse_paper": Quantity("NMSE of Koutník et al., half of that", "", 0.5, what),
+        }
+
     def report(self, weights: np.ndarray) -> Report:
         from tasks import figures
 
         target, (states, outputs) = self.target, self._run(weights)
-        alive = np.isfinite(outputs).all(axis=1)
+        alive = outputs[np.isfinite(outputs).all(axis=1)]
         drawn = {
-            "signal": figures.signal_figure(target.values, outputs[alive], target.rate, target.source),
+            "signal": figures.signal_figure(target.values, alive, target.rate, target.source),
             "states": figures.states_figure(states[0], layer_modules(self.network.hidden), target.rate),
         }
-        sounds = {
-            "target": (target.values, target.rate),
-            "output": (np.nan_to_num(outputs[0]).clip(-1, 1), target.rate),
-        }
-        return Report(drawn, sounds if target.rate else {})
+        sounds = {}
+        if target.rate:
+            sounds = {"target": Sound(target.values, target.rate), "output": _sound(outputs[0], target.rate)}
+        return Report(drawn, sounds, tables={"signal": _table(target, alive)})
 
     def outputs(self, weights: np.ndarray, periods: np.ndarray | None = None) -> np.ndarray:
         """Return what networks of these weights [R, P], and perhaps periods [R, g], generate [R, T]."""
@@ -115,3 +126,43 @@ class SequenceGeneration(Task):
             kept = tuple(part if part is None else np.copy(part) for part in asked)  # whose owner may change them
             self._latest = kept, (states[:, 0].numpy(), outputs[:, 0, :, 0].numpy())
         return self._latest[1]
+
+    @classmethod
+    def use(cls, settings: Settings, folder: Path) -> None:
+        """Run a trained run's model again, for as long as `length` says, and write what it makes into the folder."""
+        from tasks import figures
+
+        trained = json.loads((folder / "config.json").read_text(encoding="utf-8"))["length"]
+        steps, further = settings.length, max(settings.length - trained, 0)
+        if steps < 1:
+            raise ValueError(f"`length` must be at least 1. Received: {steps}")
+        target = load_target(settings.target, settings.start, trained, settings.column, further)
+        network = keras.models.load_model(folder / "model.keras")
+        outputs = network(np.zeros((1, steps, network.input_shape[-1]), np.float32)).numpy()[..., 0]  # [1, T]
+        missing = (0, max(steps - len(target.values), 0))  # what the source does not have
+        target = dataclasses.replace(target, values=np.pad(target.values, missing, constant_values=np.nan)[:steps])
+        squares = (outputs[0].astype(float) - target.values) ** 2
+        for part, where in ((slice(trained), "it was trained on"), (slice(trained, None), "behind them")):
+            known = squares[part][np.isfinite(squares[part])]
+            if len(known):
+                print(f"mean squared error {known.mean():.4g} over the {len(known)} steps {where}")
+        name = f"generated_{steps}"
+        end = trained if further else None
+        drawn = figures.signal_figure(target.values, outputs, target.rate, target.source, end)
+        sounds = {name: _sound(outputs[0], target.rate)} if target.rate else {}
+        Report({name: drawn}, sounds, tables={name: _table(target, outputs)}).write(folder)
+        print(
+            f"{', '.join(f'{name}{suffix}' for suffix in ('.png', '.csv', '.npz', *('.wav',) * len(sounds)))} are in {folder}"
+        )
+
+
+def _table(target: Target, outputs: np.ndarray) -> Table:
+    """Return a target and what networks [R, T] make of it, in the units and the time of the source."""
+    own = target.in_units(outputs)
+    several = {"network": own} if len(own) > 1 else {}
+    values = {"target": target.in_units(target.values), "output": np.median(own, axis=0)}
+    return target.times(outputs.shape[1]) | values | several
+
+
+def _sound(output: np.ndarray, rate: int) -> Sound:
+    return Sound(np.nan_to_num(output).clip(-1, 1), rate)

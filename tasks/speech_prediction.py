@@ -23,10 +23,18 @@ from models.linear import size
 from tasks.flag import Flag
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
-from tasks.task import Carried, Moment, Report, Task, compiled, mean_squared_error
+from tasks.report import Quantity, Report, Sound
+from tasks.task import Carried, Moment, Task, compiled, mean_squared_error
 
 WITHIN = 0.1  # NMSE up to which speech counts as given back
 FIRST = RATE // 4  # samples of the beginning that are judged by themselves
+QUANTITIES = {  # of `compare`: in words, and the unit
+    "nmse": ("MSE / variance", ""),
+    "mse": ("mean squared error", ""),
+    "first_nmse": (f"MSE / variance of the first {FIRST / RATE:g} s", ""),
+    "seconds": (f"time until the error exceeds {WITHIN:g} of the variance", "s"),
+    "log_spectral_distance": ("log-spectral distance", "dB"),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -217,6 +225,21 @@ class SpeechPrediction(Task):
                 metrics[f"{name}_{quantity}"] = values
         return metrics
 
+    def quantities(self) -> dict[str, Quantity]:
+        truth, before = self.signal[self.settings.window :], self.signal[self.settings.window - 1 : -1]
+        naive = {"teacher_forced": before, "free_running": np.zeros_like(truth)}
+        how = {"teacher_forced": "the last sample again", "free_running": "the mean"}
+        fed = {"teacher_forced": "fed the truth", "free_running": "fed its own output"}
+        found, reached = {}, {name: compare(truth, values) for name, values in naive.items()}
+        for quantity, (label, unit) in QUANTITIES.items():
+            for name in naive:
+                value = reached[name][quantity]
+                found[f"{name}_{quantity}"] = Quantity(f"{label}, {fed[name]}", unit, value, how[name])
+        last = float(np.mean((truth - before) ** 2, dtype=float))
+        return found | {
+            "mse": Quantity("mean squared error in training", "", last, how["teacher_forced"], decades=True)
+        }
+
     def report(self, weights: np.ndarray) -> Report:
         from tasks import figures
 
@@ -226,7 +249,10 @@ class SpeechPrediction(Task):
         times = [(max(first, window), min(last, end), phone) for first, last, phone in self.utterance.times]
         times = [(first - window, last - window, phone) for first, last, phone in times if first < last]
         drawn = figures.speech_figure(versions, times, RATE)
-        return Report({"speech": drawn}, {name: (self._sound(values), RATE) for name, values in versions.items()})
+        sounds = {name: Sound(self._sound(values), RATE, name.replace("_", " ")) for name, values in versions.items()}
+        table = {"seconds": np.arange(window, end) / RATE, "phone": np.array([PHONES[phone] for phone in self.phones])}
+        table |= {name: self._in_units(values) for name, values in versions.items()}
+        return Report({"speech": drawn}, sounds, tables={"speech": table})
 
     def said(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Return what networks [R, P] say, teacher-forced and free-running, on the normalised signal [R, N − k]."""
@@ -245,7 +271,11 @@ class SpeechPrediction(Task):
         return compiled(speak)
 
     def _sound(self, values: np.ndarray) -> np.ndarray:
-        return (values * self.std + self.mean).clip(-1, 1)
+        return self._in_units(values).clip(-1, 1)
+
+    def _in_units(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the normalised signal as samples of the recording."""
+        return values * self.std + self.mean
 
     @classmethod
     def use(cls, settings: Settings, folder: Path) -> None:

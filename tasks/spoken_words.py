@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,8 @@ from data.spoken_words import SHIPPED, Clip, Split, load_folder, load_timit
 from tasks.flag import Flag
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
-from tasks.task import Report, Task, compiled, layer_modules
+from tasks.report import Quantity, Report, Sound
+from tasks.task import Task, compiled, layer_modules
 
 BLOCK = 64  # clips evaluated at once
 SOUNDS = 3  # test clips to listen to
@@ -197,39 +199,65 @@ class SpokenWords(Task):
         counts["skipped_files"] = len(self.features.skipped)
         return self.after_epoch(weights) | counts | {"words": self.words}
 
+    def quantities(self) -> dict[str, Quantity]:
+        training, testing = (self.labels[clips[0]] for clips in (self.training, self.testing))
+        frequent = np.bincount(training).argmax()
+        what = "the most frequent word for every clip"
+        return {
+            "test_error": Quantity("test error", "%", float(100 * (testing != frequent).mean()), what),
+            "train_error": Quantity("training error", "%", float(100 * (training != frequent).mean()), what),
+            "cross_entropy": Quantity(
+                "cross-entropy in training", "nats", math.log(len(self.words)), "all words alike"
+            ),
+            "error": Quantity("error of an update's clips", "%"),
+        }
+
     def report(self, weights: np.ndarray) -> Report:
         from tasks import figures
 
         testing = self.testing[0]
-        heard = self.heard(weights)[0, testing]
+        clips = [self.features.clips[place] for place in testing]
+        answers, chances = (found[0, testing] for found in self.answers(weights))
+        truth, given = ([self.words[label] for label in labels] for labels in (self.labels[testing], answers))
         counts = np.zeros((len(self.words), len(self.words)), int)
-        np.add.at(counts, (self.labels[testing], heard), 1)
+        np.add.at(counts, (self.labels[testing], answers), 1)
         modules, rate = layer_modules(self.network.hidden), mfcc.RATE // mfcc.HOP
-        clip = self.features.padded([testing[0]], self.features.lengths[testing[0]])
-        states = self.network.states_and_outputs(self.network.split(tf.constant(weights)), clip)[0][0, 0].numpy()
+        frames = self.features.padded([testing[0]], self.features.lengths[testing[0]])
+        states = self.network.states_and_outputs(self.network.split(tf.constant(weights)), frames)[0][0, 0].numpy()
         drawn = {
             "confusion": figures.confusion_figure(counts, self.words),
-            "states": figures.states_figure(states, modules, rate),
+            "states": figures.states_figure(states, modules, rate, title=f"{truth[0]}, heard as {given[0]}"),
         }
         sounds = {}
-        for place in np.linspace(0, len(testing) - 1, SOUNDS, dtype=int):
-            clip = self.features.clips[testing[place]]
-            sounds[f"{clip.word}_heard_as_{self.words[heard[place]]}"] = read_samples(clip.path, clip.span)
-        return Report(drawn, sounds)
+        for number, place in enumerate(np.linspace(0, len(testing) - 1, SOUNDS, dtype=int), start=1):
+            samples = read_samples(clips[place].path, clips[place].span)
+            sounds[f"test_clip_{number}"] = Sound(*samples, f"{truth[place]}, heard as {given[place]}")
+        names = [f"{clip.path}:{clip.span[0]}-{clip.span[1]}" if clip.span else str(clip.path) for clip in clips]
+        predictions = {"clip": names, "truth": truth, "answer": given, "probability": chances}
+        predictions = {name: np.array(values) for name, values in predictions.items()}
+        return Report(drawn, sounds, tables={"predictions": predictions})
 
     def heard(self, weights: np.ndarray) -> np.ndarray:
         """Return the word that each network of weights [R, P] hears in each clip [R, N]."""
+        return self.answers(weights)[0]
+
+    def answers(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the word that each network of weights [R, P] hears in each clip, and its probability, [R, N]."""
         count = len(self.labels)
         blocks = np.resize(np.arange(count), (-(-count // BLOCK), BLOCK))
-        heard = self._hear(weights, self.data[0], blocks).numpy()  # [blocks, R, clips]
-        return heard.transpose(1, 0, 2).reshape(len(weights), -1)[:, :count]
+        found = self._hear(weights, self.data[0], blocks)  # each [blocks, R, clips]
+        return tuple(part.numpy().transpose(1, 0, 2).reshape(len(weights), -1)[:, :count] for part in found)
 
     @functools.cached_property
     def _hear(self):
         def hear(weights, clips, blocks):
             arrays = self.network.split(weights)
-            of_block = lambda block: tf.argmax(self.network.apply(arrays, tf.gather(clips, block)), -1, tf.int32)  # noqa: E731
-            return tf.map_fn(of_block, blocks, fn_output_signature=tf.int32)
+
+            def of_block(block):
+                logits = self.network.apply(arrays, tf.gather(clips, block))
+                return tf.argmax(logits, -1, tf.int32), tf.reduce_max(tf.nn.softmax(logits), -1)
+
+            return tf.map_fn(of_block, blocks, fn_output_signature=(tf.int32, tf.float32))
 
         return compiled(hear)
 

@@ -1,7 +1,6 @@
 """What a task is: the contract between one experiment and the training loop."""
 
 import abc
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,26 +12,12 @@ import tensorflow as tf
 from models.layer import ClockworkLayer
 from tasks.network import Draws, Network, State
 from tasks.network_settings import NetworkSettings
+from tasks.report import Quantity, Report
 
 if TYPE_CHECKING:  # Matplotlib is imported when something is drawn
     from matplotlib.figure import Figure
 
 LONGEST_CLOCK = 128  # steps of the picture of who fires when; in more, single steps would not be seen
-
-
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """What is left to see, hear and read of a run.
-
-    Args:
-        figures: name → figure.
-        sounds: name → (samples [T] within [−1, 1], samples a second).
-        texts: name → text.
-    """
-
-    figures: dict[str, "Figure"]
-    sounds: dict[str, tuple[np.ndarray, int]] = dataclasses.field(default_factory=dict)
-    texts: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Moment(NamedTuple):
@@ -155,8 +140,12 @@ class Task(abc.ABC):
         """Return the metrics of trained networks [R, P] by plain names: arrays [R], and what is the same for all."""
 
     @abc.abstractmethod
+    def quantities(self) -> dict[str, Quantity]:
+        """Return how the metrics are said, those of training and of `evaluate`; the first is the task's number."""
+
+    @abc.abstractmethod
     def report(self, weights: np.ndarray) -> Report:
-        """Return pictures and sounds of trained networks [R, P]; what only one can give is that of the first."""
+        """Return what is left of trained networks [R, P]; what only one can give is that of the first."""
 
     @classmethod
     def use(cls, settings: NetworkSettings, folder: Path) -> None:

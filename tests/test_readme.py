@@ -16,8 +16,11 @@ import numpy as np
 import pytest
 import yaml  # which Ray needs
 
+import experiments.__main__ as experiments
 import main
+import tasks
 from models.version import __version__
+from running import command_line
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,6 +44,7 @@ ADDED = {  # how a command is made small, by what it runs; a command of another 
     "python main.py text": f"{SMALL} --units 32 --streams 16 --chunk 64",
     "python main.py": SMALL,
     "python -m pytest": "--version",
+    "python -m experiments": "",
     "tensorboard": "--inspect",
 }
 
@@ -75,6 +79,9 @@ def run(command, folder, monkeypatch):
     added = next(flags for start, flags in ADDED.items() if program.startswith(start))
     words = shlex.split(program + " " + added.format(folder=folder))
     words = [str(ROOT / w) if w in ("main.py", "README.md") or w.startswith("data/") else w for w in words]
+    if words[:3] == ["python", "-m", "experiments"]:
+        check_flags(words[3:])
+        return
     if words[0] == "python" and words[1].endswith("main.py") and "--help" not in words:
         monkeypatch.chdir(folder)  # in this process, which spares starting one; test_main.py starts them
         assert main.main(words[2:]) == 0
@@ -82,6 +89,14 @@ def run(command, folder, monkeypatch):
     words[0] = str(Path(sys.executable).with_name(words[0]))
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def check_flags(words):
+    """See that an experiment takes its flags; those of tests/experiments run them small."""
+    if not words or words[0] == "--render":
+        return  # test_documents.py
+    default = experiments.EXPERIMENTS[words[0]].start("--quick" in words)
+    command_line.parse(words[1:], default, "experiments").check()
 
 
 @pytest.mark.slow
@@ -109,20 +124,20 @@ def test_loaders_give_what_the_data_page_says(code, monkeypatch):
 
 def test_a_task_is_added_as_its_page_says(tmp_path, monkeypatch):
     task, entry = blocks("python", DOCS[ROOT / "docs" / "adding-a-task.md"])
-    (tmp_path / "cycles.py").write_text(task, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("tasks.cycles", tmp_path / "cycles.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "tasks.cycles", module)
-    monkeypatch.setattr(main, "TASKS", dict(main.TASKS))
-    spec.loader.exec_module(module)
-    import tasks
-
-    monkeypatch.setattr(tasks, "cycles", module, raising=False)
-    exec(compile(entry, "main.py", "exec", dont_inherit=True), vars(main) | {"__name__": "main"})
+    before, after = (ROOT / "main.py").read_text(encoding="utf-8").split("\n\ndef recipe(")
+    files = {"tasks.cycles": task, "edited_main": f"{before}\n{entry}\n\ndef recipe({after}"}
+    for name, text in files.items():
+        path = tmp_path / f"{name}.py"
+        path.write_text(text, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        monkeypatch.setattr(tasks, "cycles", sys.modules["tasks.cycles"], raising=False)
+        spec.loader.exec_module(module)
     monkeypatch.chdir(tmp_path)
-    assert main.main(["cycles", "--epochs", "2", "--replicas", "2", "--name", "a"]) == 0
-    files = {file.name for file in (tmp_path / "results" / "cycles" / "a").iterdir()}
-    assert {"cycles.png", "clock.png", "training.png", "model.keras", "metrics.json"} <= files
+    assert module.main(["cycles", "--epochs", "2", "--replicas", "2", "--name", "a"]) == 0
+    left = {file.name for file in (tmp_path / "results" / "cycles" / "a").iterdir()}
+    assert {"cycles.png", "clock.png", "training.png", "model.keras", "metrics.json"} <= left
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -35,7 +35,7 @@ class SoftNetwork(Network):
             settings.units, settings.periods, longest=settings.length, width=schedule.wide, return_sequences=True
         )
         hidden.build((1, settings.length, 0))
-        super().__init__(settings, Silence(settings.length, 0), 1, settings.output_activation, hidden=hidden)
+        super().__init__(settings, Silence(0), 1, settings.output_activation, hidden=hidden)
 
     def start(self, seed: int) -> Start:
         """Return where the network of a seed begins, from the numbers that the committed results began with."""

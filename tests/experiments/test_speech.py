@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from committed import RESULTS, read
@@ -91,3 +92,9 @@ def test_runs_small(tmp_path, in_this_process):
     ]
     assert set(speech.tables(store)) == {"speech", "speech-sizes"}
     assert set(speech.pictures(store)) == {"speech", "speech_sizes"}
+
+
+def test_speeds_are_told_by_median_and_quartiles():
+    columns = ("network", "units", "window", "times_real_time_low", "times_real_time", "times_real_time_high")
+    rows = pd.DataFrame([("lstm", 80, 1, 9.0, 10.0, 11.0)], columns=columns)
+    assert speech.speed_table(rows).splitlines()[-1] == "| LSTM | 80 | 1 | 10 (9–11) |"

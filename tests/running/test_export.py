@@ -7,6 +7,7 @@ import main
 from running import export
 
 TINY = {
+    "generation": ["--units", "4", "--periods", "1", "2", "--length", "12", "--epochs", "1", "--constant-input"],
     "words": ["--units", "14", "--epochs", "1", "--model", "clockwork_gru"],
     "text": ["--units", "32", "--epochs", "1", "--streams", "16", "--chunk", "64", "--model", "clockwork_lstm"],
     "speech": ["--units", "28", "--epochs", "1", "--seconds", "0.1", "--chunk", "512"],

@@ -8,13 +8,14 @@ import keras
 import numpy as np
 import pytest
 from networks import weights_of
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tqdm import tqdm
 
+from data.sequences import sine_mixture
 from main import recipe
 from running import memory
 from running.loop import Loop
 from running.memory import needed
-from running.metrics import said
+from running.metrics import rows
 from running.runs import Run
 from running.train import DivergenceError, Following, train
 from tasks.network import Network
@@ -39,7 +40,7 @@ def test_history_holds_every_update_and_ends_near_the_metric(tmp_path):
     )
 
 
-@pytest.mark.parametrize("moment", [(keras.utils.Progbar, "update"), (Following, "_log"), (Loop, "places")])
+@pytest.mark.parametrize("moment", [(tqdm, "update"), (Following, "_log"), (Loop, "places")])
 @pytest.mark.parametrize("replicas", [1, 3])
 def test_interrupted_and_resumed_is_the_same_as_never_interrupted(tmp_path, monkeypatch, moment, replicas):
     settings = replace(TINY, epochs=130, dropout=0.3, replicas=replicas)  # with dropout, what is drawn must go on too
@@ -87,7 +88,7 @@ def test_resumed_in_the_middle_of_an_utterance_is_the_same(tmp_path, monkeypatch
     whole = train(tasks[0], *make_run(tmp_path, settings, "whole", "speech"))
     begun, run = make_run(tmp_path, settings, "begun", "speech")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(keras.utils.Progbar, "update", lambda self, done, *args, **kwargs: interrupt() if done else None)
+        patch.setattr(tqdm, "update", lambda self, done: interrupt() if done else None)
         train(tasks[1], begun, run)
     resumed = replace(begun, resume=True)
     metrics = train(tasks[2], resumed, Run("speech", resumed))
@@ -129,7 +130,7 @@ def test_metrics_are_means_with_each_replicas_value_and_their_spread(three):
     assert spread["standard_deviation"] == pytest.approx(values.std(ddof=1))
     assert (spread["median"], spread["best"]) == pytest.approx((np.median(values), values.min()))
     assert spread["quartiles"] == pytest.approx(np.percentile(values, (25, 75)).tolist())
-    assert " ± " in said(metrics)
+    assert [(" ± " in number, "at the mean" in naive) for _, number, naive in rows(metrics)] == [(True, True)] * 3
 
 
 def test_each_replica_is_the_run_of_its_seed_and_its_model_is_kept(three, tmp_path):
@@ -148,11 +149,41 @@ def test_each_replica_is_the_run_of_its_seed_and_its_model_is_kept(three, tmp_pa
         )
 
 
-def test_tensorboard_has_the_mean_median_and_quartiles_and_the_first_replicas_weights(three):
-    settings, run, metrics = three
-    events = EventAccumulator(str(run.log), size_guidance={"tensors": 0}).Reload()
-    tags = set(events.Tags()["tensors"])
-    assert {"mse", "mse/median", "mse/lower_quartile", "mse/upper_quartile", "signal", "hidden/bias"} <= tags
+def test_tables_hold_what_each_network_makes_in_time(three):
+    settings, run, _ = three
+    task, table = SequenceGeneration(settings), np.genfromtxt(run.results / "signal.csv", delimiter=",", names=True)
+    kept = [weights_of(task, keras.models.load_model(run.results / f"model{end}.keras")) for end in ("", "_1", "_2")]
+    made = np.concatenate([task.outputs(own) for own in kept])
+    low, high = sine_mixture(0, 12).min(), sine_mixture(0, 12).max()  # what −1 and 1 are
+    wanted = low + (made + 1) / 2 * (high - low)
+    for replica in range(3):
+        np.testing.assert_allclose(table[f"network_{replica}"], wanted[replica], atol=1e-5)
+    np.testing.assert_allclose(table["output"], np.median(wanted, axis=0), atol=1e-5)
+    np.testing.assert_allclose(table["target"], sine_mixture(0, 12), atol=1e-6)
+    np.testing.assert_array_equal(table["step"], np.arange(12))
+    with np.load(run.results / "signal.npz") as arrays:
+        np.testing.assert_allclose(arrays["network"], wanted, atol=1e-5)
+    curve = np.genfromtxt(run.results / "training.csv", delimiter=",", names=True)
+    assert (
+        len(curve) == 60
+        and (curve["mse_lower_quartile"] <= curve["mse"]).all()
+        and (np.diff(curve["seconds"]) >= 0).all()
+    )
+
+
+def test_after_a_resume_the_bar_goes_by_this_sitting(tmp_path, monkeypatch, capsys):
+    settings = replace(TINY, epochs=130)
+    begun, run = make_run(tmp_path, settings)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Following, "_log", lambda self, before: interrupt() if before >= 50 else None)
+        train(SequenceGeneration(settings), begun, run)
+    capsys.readouterr()
+    made = []
+    monkeypatch.setattr(tqdm, "close", lambda self: made.append((self.initial, self.n, self.total)))
+    resumed = replace(begun, resume=True)
+    train(SequenceGeneration(settings), resumed, Run("generation", resumed))
+    assert made[0][0] >= 50 and made[0][1:] == (130, 130)  # tqdm's rate is (n − initial) / seconds
+    assert "updates: " in capsys.readouterr().out
 
 
 def test_replicas_that_diverge_are_counted_and_left_out(tmp_path, monkeypatch):

@@ -121,6 +121,13 @@ def test_training_learns_a_repeated_sentence_and_writes(make):
     assert metrics["bits_per_character"] < 1.0  # guessing among its 20 characters takes 4.3
     assert len((run.results / "sample.txt").read_text()) == 24
     assert (run.results / "epochs.png").exists() and (run.results / "states.png").exists()
+    table = np.load(run.results / "test_text.npz")
+    assert "".join(table["character"]) == (SENTENCE * 40)[-len(task.testing) + 1 :]
+    assert table["position"].tolist() == list(range(len(task.training) + 1, len(SENTENCE) * 40))
+    assert table["bits"].mean() == pytest.approx(metrics["bits_per_character"], rel=1e-4)
+    counts = {character: SENTENCE.count(character) / len(SENTENCE) for character in SENTENCE}
+    entropy = -sum(share * math.log2(share) for share in counts.values())  # the test text is whole sentences
+    assert task.quantities()["bits_per_character"].naive == pytest.approx(entropy, rel=1e-3)
     loaded = keras.models.load_model(run.results / "model.keras")
     assert write(loaded, metrics["characters"], "the ", 20, 0.7, 0) == (run.results / "sample.txt").read_text()[4:]
 

@@ -5,6 +5,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from tasks import figures
+from tasks.report import Quantity
+
+MSE = Quantity("mean squared error", naive=0.25, naive_is="a constant", decades=True)
 
 
 def texts_within(figure):
@@ -26,10 +29,43 @@ def test_signal_figure(rate, label):
     assert rest.lines[0].get_xdata()[-1] == (9 if rate is None else pytest.approx(9000 / 44100))
 
 
-def test_training_figure_has_both_axes():
-    figure = figures.training_figure(np.arange(3), np.array([0.1, 0.2, 0.4]), np.array([[1], [0.1], [0.01]]), "MSE")
-    assert [axis.get_xlabel() for axis in figure.axes] == ["updates", "training time (s)"]
-    assert all(axis.get_yscale() == "log" for axis in figure.axes) and texts_within(figure)
+def test_a_pause_of_the_machine_does_not_move_the_axis_of_time():
+    seconds = np.cumsum([0.01] * 50 + [60.0] + [0.01] * 49)
+    values = np.geomspace(1, 1e-3, 100)[:, None]
+    figure = figures.training_figure(seconds, values, MSE)
+    (axis,) = figure.axes
+    (above,) = axis.child_axes
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("updates", "mean squared error")
+    assert above.get_xlabel() == "training time (s), 10 ms an update" and texts_within(figure)
+    assert above.get_xlim() == pytest.approx((0, 0.99)) and axis.get_yscale() == "log"
+    curve, naive = axis.lines
+    np.testing.assert_array_equal(curve.get_ydata(), values[:, 0])
+    assert set(naive.get_ydata()) == {0.25} and naive.get_label() == "a constant"
+
+
+def test_a_single_update_or_epoch_is_a_point():
+    training = figures.training_figure(np.array([0.1]), np.array([[0.5]]), MSE)
+    epochs = figures.epochs_figure([{"mse": np.array([0.5])}], "error", {"mse": MSE})
+    for figure in (training, epochs):
+        assert figure.axes[0].lines[0].get_marker() == "o"
+        (low, high), (point,) = figure.axes[0].get_xlim(), figure.axes[0].lines[0].get_xdata()
+        assert low < point < high and texts_within(figure)
+
+
+def test_beyond_its_training_a_signal_has_a_line_where_that_ended():
+    figure = figures.signal_figure(np.zeros(6), np.ones((1, 6)), None, "title", trained=4)
+    places = [line.get_xdata() for axis in figure.axes for line in axis.lines if line.get_linestyle() == ":"]
+    assert {place[0] for place in places if len(place)} == {3.5}
+    (legend,) = [axis.get_legend() for axis in figure.axes if axis.get_legend()]
+    assert [text.get_text() for text in legend.texts] == ["target", "output", "end of training"]
+
+
+def test_runs_are_drawn_over_each_other():
+    curves = {name: (np.arange(3), np.array([low, low + 1, low + 2])) for name, low in zip("ab", np.eye(3))}
+    (axis,) = figures.comparison_figure(curves, "updates", MSE).axes
+    assert [line.get_label() for line in axis.lines] == ["a", "b", "a constant"]
+    np.testing.assert_array_equal(axis.lines[1].get_ydata(), [1, 2, 1])
+    assert axis.get_yscale() == "log" and len({line.get_color() for line in axis.lines}) == 3
 
 
 def test_several_networks_are_median_and_quartiles():
@@ -38,7 +74,8 @@ def test_several_networks_are_median_and_quartiles():
     np.testing.assert_array_equal(figure.axes[0].lines[1].get_ydata(), 2)
     (band,) = figure.axes[0].collections
     assert {point[1] for point in band.get_paths()[0].vertices} == {1.0, 3.0}
-    epochs = figures.epochs_figure([{"error": np.array([1.0, 2, 6])}, {"error": np.array([0.0, 1, 5])}], "error")
+    noted = [{"mse": np.array([1.0, 2, 6])}, {"mse": np.array([0.0, 1, 5])}]
+    epochs = figures.epochs_figure(noted, "error", {"mse": MSE})
     np.testing.assert_array_equal(epochs.axes[0].lines[0].get_ydata(), [2, 1])
 
 
@@ -49,6 +86,12 @@ def test_states_figure_has_a_strip_for_each_module():
     strips = figure.axes[:2]
     assert [strip.get_ylabel() for strip in strips] == ["period 1", "period 2"] and texts_within(figure)
     np.testing.assert_array_equal(strips[0].images[0].get_array(), states[:, :2].T)
+
+
+def test_characters_read_stand_below_their_states():
+    figure = figures.states_figure(np.zeros((3, 2)), [("all units", slice(None))], None, below="a\n$")
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["a", "¶", r"\$"]
+    assert texts_within(figure)
 
 
 def test_png_is_one():

@@ -109,7 +109,7 @@ def test_a_writing_model_computes_the_same(model, tmp_path):
 
 def test_noise_and_dropout_are_each_replicas_own_and_for_training_alone():
     settings = recipe("words", units=14, dropout=0.5)
-    network = Network(settings, Silence(6, 3), 2)
+    network = Network(settings, Silence(3), 2)
     weights = network.split(tf.constant(np.stack([network.start(0).weights] * 3)))
     inputs = np.random.default_rng(0).normal(size=(1, 6, 3)).astype("float32")
     seeds = tf.constant([[[1, 5], [2, 5]], [[1, 5], [2, 5]], [[1, 5], [3, 5]]])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 from networks import fresh
 
 from main import recipe
@@ -61,9 +62,59 @@ def test_a_learned_initial_state_reaches_the_output():
 def test_states_are_reported_for_each_module_and_sounds_for_sounds_only():
     task = SequenceGeneration(TINY)
     report = task.report(fresh(task)[0])
-    assert set(report.figures) == {"signal", "states"} and report.sounds == {}
+    assert set(report.figures) == {"signal", "states"} and report.sounds == {} and set(report.tables) == {"signal"}
     strips = [axis.get_ylabel() for axis in report.figures["states"].axes]
     assert strips == ["period 1", "period 2", "hidden state"]
+
+
+def test_naive_values_are_those_of_a_constant_at_the_mean():
+    task = SequenceGeneration(TINY)
+    target = task.target.values
+    naive = {name: quantity.naive for name, quantity in task.quantities().items()}
+    mse = np.mean((target - target.mean()) ** 2)
+    assert naive == pytest.approx({"mse": mse, "nmse": 1, "nmse_paper": 0.5}, rel=1e-5)
+
+
+@pytest.mark.parametrize("model", ["clockwork_rnn", "lstm"])
+def test_its_keras_model_takes_any_batch_and_length(model):
+    periods = (1, 2) if model == "clockwork_rnn" else ()
+    settings = replace(TINY, model=model, periods=periods, learned_initial_state=True)
+    weights, network = fresh(SequenceGeneration(settings))
+    long = SequenceGeneration(replace(settings, length=70)).outputs(weights)
+    for batch, steps in ((3, 70), (1, 5)):
+        output = network(np.zeros((batch, steps, 0), np.float32)).numpy()
+        np.testing.assert_allclose(output[..., 0], np.repeat(long[:, :steps], batch, axis=0), atol=1e-6)
+
+
+def test_a_trained_run_goes_on_longer_in_the_units_and_time_of_its_source(tmp_path, capsys):
+    samples = np.sin(np.arange(60) / 5) * 0.25 + 0.125
+    soundfile.write(tmp_path / "a.wav", samples, 8000, "FLOAT")
+    settings = replace(TINY, target=str(tmp_path / "a.wav"), start=10)
+    task = SequenceGeneration(settings)
+    weights, network = fresh(task)
+    network.save(tmp_path / "model.keras")
+    (tmp_path / "config.json").write_text('{"length": 30}')
+    SequenceGeneration.use(replace(settings, length=70), tmp_path)
+    found = np.genfromtxt(tmp_path / "generated_70.csv", delimiter=",", names=True)
+    np.testing.assert_allclose(found["seconds"], np.arange(10, 80) / 8000)
+    np.testing.assert_allclose(found["target"][:50], samples[10:], atol=1e-6)
+    assert np.isnan(found["target"][50:]).all()  # where the source has ended
+    low, high = samples[10:40].min(), samples[10:40].max()
+    output = network(np.zeros((1, 70, 0), np.float32)).numpy()[0, :, 0]
+    np.testing.assert_allclose(found["output"], low + (output + 1) / 2 * (high - low), atol=1e-6)
+    heard, rate = soundfile.read(tmp_path / "generated_70.wav")
+    assert (len(heard), rate) == (70, 8000) and (tmp_path / "generated_70.png").exists()
+    target = 2 * (samples[10:60] - low) / (high - low) - 1
+    squares = (output[:50] - target) ** 2
+    trained, beyond = capsys.readouterr().out.splitlines()[:2]
+    assert trained == f"mean squared error {squares[:30].mean():.4g} over the 30 steps it was trained on"
+    assert beyond == f"mean squared error {squares[30:].mean():.4g} over the 20 steps behind them"
+
+
+def test_a_trained_run_needs_a_length(tmp_path):
+    (tmp_path / "config.json").write_text('{"length": 30}')
+    with pytest.raises(ValueError, match="`length` must be at least 1. Received: 0"):
+        SequenceGeneration.use(replace(TINY, length=0), tmp_path)
 
 
 def test_clocks_by_name_turns_and_input_modules_reach_the_layer():

@@ -125,6 +125,14 @@ def test_training_lowers_the_error_and_leaves_sounds_and_pictures(make):
     assert (run.results / "speech.png").exists()
     loaded = keras.models.load_model(run.results / "model.keras")
     said = speak(loaded, task.signal, task.phones, 1.0)
+    table = np.genfromtxt(run.results / "speech.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
+    np.testing.assert_allclose(table["seconds"], np.arange(7, 160) / 16000)
+    np.testing.assert_allclose(table["original"], task.utterance.samples[7:160], atol=1e-6)
+    np.testing.assert_allclose(table["free_running"], said * task.std + task.mean, atol=1e-5)
+    assert [PHONES.index(phone) for phone in table["phone"]] == task.phones.tolist()
+    naive = task.quantities()["teacher_forced_nmse"].naive
+    copied = np.mean((task.signal[7:] - task.signal[6:-1]) ** 2) / np.var(task.signal[7:])
+    assert naive == pytest.approx(copied, rel=1e-5)
     mse = json.loads((run.results / "metrics.json").read_text())["free_running_mse"]
     assert np.mean((said - task.signal[7:]) ** 2) == pytest.approx(mse, rel=1e-3)
 

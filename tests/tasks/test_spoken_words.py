@@ -1,12 +1,16 @@
 """The spoken-word task: what a batch holds, how errors are counted, when it stops, and what a trained run hears."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import soundfile
 from networks import fresh
 
+from data.features import read_features
+from data.spoken_words import Clip
 from main import recipe
 from running.runs import Run
 from running.train import train
@@ -82,7 +86,14 @@ def test_it_learns_and_a_trained_run_says_the_words(settings, corpus, capsys):
     folder = settings.results_dir / "words" / "a"
     assert metrics["test_error"] == 0 and metrics["epochs"] == 25 and metrics["words"] == ["fall", "rise"]
     assert {"confusion.png", "epochs.png", "states.png", "training.png"} <= {path.name for path in folder.iterdir()}
-    assert len(list(folder.glob("*_heard_as_*.wav"))) >= 1
+    assert {f"test_clip_{number}.wav" for number in (1, 2, 3)} <= {path.name for path in folder.iterdir()}
+    table, network = np.load(folder / "predictions.npz"), keras.models.load_model(folder / "model.keras")
+    for path, truth, answer, probability in zip(*(table[n] for n in ("clip", "truth", "answer", "probability"))):
+        assert Path(path).parent.name == truth
+        chances = keras.ops.softmax(network(read_features(Clip(Path(path), ""), 3.0)[None])).numpy()[0]
+        assert answer == metrics["words"][chances.argmax()] and probability == pytest.approx(chances.max(), abs=1e-5)
+    assert len(table["clip"]) == metrics["test_clips"] == 4
+    assert task.quantities()["test_error"].naive == 50  # two clips of each of two words
     capsys.readouterr()
     files = (str(corpus / "rise" / "0.wav"), str(corpus / "fall" / "0.wav"))
     SpokenWords.use(replace(settings, classify=files, run="a"), folder)

@@ -1,0 +1,149 @@
+"""Runs beside each other: a table, their curves in one picture for each task, and a page of both."""
+
+import argparse
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data.closest import did_you_mean
+from data.files import write_csv
+from running.metrics import mean, results, said, table
+from running.report import data_uri, read_json, write_page
+from running.runs import WHERE
+from tasks.report import Quantity, Report
+
+SETTINGS = ("model", "units")  # in every line of the table
+MOST_METRICS = 3  # of a task, in the table
+
+
+class Run(NamedTuple):
+    """A finished run: its name, its folder, and what `config.json` and `metrics.json` in it hold."""
+
+    name: str
+    folder: Path
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Read `[RUN …]`, print the table and write picture, CSV and page; raises a ValueError for a run that is not there."""
+    parser = argparse.ArgumentParser("main.py compare", description=__doc__, exit_on_error=False)
+    parser.add_argument(
+        "runs", nargs="*", metavar="RUN", help="RUN or TASK/RUN; without any, all in the results folder"
+    )
+    parser.add_argument("--results-dir", type=Path, default=Path("results"), help="where the runs are (results)")
+    parser.add_argument("--output", type=Path, help="folder to write to (RESULTS_DIR/comparison)")
+    try:
+        options, unknown = parser.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        raise ValueError(str(error)) from None
+    if unknown:
+        raise ValueError(f"compare takes RUN …, --results-dir and --output. Received: {' '.join(unknown)}")
+    runs = find(options.results_dir, options.runs)
+    output = options.output or options.results_dir / "comparison"
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"`output` must be a folder that can be written. Received: {output} ({error.strerror})"
+        ) from None
+    compare(runs, output)
+    print(f"\nThe report is {output / 'report.html'}")
+    return 0
+
+
+def find(results_dir: Path, names: Sequence[str]) -> list[Run]:
+    """Return the runs of these names, RUN or TASK/RUN, or all of the folder; raises a ValueError if one is not there."""
+    there = {
+        f"{path.parent.parent.name}/{path.parent.name}": path.parent for path in results_dir.glob("*/*/metrics.json")
+    }
+    if not there:
+        raise ValueError(f"`results_dir` must hold finished runs. Received: {results_dir}")
+    chosen = {} if names else dict(sorted(there.items()))
+    for name in names:
+        found = {full: folder for full, folder in there.items() if name in (full, folder.name)}
+        if not found:
+            near = did_you_mean(name, [*there, *(folder.name for folder in there.values())])
+            known = near or f"; there are {', '.join(sorted(there))}"
+            raise ValueError(f"RUN must be a finished run in {results_dir}. Received: {name}{known}")
+        chosen |= found
+    runs = [Run(name, at, read_json(at / "config.json"), read_json(at / "metrics.json")) for name, at in chosen.items()]
+    for run in runs:
+        if "quantities" not in run.metrics:
+            raise ValueError(
+                f"RUN must be of this version; name those to compare. Received: {run.name}, of an earlier one"
+            )
+    return runs
+
+
+def compare(runs: Sequence[Run], output: Path) -> None:
+    """Print the table of runs and write `TASK.csv`, `TASK.png` and `report.html` into a folder."""
+    tasks = []
+    for task in dict.fromkeys(run.metrics["task"] for run in runs):
+        own = [run for run in runs if run.metrics["task"] == task]
+        head, lines = lines_of(own)
+        print(f"\n{task}\n" + table([head, *lines]))
+        write_csv(output / f"{task}.csv", head, (dict(zip(head, line, strict=True)) for line in lines))
+        Report({task: _curves(own)}).write(output)
+        tasks.append(
+            {
+                "name": task,
+                "head": head,
+                "lines": lines,
+                "picture": data_uri(output / f"{task}.png"),
+                "runs": [run.folder.name for run in own],
+                "differing": _differing(own),
+                "commands": [run.config["command"] for run in own],
+            }
+        )
+    write_page(output / "report.html", "comparison.html", title=f"{len(runs)} runs compared", tasks=tasks)
+
+
+def lines_of(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
+    """Return the names of the columns, and a line for each run of one task."""
+    quantities = runs[0].metrics["quantities"]
+    first, *others = [name for name in quantities if all(name in results(run.metrics) for run in runs)][:MOST_METRICS]
+    head = ["run", *SETTINGS, "parameters", "networks", quantities[first]["label"], "without learning"]
+    head += [*(quantities[name]["label"] for name in others), "training time"]
+    lines = []
+    for run in runs:
+        naive = run.metrics["quantities"][first]
+        line = [run.folder.name, *(str(run.config[name]) for name in SETTINGS), said(run.metrics["parameters"])]
+        line += [str(run.config["replicas"]), mean(run.metrics, first), said(naive["naive"], naive["unit"])]
+        lines.append(line + [mean(run.metrics, name) for name in others] + [said(run.metrics["seconds"], "s")])
+    return head, lines
+
+
+def _curves(runs: Sequence[Run]):
+    """Draw the task's number over epochs where it was measured after each, otherwise what training made small over updates."""
+    from tasks import figures
+
+    quantities = runs[0].metrics["quantities"]
+    name, file = next(iter(quantities)), "epochs"
+    if not all((run.folder / "epochs.csv").exists() for run in runs):
+        name, file = list(_columns(runs[0].folder / "training.csv"))[2], "training"  # behind update and seconds
+    curves = {}
+    for run in runs:
+        columns = _columns(run.folder / f"{file}.csv")
+        spread = [columns.get(f"{name}{kind}", columns[name]) for kind in ("_lower_quartile", "", "_upper_quartile")]
+        curves[run.folder.name] = next(iter(columns.values())), np.stack(spread)
+    quantity = Quantity(**quantities[name])
+    if any(run.metrics["quantities"][name] != quantities[name] for run in runs):  # each has a target of its own
+        quantity = quantity._replace(naive=None)
+    return figures.comparison_figure(curves, "epochs" if file == "epochs" else "updates", quantity)
+
+
+def _columns(path: Path) -> dict[str, np.ndarray]:
+    with open(path, newline="", encoding="utf-8") as file:
+        head, *lines = csv.reader(file)
+    return dict(zip(head, np.array(lines, float).T, strict=True))
+
+
+def _differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
+    """Return the settings in which runs differ, and the value of each run."""
+    names = runs[0].config.keys() - WHERE - {"command", "changed_from_recipe", "versions"}
+    values = {name: [run.config.get(name, "") for run in runs] for name in sorted(names)}
+    return {name: each for name, each in values.items() if any(value != each[0] for value in each)}

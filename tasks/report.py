@@ -1,0 +1,99 @@
+"""What is left of trained networks: pictures, sounds, texts and tables, and how the numbers about them are said."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from data.files import write_csv, write_whole
+
+if TYPE_CHECKING:  # Matplotlib is imported when something is drawn
+    from matplotlib.figure import Figure
+
+Table = Mapping[str, np.ndarray]  # column → values [N], or [R, N] for a column of each network
+
+
+class Quantity(NamedTuple):
+    """How a metric is said.
+
+    Args:
+        label: in words.
+        unit: behind the number; empty if it has none.
+        naive: what is reached without learning anything; None where nobody knows.
+        naive_is: how, in words.
+        decades: whether it falls over decades, so that its logarithm is drawn.
+    """
+
+    label: str
+    unit: str = ""
+    naive: float | None = None
+    naive_is: str = ""
+    decades: bool = False
+
+    @property
+    def axis(self) -> str:
+        """The label of an axis."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+class Sound(NamedTuple):
+    """A sound to listen to.
+
+    Args:
+        samples: [T] within [−1, 1].
+        rate: samples a second.
+        caption: what it is.
+    """
+
+    samples: np.ndarray
+    rate: int
+    caption: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What is left to see, hear, read and reckon with; each has a name, the same in every run of a task.
+
+    Args:
+        figures: pictures.
+        sounds: what to listen to.
+        texts: what to read.
+        tables: what the networks made beside what they should have made, in the source's own units and time.
+    """
+
+    figures: Mapping[str, "Figure"]
+    sounds: Mapping[str, Sound] = dataclasses.field(default_factory=dict)
+    texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tables: Mapping[str, Table] = dataclasses.field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write everything into a folder: PNG, WAV, text, and tables as CSV and NPZ; each file whole or not at all."""
+        from tasks import figures
+
+        for name, figure in self.figures.items():
+            with write_whole(folder / f"{name}.png") as path:
+                path.write_bytes(figures.png(figure))
+        for name, sound in self.sounds.items():
+            import soundfile
+
+            with write_whole(folder / f"{name}.wav", suffix=".wav") as path:
+                soundfile.write(path, sound.samples, sound.rate)
+        for name, text in self.texts.items():
+            with write_whole(folder / f"{name}.txt") as path:
+                path.write_text(text, encoding="utf-8")
+        for name, table in self.tables.items():
+            with write_whole(folder / f"{name}.npz", suffix=".npz") as path:
+                np.savez_compressed(path, **table)
+            write_table(folder / f"{name}.csv", table)
+
+
+def write_table(path: Path, table: Table) -> None:
+    """Write a table as a CSV file, a column of several networks as one for each, with their number."""
+    columns = {}
+    for name, values in table.items():
+        numbered = {f"{name}_{replica}": own for replica, own in enumerate(values)}
+        columns |= numbered if np.ndim(values) == 2 else {name: values}
+    rows = zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)
+    write_csv(path, list(columns), (dict(zip(columns, row, strict=True)) for row in rows))

@@ -1,0 +1,142 @@
+"""The pages that runs and comparisons leave, read by a parser of HTML, and what a finished run says."""
+
+import json
+import shlex
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+import main
+from running import command_line, compare
+from running.metrics import rows, said, table
+from running.runs import as_trained, command
+
+TINY = ["--epochs", "20", "--length", "40", "--units", "4", "--periods", "1", "2"]
+
+
+class Page(HTMLParser):
+    """What is in a page: its text, its elements with their attributes, and the cells of its tables."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.text, self.elements, self.open, self.cells = "", [], [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "title"):
+            self.text += data
+        if self.open and self.open[-1] in ("td", "th"):
+            self.cells.append(data.strip())
+
+    def sources(self, tag):
+        return [attributes["src"] for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two tiny runs, of which one makes a sound."""
+    folder = tmp_path_factory.mktemp("runs")
+    where = [f"--results-dir={folder / 'results'}", f"--log-dir={folder / 'log'}"]
+    music = ["--target", str(main.HERE / "data" / "music.flac")]
+    assert main.main([*TINY, *where, *music, "--name", "music"]) == 0
+    assert main.main([*TINY, *where, "--replicas", "2", "--name", "two"]) == 0
+    return folder / "results"
+
+
+def test_a_runs_page_holds_all_it_shows(runs):
+    folder = runs / "generation" / "music"
+    page, metrics = Page(folder / "report.html"), json.loads((folder / "metrics.json").read_text())
+    assert not page.open
+    pictures, sounds = page.sources("img"), page.sources("audio")
+    assert len(pictures) == 4 and all(source.startswith("data:image/png;base64,iVBORw0KGgo") for source in pictures)
+    assert len(sounds) == 2 and all(source.startswith("data:audio/wav;base64,UklGR") for source in sounds)  # RIFF
+    assert not any(name in ("link", "script") or "href" in attributes for name, attributes in page.elements)
+    assert all(attributes["alt"] for name, attributes in page.elements if name == "img")
+    assert f"{metrics['mse']:.4g}" in page.text and "a constant at the mean" in page.text
+    changed = page.cells[page.cells.index("in the recipe") + 1 :]
+    assert changed[changed.index("units") :][:3] == ["units", "4", "36"]
+    assert changed[changed.index("periods") :][:3] == ["periods", "1 2", "1 2 4 8 16 32 64 128 256"]
+
+
+def test_the_command_of_a_page_makes_the_run_again(runs):
+    config = json.loads((runs / "generation" / "two" / "config.json").read_text())
+    assert config["command"] in Page(runs / "generation" / "two" / "report.html").text
+    words = shlex.split(config["command"])
+    assert words[:3] == ["python", "main.py", "generation"]
+    _, again = command_line.read(words[2:], main.TASKS)
+    first = as_trained("generation", main.recipe("generation", run="two", results_dir=runs))
+    assert replace(again, run="two", results_dir=runs) == first and again.replicas == 2
+
+
+@pytest.mark.parametrize("task", main.TASKS)
+def test_settings_of_every_kind_are_read_back_from_the_command(task):
+    changes = {"periods": (1, 3), "input_modules": (0,), "input_mean": task != "generation", "dropout": 0.25}
+    changes |= {"words": {"test_speakers": ("a b", "c")}, "text": {"prime": "it's "}}.get(task, {})
+    settings = main.recipe(task, **changes)
+    words = shlex.split(command(task, settings, changes))[2:]
+    assert command_line.read(words, main.TASKS)[1] == settings
+
+
+def test_a_comparison_has_a_table_a_picture_and_what_differs(runs, tmp_path, capsys):
+    assert main.main(["compare", f"--results-dir={runs}", f"--output={tmp_path}"]) == 0
+    said_there = capsys.readouterr().out.splitlines()
+    page = Page(tmp_path / "report.html")
+    metrics = json.loads((runs / "generation" / "two" / "metrics.json").read_text())
+    (line,) = [line for line in said_there if line.startswith("two ")]
+    assert f"{metrics['mse']:.4g} ± {metrics['spread']['mse']['standard_deviation']:.2g}" in line
+    assert {"music", "two"} <= set(page.cells) and len(page.sources("img")) == 1
+    differing = page.cells[page.cells.index("setting") + 1 :]
+    assert differing[:2] == ["music", "two"] and differing[differing.index("replicas") :][:3] == ["replicas", "1", "2"]
+    assert "seed" not in differing
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "generation.csv", "generation.png"}
+
+
+def test_runs_are_named_with_or_without_their_task(runs):
+    assert [run.name for run in compare.find(runs, ["two", "generation/music"])] == [
+        "generation/two",
+        "generation/music",
+    ]
+    assert len(compare.find(runs, [])) == 2
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["muscic"], "Received: muscic; did you mean music?"),
+        (["x"], "Received: x; there are generation/music, generation/two"),
+        (["--model", "lstm"], "compare takes RUN …, --results-dir and --output. Received: --model"),
+    ],
+)
+def test_refuses(runs, words, message, tmp_path, capsys):
+    assert main.main(["compare", *words, f"--results-dir={runs}", f"--output={tmp_path / 'new'}"]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith("main.py: ") and len(errors.splitlines()) == 1 and message in errors
+    assert not list(tmp_path.iterdir())
+
+
+def test_refuses_folders_without_runs(tmp_path, capsys):
+    assert main.main(["compare", f"--results-dir={tmp_path}"]) == 2
+    assert "--results-dir must hold finished runs" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_are_said_in_four_digits_with_units_and_whole_ones_as_whole_ones():
+    assert [said(value, unit) for value, unit in [(1000, ""), (0.123456, "s"), (None, ""), (50.0, "%")]] == [
+        *("1,000", "0.1235 s", "", "50 %")
+    ]
+    metrics = {
+        "error": 10.0,
+        "spread": {"error": {"standard_deviation": 0.123}},
+        "quantities": {"error": {"label": "test error", "unit": "%", "naive": 96.0, "naive_is": "one word"}},
+    }
+    assert rows(metrics) == [("test error", "10 ± 0.12 %", "96 %, one word")]
+    assert table([["a", "b"], ["long", "c"]]) == "a     b\nlong  c"
