@@ -71,7 +71,7 @@ SHARED = {
     "export": None,
 }
 
-# The best setting known of each method (Adam, cosine decay), found by `python -m experiments.search`: about 800 parameters,
+# The best setting known of each method (Adam, cosine decay), found by `python -m experiments search`: about 800 parameters,
 # periods included.
 MODERN = Generation(
     recipe="modern",
@@ -180,7 +180,7 @@ TENSORFLOW_2016_LSTM = replace(
     learning_rate=1e-3,
 )
 
-# Spoken words with about 10,000 parameters: the best setting known of each method, found by `python -m experiments.search`.
+# Spoken words with about 10,000 parameters: the best setting known of each method, found by `python -m experiments search`.
 MODERN_WORDS = Words(
     recipe="modern",
     # The network.

@@ -27,7 +27,6 @@ from experiments.experiment import RESULTS, Experiment
 from experiments.grid import Options, cores, processor
 from experiments.markdown import columns, markdown
 from experiments.store import Store
-from running import command_line
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
@@ -122,6 +121,8 @@ def main(arguments: Sequence[str]) -> int:
         said = f"NAME must be one that `python -m experiments` lists. Received: {name}{did_you_mean(name, EXPERIMENTS)}"
         print(f"python -m experiments: {said}", file=sys.stderr)
         return 2
+    from running import command_line  # which imports TensorFlow; documents are made without
+
     experiment = EXPERIMENTS[name]
     default = experiment.start("--quick" in flags)
     program = f"python -m experiments {name}"

@@ -156,7 +156,7 @@ def outputs_figure(frame: pd.DataFrame) -> Figure:
         for row, target in zip(axes, targets, strict=True):
             own = frame[frame.target == target]
             for axis, method in zip(row, methods, strict=True):
-                axis.plot(own.step, own.wanted, **TARGET, label="target" * (method == methods[0]))
+                axis.plot(own.step, own.wanted, **TARGET | {"color": "0.82"}, label="target" * (method == methods[0]))
                 axis.plot(own.step, own[method], color=COLOURS[method], linewidth=1.1, label=NAMES[method])
                 nmse = ((own[method] - own.wanted) ** 2).mean() / own.wanted.var(ddof=0) / 2
                 axis.set(xlim=(0, own.step.max()), ylim=(-1.15, 1.15))
