@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from data.files import write_whole
 
@@ -85,8 +87,6 @@ def compute(
         ValueError: Ray is asked for and cannot be had.
         KeyboardInterrupt: the processes are stopped; what is done is kept.
     """
-    import keras
-
     folder.mkdir(parents=True, exist_ok=True)
     missing = {cell.file: cell for cell in cells if not (folder / cell.file).exists()}
     done = sum(cell.networks for cell in cells if cell.file not in missing)
@@ -94,14 +94,14 @@ def compute(
         print(f"{done} networks are in {folder} already")
     if missing:
         results = _with_ray(function, missing, ray) if ray else _here(function, missing, workers)
-        bar = keras.utils.Progbar(sum(cell.networks for cell in missing.values()), unit_name="network")
-        bar.update(0)
+        total = sum(cell.networks for cell in missing.values())
         before = time.perf_counter()
-        for file, result in results:
-            before, elapsed = time.perf_counter(), time.perf_counter() - before
-            with write_whole(folder / file) as path, open(path, "wb") as stream:
-                np.savez(stream, elapsed=elapsed, **result)
-            bar.add(missing[file].networks)
+        with tqdm(None, "networks", total, unit="network", file=sys.stdout, dynamic_ncols=True) as bar:
+            for file, result in results:
+                before, elapsed = time.perf_counter(), time.perf_counter() - before
+                with write_whole(folder / file) as path, open(path, "wb") as stream:
+                    np.savez(stream, elapsed=elapsed, **result)
+                bar.update(missing[file].networks)
     return [_load(folder / cell.file) for cell in cells]
 
 

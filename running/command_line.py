@@ -117,6 +117,7 @@ def _overview(tasks: Tasks, program: str) -> str:
     lines = [usage]
     for name, (task_class, _) in tasks.items():
         lines += [f"  {name}", _about(task_class, "    "), f"    python {program} {name} {task_class.example}"]
+    lines += ["", f"python {program} compare [RUN …] puts runs beside each other: compare --help."]
     return "\n".join([*lines, "", f"python {program} TASK --help names all flags of a task. For {default}:"])
 
 
