@@ -139,15 +139,6 @@ def test_a_run_is_not_overwritten_silently(music_run, capsys):
 
 
 @pytest.mark.parametrize(
-    "flags",
-    [["--recipe", "paper"], ["--recipe", "tensorflow-2016", "--model=lstm"], ["generation", "--model", "simple_rnn"]],
-)
-def test_recipes_and_models_run(tmp_path, flags):
-    status, output, errors = run(tmp_path, *flags, "--epochs", "2", "--overwrite")
-    assert (status, errors) == (0, "")
-
-
-@pytest.mark.parametrize(
     "recipe, model, parameters",  # with periods: 802 and 794 from the earlier project, the others from Table 1
     [
         ("modern", "clockwork_rnn", 802),

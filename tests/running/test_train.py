@@ -182,7 +182,8 @@ def test_after_a_resume_the_bar_goes_by_this_sitting(tmp_path, monkeypatch, caps
     monkeypatch.setattr(tqdm, "close", lambda self: made.append((self.initial, self.n, self.total)))
     resumed = replace(begun, resume=True)
     train(SequenceGeneration(settings), resumed, Run("generation", resumed))
-    assert made[0][0] >= 50 and made[0][1:] == (130, 130)  # tqdm's rate is (n − initial) / seconds
+    # tqdm's rate is (n − initial) / seconds. Bars of before may be closed once more when they are forgotten.
+    assert any(initial >= 50 and (done, total) == (130, 130) for initial, done, total in made)
     assert "updates: " in capsys.readouterr().out
 
 
