@@ -116,7 +116,7 @@ def test_divergence_says_at_which_update(tmp_path):
 def three(tmp_path_factory):
     """A run of three replicas, of which the learning rate makes none diverge, and what was drawn of it."""
     folder = tmp_path_factory.mktemp("three")
-    settings, run = make_run(folder, replace(TINY, epochs=60, replicas=3, seed=4, keep="all"))
+    settings, run = make_run(folder, replace(TINY, epochs=20, replicas=3, seed=4, keep="all"))
     return settings, run, train(SequenceGeneration(settings), settings, run)
 
 
@@ -165,7 +165,7 @@ def test_tables_hold_what_each_network_makes_in_time(three):
         np.testing.assert_allclose(arrays["network"], wanted, atol=1e-5)
     curve = np.genfromtxt(run.results / "training.csv", delimiter=",", names=True)
     assert (
-        len(curve) == 60
+        len(curve) == 20
         and (curve["mse_lower_quartile"] <= curve["mse"]).all()
         and (np.diff(curve["seconds"]) >= 0).all()
     )
