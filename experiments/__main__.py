@@ -25,8 +25,10 @@ from experiments import (
 )
 from experiments.experiment import RESULTS, Experiment
 from experiments.grid import Options, cores, processor
-from experiments.markdown import columns, markdown
+from experiments.markdown import markdown
 from experiments.store import Store
+from running import metrics
+from tasks.report import Report
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
@@ -76,7 +78,7 @@ def run(experiment: Experiment, options: Options) -> None:
     minutes = max(store.seconds, time.perf_counter() - began) / 60
     tables = experiment.tables(store)
     print("", *tables.values(), f"Computed in {minutes:.1f} minutes; results are in {store.folder}", sep="\n\n")
-    documents.draw(experiment.pictures(store), store.folder)
+    Report(experiment.pictures(store)).write(store.folder)
     if store.folder == RESULTS and experiment.is_full(options):
         _note(store, experiment.name, minutes, options)
         documents.write_tables({RUNS: table(store), **tables})
@@ -103,15 +105,20 @@ def render() -> None:
     """Make all documents again, from the committed results."""
     store = Store(RESULTS)
     documents.write_tables(all_tables(store))
-    documents.draw({"benchmark": scaling_figure(rows.read())}, RESULTS)
+    Report({"benchmark": scaling_figure(rows.read())}).write(RESULTS)
     for experiment in EXPERIMENTS.values():
-        documents.draw(experiment.pictures(store), RESULTS)
+        Report(experiment.pictures(store)).write(RESULTS)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; returns the exit status."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE, "", columns(("name", "question", "minutes", "last full run"), _listed(Store(RESULTS))), sep="\n")
+        print(
+            USAGE,
+            "",
+            metrics.table([("name", "question", "minutes", "last full run"), *_listed(Store(RESULTS))]),
+            sep="\n",
+        )
         return 0
     name, *flags = arguments
     if name == "--render":

@@ -1,14 +1,11 @@
-"""The documents: tables between markers in Markdown pages, and pictures, all made of the committed CSV files."""
+"""The documents: tables between markers in Markdown pages, made of the committed CSV files."""
 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from data.files import write_whole
 from experiments.grid import ROOT
-from tasks.figures import png
 
 TABLE = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -40,10 +37,3 @@ def write_tables(tables: Mapping[str, str]) -> None:
         if after != before:
             with write_whole(page) as part:
                 part.write_text(after, encoding="utf-8")
-
-
-def draw(figures: Mapping[str, Figure], folder: Path) -> None:
-    """Write pictures as PNG files."""
-    for name, figure in figures.items():
-        with write_whole(folder / f"{name}.png") as part:
-            part.write_bytes(png(figure))

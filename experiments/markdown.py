@@ -1,4 +1,4 @@
-"""Tables in Markdown and on the screen, and the words for a spread of values in them."""
+"""Tables in Markdown, and the words for a spread of values in them."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,13 +13,6 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _line(cells: Sequence[object]) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
-
-
-def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table for the screen."""
-    lines = [head, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def spread(values: Sequence[float], digits: str = ".2g") -> str:
