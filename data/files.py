@@ -2,18 +2,37 @@
 
 import contextlib
 import csv
+import glob
+import json
 import os
+import platform
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 @contextlib.contextmanager
 def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
-    """Give a path beside the wanted one to write to, and move it there when all went well."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part{suffix}")
+    """Give a path beside the wanted one to write to, and move it there when all went well.
+
+    Raises:
+        OSError: names the wanted path, also where what was full or forbidden did not.
+    """
+    host = platform.node()
+    for old in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(host)}.*.part*"):
+        if not _lives(int(re.search(r"\.(\d+)\.part", old.name)[1])):  # it left in the middle
+            old.unlink(missing_ok=True)
+    part = path.with_name(f".{path.name}.{host}.{os.getpid()}.part{suffix}")
     try:
         yield part
+        with open(part, "rb") as file:
+            os.fsync(file)  # or after a loss of power the name might be there without the content
         os.replace(part, path)
+    except OSError as error:
+        if error.filename in (None, str(part)):
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -24,3 +43,34 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, ob
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file, whole or not at all."""
+    with write_whole(path) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, *names: str) -> dict[str, Any]:
+    """Return what a JSON file holds; raises a ValueError that names it where it is damaged or lacks one of the names."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # no JSON, or no text
+        raise ValueError(f"{path} must be JSON. Received: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path} must be JSON. Received: brackets in brackets without end") from None
+    if not isinstance(found, dict) or not found.keys() >= set(names):
+        wanted = "`, `".join(names) or "names"
+        raise ValueError(f"{path} must be a JSON object with `{wanted}`. Received: {str(found)[:80]}")
+    return found
+
+
+def _lives(process: int) -> bool:
+    """Return whether there is a process of this number on this machine."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of someone else
+        return True
+    return True

@@ -1,0 +1,66 @@
+"""Files that are there whole or not at all, and what is said of those that are not."""
+
+import errno
+import os
+import platform
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from data.files import read_json, write_csv, write_json, write_whole
+
+
+def test_a_file_that_is_not_written_to_the_end_leaves_the_one_before(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("before")
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error), write_whole(path) as part:
+            part.write_text("half")
+            raise error
+    assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_dead_process_left_is_swept_and_what_a_living_one_writes_stays(tmp_path):
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    ours, other = (tmp_path / f".a[1].{platform.node()}.{pid}.part.npz" for pid in (int(dead.stdout), os.getppid()))
+    ours.touch(), other.touch()
+    write_csv(tmp_path / "a[1]", ["x"], [{"x": 1}])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([other.name, "a[1]"])
+
+
+def test_errors_name_the_wanted_file(tmp_path):
+    gone = tmp_path / "gone" / "a.json"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_json(gone, {})
+    assert caught.value.filename == str(gone)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # as a full disk
+    try:
+        with pytest.raises(OSError) as caught:
+            write_json(tmp_path / "a.json", {"long": "x" * 10000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(tmp_path / "a.json"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"", "must be JSON. Received: Expecting value"),
+        (b'{"a": 1, "b"', "must be JSON. Received: Expecting"),
+        (b"\xff\xfe", "must be JSON. Received: 'utf-8' codec"),
+        (b"[" * 100000, "must be JSON. Received: brackets"),
+        (b"[]", "must be a JSON object with `a`, `b`. Received: \\[\\]"),
+        (b'{"a": 1}', "must be a JSON object with `a`, `b`. Received: {'a': 1}"),
+    ],
+)
+def test_json_that_is_damaged_is_named(tmp_path, content, said):
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"x.json {said}"):
+        read_json(path, "a", "b")
+    write_json(path, {"a": 1, "b": None})
+    assert read_json(path, "a", "b") == {"a": 1, "b": None}
