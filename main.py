@@ -5,6 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from running import signals
+
+if __name__ == "__main__":
+    signals.end_quietly()
+
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from running import command_line, compare, program
 from running.runs import RunSettings
@@ -67,6 +72,7 @@ SHARED = {
     "results_dir": Path("results"),
     "overwrite": False,
     "resume": False,
+    "checkpoint_seconds": 10.0,
     "run": None,
     "export": None,
 }
@@ -444,7 +450,7 @@ def main(arguments: list[str], set_flags: bool = False) -> int:
             return compare.main(arguments[1:])
         task_class, settings = command_line.read(arguments, TASKS)
         start = recipe(task_class.name, recipe=settings.recipe, model=settings.model)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         return command_line.refuse(error)
     if set_flags:
         program.set_flags(settings)

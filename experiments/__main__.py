@@ -27,7 +27,7 @@ from experiments.experiment import RESULTS, Experiment
 from experiments.grid import Options, cores, processor
 from experiments.markdown import markdown
 from experiments.store import Store
-from running import metrics
+from running import metrics, signals
 from tasks.report import Report
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -137,4 +137,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    signals.end_quietly()
     sys.exit(main(sys.argv[1:]))

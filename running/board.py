@@ -3,7 +3,10 @@
 TensorBoard sorts tags by name: those of the metrics begin with "metric", and the other groups have names behind it.
 """
 
-from collections.abc import Mapping
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,76 @@ from tasks.task import layer_modules
 # Columns of the HParams page to compare by. It sorts columns by name, and ticks the first five; what begins with more spaces
 # comes first, and HTML does not show them.
 FIRST = ("model", "units", "periods", "learning_rate")
+MOST = 2**31 - 1  # events and milliseconds that wait for a flush of ours
+
+
+class Board:
+    """TensorBoard's log of a run.
+
+    Args:
+        folder: of the log, which exists.
+        sizes: how much of which event file was there at the checkpoint that a run goes on from; what was logged later is
+            removed, because it comes again.
+
+    Attributes:
+        sizes: of the event files at the last flush, in bytes.
+    """
+
+    def __init__(self, folder: Path, sizes: Mapping[str, int]):
+        self.folder, self.sizes = folder, dict(sizes)
+        self._begin()
+
+    @contextmanager
+    def logging(self) -> Iterator[None]:
+        """A context in which what is written to TensorBoard goes here; whether it could be, `flush` says."""
+        try:
+            with self._writer.as_default():
+                yield
+        except tf.errors.OpError as error:
+            self._failure = error
+
+    def flush(self) -> None:
+        """Bring what was logged to disk.
+
+        Raises:
+            OSError: it cannot be; what came since the last flush is lost and, if `sizes` is empty then, all before.
+        """
+        try:
+            if self._failure:
+                raise self._failure
+            self._writer.flush()
+            found = {path.name: path.stat().st_size for path in self.folder.glob("events.*")}
+            if not found or not found.keys() >= self.sizes.keys():
+                self.sizes = {}
+                raise FileNotFoundError(errno.ENOENT, "no log of TensorBoard is there", str(self.folder))
+            self.sizes = found
+        except (OSError, tf.errors.OpError) as error:
+            self.rewind()
+            raise error if isinstance(error, OSError) else OSError(error.message.splitlines()[0]) from None
+
+    def rewind(self) -> None:
+        """Forget what came since the last flush, and go on in a new file."""
+        self.close()
+        self._begin()
+
+    def close(self) -> None:
+        """Log no more; what was not flushed is tried once more."""
+        with suppress(tf.errors.OpError):  # the flush before has said it
+            self._writer.close()
+
+    def _begin(self) -> None:
+        """Cut files to what is believed of them, and begin a new one, or none where none can be made."""
+        self._failure = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for path in self.folder.glob("events.*"):
+                if path.name not in self.sizes:
+                    path.unlink()
+                elif path.stat().st_size > self.sizes[path.name]:
+                    os.truncate(path, self.sizes[path.name])
+            self._writer = tf.summary.create_file_writer(str(self.folder), max_queue=MOST, flush_millis=MOST)
+        except (OSError, tf.errors.OpError):
+            self._writer = tf.summary.create_noop_writer()  # the next flush says that there is no file
 
 
 def write(scalars: Mapping[str, np.ndarray], step: int, arrays: Mapping[str, np.ndarray] | None = None) -> None:
@@ -80,6 +153,8 @@ def write_report(report: Report, folder: Path, step: int) -> None:
     from tensorboard.plugins.image.metadata import create_summary_metadata
 
     for name in report.figures:
+        if not (folder / f"{name}.png").exists():
+            continue
         png = (folder / f"{name}.png").read_bytes()  # as it is: `tf.summary.image` would compress it anew
         width, height = np.frombuffer(png[16:24], ">u4")
         content = tf.constant([str(width).encode(), str(height).encode(), png])

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from data.closest import did_you_mean
-from running import hints
+from running import hints, signals
+from running.failures import FAILURES, in_words
 from running.flags import FIRST, Setting, Tasks, as_flags, given, make_parser, settings_of
 
 
@@ -62,19 +63,20 @@ def parse(arguments: Sequence[str], default: Any, program: str) -> Any:
 
 def run(experiment: Callable[[Any], None], arguments: Sequence[str], default: Any, program: str) -> int:
     """Run an experiment that can be stopped and started again, with flags read as in `parse`; returns the exit status."""
-    try:
-        experiment(parse(arguments, default, program))
-    except ValueError as error:
-        return refuse(error, program)
-    except KeyboardInterrupt:
-        print(f"\n{program}: interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+    with signals.raised():
+        try:
+            experiment(parse(arguments, default, program))
+        except (ValueError, *FAILURES) as error:
+            return refuse(error, program)
+        except signals.Stopped as stop:
+            print(f"\n{program}: interrupted; the same command goes on from here", file=sys.stderr)
+            return stop.status
     return 0
 
 
-def refuse(error: ValueError, program: str = "main.py") -> int:
+def refuse(error: Exception, program: str = "main.py") -> int:
     """Print an error as one line on stderr, with arguments spelt as flags; returns the exit status."""
-    print(f"{program}:", " ".join(as_flags(str(error)).split()), file=sys.stderr)
+    print(f"{program}:", as_flags(in_words(error)), file=sys.stderr)
     return 2
 
 

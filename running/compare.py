@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.closest import did_you_mean
-from data.files import write_csv
+from data.files import read_json, write_csv
 from running.metrics import mean, results, said, table
-from running.report import data_uri, read_json, write_page
+from running.report import data_uri, write_page
 from running.runs import WHERE
 from tasks.report import Quantity, Report
 
@@ -57,9 +57,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def find(results_dir: Path, names: Sequence[str]) -> list[Run]:
     """Return the runs of these names, RUN or TASK/RUN, or all of the folder; raises a ValueError if one is not there."""
-    there = {
-        f"{path.parent.parent.name}/{path.parent.name}": path.parent for path in results_dir.glob("*/*/metrics.json")
-    }
+    there = [path.parent for path in results_dir.glob("*/*/metrics.json") if "~" not in path.parent.name]
+    there = {f"{folder.parent.name}/{folder.name}": folder for folder in there}
     if not there:
         raise ValueError(f"`results_dir` must hold finished runs. Received: {results_dir}")
     chosen = {} if names else dict(sorted(there.items()))

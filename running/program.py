@@ -2,14 +2,17 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from running import command_line, devices
+from running import command_line, devices, signals
+from running.checkpoints import CheckpointError
 from running.cluster import connect
 from running.devices import LostWorkerError
 from running.export import export_run
+from running.failures import FAILURES, in_words
 from running.memory import make_task
 from running.metrics import counts, rows, table
 from running.runs import Run, trained
@@ -36,28 +39,22 @@ def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
         recipe: what they started from.
 
     Returns:
-        The exit status: 0; 1 where all networks diverged or a worker was lost; 2 refused; 130 interrupted.
+        The exit status: 0; 1 where all networks diverged, a worker was lost, or disk or memory did not suffice; 2 refused;
+        128 and the number of the signal that ended it: 130 for Ctrl-C, 143 for SIGTERM.
     """
-    try:
-        settings.check()
-        if settings.run:
-            _use(task_class, settings)
-            return 0
-        if settings.export:
-            raise ValueError(f"`export` needs `run`, the name of a trained run. Received: {settings.export}")
-        sharing = devices.strategy(settings.devices)  # before TensorFlow computes anything
-        task = make_task(task_class, settings)
-        if sharing:
-            devices.check_split(sharing, task)
-        if settings.ray:
-            connect(settings.ray)
-        run = Run(task.name, settings, recipe) if devices.is_chief() else None
-    except ValueError as error:
-        return command_line.refuse(error)
-    except KeyboardInterrupt:
-        print("\nmain.py: interrupted before training began", file=sys.stderr)
-        return 130
-    return _train(task, settings, sharing, run) if run else _train_along(task, settings, sharing)
+    with signals.raised():
+        try:
+            if settings.run:
+                settings.check()
+                _use(task_class, settings)
+                return 0
+            prepared = _prepare(task_class, settings, recipe)
+        except (ValueError, *FAILURES) as error:
+            return command_line.refuse(error)
+        except signals.Stopped as stop:
+            print("\nmain.py: interrupted before training began", file=sys.stderr)
+            return stop.status
+        return _train(*prepared)
 
 
 def _use(task_class: type[Task], settings: Any) -> None:
@@ -68,36 +65,47 @@ def _use(task_class: type[Task], settings: Any) -> None:
         task_class.use(settings, folder)
 
 
-def _train(task: Task, settings: Any, sharing: tf.distribute.Strategy | None, run: Run) -> int:
-    print(f"{task.name}: {run.name}. Follow it with: tensorboard --logdir {settings.log_dir}")
+def _prepare(
+    task_class: type[Task], settings: Any, recipe: Any
+) -> tuple[Task, Any, tf.distribute.Strategy | None, Run | None]:
+    """Return the task, its settings, how devices share updates, and the run, if this process is the one that writes."""
+    settings.check()
+    if settings.export:
+        raise ValueError(f"`export` needs `run`, the name of a trained run. Received: {settings.export}")
+    sharing = devices.strategy(settings.devices)  # before TensorFlow computes anything
+    task = make_task(task_class, settings)
+    if sharing:
+        devices.check_split(sharing, task)
+    if settings.ray:
+        connect(settings.ray)
+    return task, settings, sharing, Run(task.name, settings, recipe) if devices.is_chief() else None
+
+
+def _train(task: Task, settings: Any, sharing: tf.distribute.Strategy | None, run: Run | None) -> int:
+    everywhere, left = "", run.goes_on if run else str
     try:
-        metrics = train(task, settings, run, sharing)
-    except LostWorkerError as error:
-        print(
-            f"main.py: {error}; go on with the same flags and --name {run.name} --resume, everywhere", file=sys.stderr
-        )
-        return 1
+        if run is None:
+            print(f"{task.name}: trains along; the first of {len(devices.workers())} workers writes the results")
+            train_along(task, settings, sharing)
+        else:
+            print(f"{task.name}: {run.name}. Follow it with: tensorboard --logdir {settings.log_dir}")
+            _say(run, train(task, settings, run, sharing))
+        return 0
+    except CheckpointError as error:
+        return command_line.refuse(error)
     except DivergenceError as error:
-        print(f"main.py: {error}; what was logged is in {run.log} and {run.results}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        goes_on = f"; go on with the same flags and --name {run.name} --resume" if run.checkpoint.exists() else ""
-        print(f"\nmain.py: interrupted{goes_on}", file=sys.stderr)
-        return 130
+        what, status, left = f"{error}; what was logged is in {run.log} and {run.results}", 1, str
+    except LostWorkerError as error:
+        what, status, everywhere = str(error), 1, ", everywhere"
+    except FAILURES as error:
+        what, status = in_words(error), 1
+    except signals.Stopped as stop:
+        what, status = "interrupted", stop.status
+        print(file=sys.stderr)  # behind ^C
+    print(f"main.py: {what}{left()}{everywhere}", file=sys.stderr)
+    return status
+
+
+def _say(run: Run, metrics: Mapping[str, Any]) -> None:
     print(table([("", "result", "without learning"), *rows(metrics), *((*line, "") for line in counts(metrics))]))
     print(f"Results are in {run.results}: {', '.join(sorted(path.name for path in run.results.iterdir()))}")
-    return 0
-
-
-def _train_along(task: Task, settings: Any, sharing: tf.distribute.Strategy) -> int:
-    print(f"{task.name}: trains along; the first of {len(devices.workers())} workers writes the results")
-    try:
-        train_along(task, settings, sharing)
-    except ValueError as error:
-        return command_line.refuse(error)
-    except LostWorkerError as error:
-        print(f"main.py: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0

@@ -1,11 +1,10 @@
 """A run, or several beside each other, as one HTML file that holds all it shows and opens anywhere."""
 
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
-from data.files import write_whole
+from data.files import read_json, write_whole
 from running.metrics import as_words, counts, rows
 from tasks.report import Report
 
@@ -32,9 +31,13 @@ def write_run_page(folder: Path, report: Report) -> None:
         report: which pictures, sounds and texts there are, and what is said of the sounds.
     """
     config, metrics = (read_json(folder / name) for name in ("config.json", "metrics.json"))
-    names = [*report.figures, *(name for name in CURVES if (folder / f"{name}.png").exists())]
+    names = [name for name in (*report.figures, *CURVES) if (folder / f"{name}.png").exists()]
     changed = {name: (config[name], before) for name, before in config["changed_from_recipe"].items()}
-    sounds = {name: (data_uri(folder / f"{name}.wav"), sound.caption) for name, sound in report.sounds.items()}
+    sounds = {
+        name: (data_uri(folder / f"{name}.wav"), sound.caption)
+        for name, sound in report.sounds.items()
+        if (folder / f"{name}.wav").exists()
+    }
     write_page(
         folder / "report.html",
         "run.html",
@@ -67,7 +70,3 @@ def write_page(path: Path, template: str, **values: Any) -> None:
 def data_uri(path: Path) -> str:
     """Return a picture or a sound as a URI that holds it."""
     return f"data:{KINDS[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,13 +1,15 @@
 """Where a run writes: its folders and its configuration."""
 
 import dataclasses
+import itertools
 import json
+import math
 import os
 import platform
 import re
 import shlex
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,8 +19,10 @@ import numpy as np
 import tensorflow as tf
 
 from data.closest import did_you_mean
-from data.files import write_whole
-from running import hints
+from data.files import read_json, write_json
+from running import checkpoints, folders, hints
+from running.board import Board
+from running.lock import Lock, LockedError
 from running.settings import TrainingSettings
 from tasks.flag import Flag
 from tasks.network_settings import NetworkSettings
@@ -44,6 +48,8 @@ class RunSettings:
     resume: bool
     """Go on with the run of that name: one that was interrupted, or one that is finished, for more epochs. What changes over
     the training, as the learning rate does, then changes as in a training of all those epochs."""
+    checkpoint_seconds: float
+    """Seconds between checkpoints, from which a run goes on that was killed; more where one takes over a hundredth of that."""
     run: Annotated[str | None, Flag("trained run", also=("load",))]
     """Name of a trained run to use, instead of training one."""
     keep: Annotated[Literal["first", "all"], Flag(also=("save",))]
@@ -60,7 +66,7 @@ WHERE = frozenset(field.name for field in dataclasses.fields(RunSettings))
 
 
 class Run:
-    """The folders of one run.
+    """The folders of one run, locked until it is released.
 
     Args:
         task: name of the task.
@@ -71,10 +77,10 @@ class Run:
         name: the run's name.
         about: all that `config.json` holds: the settings, which of them the recipe has otherwise, the command to make the run
             again, and versions.
-        results: its folder for results.
-        checkpoint: the file from which it can be resumed.
-        parts: the folder of what a cluster's workers have done, there only while it is unfinished.
-        board: its TensorBoard writer.
+        results: its folder for results; beside the one of a run to be replaced, until `finish`.
+        log: its folder for TensorBoard, likewise.
+        saved: the checkpoint to go on from, or None.
+        board: its TensorBoard log.
 
     Raises:
         ValueError: the name is taken, or nothing can be written; names the setting, what was expected and what came.
@@ -83,42 +89,38 @@ class Run:
 
     def __init__(self, task: str, settings: RunSettings, recipe: RunSettings | None = None):
         self.settings = settings
-        self.name = settings.name or _free_name(task, settings)
-        if not re.fullmatch(r"[\w.+=-]+", self.name) or self.name.strip(".") == "":
-            raise ValueError(f"`name` must be made of letters, digits and . _ + = -. Received: {self.name!r}")
-        if settings.overwrite and settings.resume:
-            raise ValueError("`resume` must not come with `overwrite`. Received: both")
-        self.results = settings.results_dir / task / self.name
-        self.log = settings.log_dir / task / self.name
-        self.checkpoint = checkpoint(task, settings, self.name)
-        self.parts = self.results / "parts"
-        folders = {"results_dir": self.results, "log_dir": self.log}
-        for setting, folder in folders.items():
-            _check_writable(setting, folder)
-        if settings.resume:
-            self._check_resumable()
-        for folder in folders.values():
-            if folder.exists() and settings.overwrite:
-                shutil.rmtree(folder)
-            elif folder.exists() and not settings.resume:
-                raise ValueError(
-                    f"`name` must be new, or come with `overwrite`, or with `resume` to go on with it. "
-                    f"Received: {self.name}, which is in {folder}"
-                )
-        for folder in folders.values():
-            folder.mkdir(parents=True, exist_ok=True)
-        (self.results / "metrics.json").unlink(missing_ok=True)  # of the shorter training that is resumed
-        plain, start = _plain(settings), {} if recipe is None else _plain(recipe)
-        changed = {
-            name: start.get(name) for name in plain if name not in WHERE and plain[name] != start.get(name, _NONE)
-        }
-        again = {"command": command(task, settings, changed), "changed_from_recipe": changed}
-        self.about = plain | again | {"versions": _versions()}
-        self.write_json("config.json", self.about)
+        _check(settings)
+        self.name, self._lock = _claim(task, settings)
+        try:
+            self._final = _folders(task, settings, self.name)
+            folders.recover(*self._final)
+            self.saved = self._to_resume() if settings.resume else None
+            self.results, self.log = self._choose()
+            for folder in (self.results, self.log):
+                folder.mkdir(parents=True, exist_ok=True)
+            plain, start = _plain(settings), {} if recipe is None else _plain(recipe)
+            changed = {
+                name: start.get(name) for name in plain if name not in WHERE and plain[name] != start.get(name, _NONE)
+            }
+            again = {"command": command(task, settings, changed), "changed_from_recipe": changed}
+            self.about = plain | again | {"versions": _versions()}
+            self.write_json("config.json", self.about)
+        except BaseException:
+            self.release()
+            raise
 
     @cached_property
-    def board(self) -> tf.summary.SummaryWriter:
-        return tf.summary.create_file_writer(str(self.log))
+    def board(self) -> Board:
+        return Board(self.log, self.saved.about["board"] if self.saved else {})
+
+    @property
+    def parts(self) -> Path:
+        """The folder of what a cluster's workers have done, there only while the run is unfinished."""
+        return self.results / "parts"
+
+    @property
+    def finished(self) -> bool:
+        return (self.results / "metrics.json").exists()
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -128,35 +130,90 @@ class Run:
         return {name: value for name, value in self.about.items() if name in names}
 
     def write_json(self, name: str, content: dict) -> None:
-        with write_whole(self.results / name) as path:
-            path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(self.results / name, content)
 
-    def _check_resumable(self) -> None:
-        if not self.checkpoint.exists():
-            raise ValueError(f"`resume` needs a run with a checkpoint. Received: {self.results} without one")
-        saved = json.loads((self.results / "config.json").read_text(encoding="utf-8"))
+    def save(self, state: Mapping[str, np.ndarray]) -> None:
+        """Write a checkpoint, into a new folder if somebody has removed it."""
+        self.results.mkdir(parents=True, exist_ok=True)
+        checkpoints.save(self.results, state, self.about | {"board": self.board.sizes})
+
+    def finish(self) -> None:
+        """Take the place of the run that is to be replaced, if there is one."""
+        if (self.results, self.log) != self._final:
+            self.board.close()
+            folders.replace(*self._final)
+            self.results, self.log = self._final
+            self.board = Board(self.log, self.board.sizes)
+
+    def release(self) -> None:
+        """Let other processes have the name; all is written."""
+        self._lock.release()
+
+    def goes_on(self) -> str:
+        """Return what is left of a run that ended too early, and how to go on, as the end of a sentence."""
+        if self.finished:
+            return f"; model and metrics are in {self.results}"
+        if checkpoints.exists(self.results):
+            instead = " instead of --overwrite" if self.settings.overwrite else ""
+            return f"; go on with the same flags and --name {self.name} --resume{instead}"
+        return ""
+
+    def _choose(self) -> tuple[Path, Path]:
+        """Return where results and log go: into the run's folders, or beside them if they hold what must not be lost."""
+        new = tuple(folders.beside(folder, folders.NEW) for folder in self._final)
+        there = [folder for folder in self._final if folders.is_there(folder)]
+        if self.settings.resume:
+            if checkpoints.exists(new[0]):
+                return new
+            if not (self._final[0] / "metrics.json").exists():
+                return self._final
+            _begin(new)
+            if self._final[1].exists():
+                shutil.copytree(self._final[1], new[1], dirs_exist_ok=True)
+            checkpoints.save(new[0], self.saved.state, self.saved.about)
+            return new
+        if there and not self.settings.overwrite:
+            raise ValueError(
+                f"`name` must be new, or come with `overwrite`, or with `resume` to go on with it. "
+                f"Received: {self.name}, which is in {there[0]}"
+            )
+        if not there:
+            return self._final
+        _begin(new)
+        return new
+
+    def _to_resume(self) -> checkpoints.Checkpoint:
+        """Return the checkpoint to go on from; raises a ValueError if it is of another training."""
+        folder = where(self._final[0])
+        found = checkpoints.load(folder)
         for name, value in _plain(self.settings).items():
-            before = saved.get(name, "not there")  # in a run of an earlier version
+            before = found.about.get(name, "not there")  # in a run of an earlier version
             if name not in WHERE | {"epochs"} and before != value:
                 raise ValueError(f"`{name}` must be that of the run to resume, {before}. Received: {value}")
-        before, epochs, finished = saved["epochs"], self.settings.epochs, (self.results / "metrics.json").exists()
+        before, epochs, finished = found.about["epochs"], self.settings.epochs, (folder / "metrics.json").exists()
         if epochs < before + finished:
             least = "above those of the finished run" if finished else "at least those of the run"
             raise ValueError(f"`epochs` must be {least} to resume, {before}. Received: {epochs}")
+        return found
 
 
-def checkpoint(task: str, settings: RunSettings, name: str) -> Path:
-    """Return the file from which the run of a name can be resumed."""
-    return settings.results_dir / task / name / "checkpoint.npz"
+def where(results: Path) -> Path:
+    """Return the folder of the checkpoint with which the run of a folder goes on."""
+    new = folders.beside(results, folders.NEW)
+    return new if checkpoints.exists(new) else results
 
 
 def trained(task: str, settings: RunSettings) -> Path:
     """Return the folder of the trained run that the settings name; raises a ValueError that names those there are if not."""
-    folder = settings.results_dir / task / settings.run
+    folder, log = _folders(task, settings, settings.run)
+    if not folder.exists() and folders.beside(folder, folders.OLD).exists():
+        lock = _lock(folder)
+        folders.recover(folder, log)
+        lock.release()
     if (folder / "model.keras").is_file():
         return folder
     there = sorted(folder.parent.glob("*/model.keras"), key=lambda model: -model.stat().st_mtime)
-    names = [model.parent.name for model in there]
+    names = [model.parent.name for model in there if "~" not in model.parent.name]
     which = ", ".join(names[:SHOWN] + ["…"] * (len(names) > SHOWN)) or "of which there is none"
     near = did_you_mean(settings.run, names)
     raise ValueError(
@@ -170,7 +227,7 @@ def as_trained(task: str, settings: RunSettings) -> RunSettings:
     Who uses the run says that it is not there, if it is not: the settings are as given then.
     """
     file = settings.results_dir / task / settings.run / "config.json"
-    saved, values = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}, {}
+    saved, values = read_json(file) if file.is_file() else {}, {}
     for field in dataclasses.fields(settings):
         if field.name in saved and field.name not in WHERE:
             value, given = saved[field.name], getattr(settings, field.name)
@@ -191,13 +248,57 @@ def command(task: str, settings: RunSettings, changed: Iterable[str]) -> str:
     return shlex.join(words)
 
 
-def _free_name(task: str, settings: RunSettings) -> str:
-    number = 1
-    while any(
-        (folder / task / f"{settings.model}-{number}").exists() for folder in (settings.results_dir, settings.log_dir)
-    ):
-        number += 1
-    return f"{settings.model}-{number}"
+def _check(settings: RunSettings) -> None:
+    if settings.name and (not re.fullmatch(r"[\w.+=-]+", settings.name) or settings.name.strip(".") == ""):
+        raise ValueError(f"`name` must be made of letters, digits and . _ + = -. Received: {settings.name!r}")
+    if settings.overwrite and settings.resume:
+        raise ValueError("`resume` must not come with `overwrite`. Received: both")
+    if settings.resume and not settings.name:
+        raise ValueError("`resume` needs `name`, of the run to go on with. Received: None")
+    if not 0 <= settings.checkpoint_seconds < math.inf:
+        raise ValueError(f"`checkpoint_seconds` must be at least 0. Received: {settings.checkpoint_seconds}")
+
+
+def _claim(task: str, settings: RunSettings) -> tuple[str, Lock]:
+    """Return the name of the run and its lock; without a name, one that is free."""
+    given = settings.name or settings.model
+    for setting, folder in zip(("results_dir", "log_dir"), _folders(task, settings, given), strict=True):
+        _check_writable(setting, folder)
+    if settings.resume and not where(_folders(task, settings, given)[0]).exists():
+        raise ValueError(
+            f"`resume` needs a run with a checkpoint. Received: {settings.results_dir / task / given}, which is not there"
+        )
+    (settings.results_dir / task).mkdir(parents=True, exist_ok=True)
+    if settings.name:
+        return given, _lock(_folders(task, settings, given)[0])
+    for number in itertools.count(1):
+        name = f"{given}-{number}"
+        found = _folders(task, settings, name)
+        if any(map(folders.is_there, found)):
+            continue
+        try:
+            lock = _lock(found[0])
+        except LockedError:  # somebody else has just begun
+            continue
+        if not any(map(folders.is_there, found)):
+            return name, lock
+        lock.release()
+
+
+def _folders(task: str, settings: RunSettings, name: str) -> tuple[Path, Path]:
+    """Return the folders for results and log of the run of a name."""
+    return settings.results_dir / task / name, settings.log_dir / task / name
+
+
+def _lock(results: Path) -> Lock:
+    return Lock(folders.beside(results, folders.LOCK), f"the run {results.name}")
+
+
+def _begin(new: Iterable[Path]) -> None:
+    """Make empty folders."""
+    for folder in new:
+        folders.remove(folder)
+        folder.mkdir(parents=True)
 
 
 def _check_writable(setting: str, folder: Path) -> None:

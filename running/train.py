@@ -10,12 +10,13 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from data.files import write_whole
-from running import board, optimizers
+from running import board, checkpoints, optimizers
 from running.devices import LostWorkerError, make_loop
+from running.failures import FAILURES, in_words, warn
 from running.loop import Loop
 from running.metrics import summary
 from running.report import write_run_page
-from running.runs import Run, checkpoint
+from running.runs import Run, where
 from running.settings import TrainingSettings
 from running.spread import train_parts
 from running.trained import Trained
@@ -24,7 +25,7 @@ from tasks.task import Task, clock_pictures
 
 UPDATES_PER_POINT = 10  # of TensorBoard's curves
 HISTOGRAMS = 10  # of each weight, over a whole training
-SECONDS_PER_CHECKPOINT = 60
+COST = 0.01  # of training, at most, for checkpoints
 
 
 class DivergenceError(Exception):
@@ -34,36 +35,40 @@ class DivergenceError(Exception):
 def train(task: Task, settings: TrainingSettings, run: Run, sharing: tf.distribute.Strategy | None = None) -> dict:
     """Train a task's networks from their seeds, or from the run's checkpoint, and write everything that the run leaves.
 
+    Model and metrics come first; pictures, sounds and pages after them, and one that fails is no more than a warning.
+
     Args:
         task: what to train on.
         settings: how.
-        run: where to write; see `runs.Run`.
+        run: where to write; see `runs.Run`. It is released at the end.
         sharing: how several devices share each update, if they do; see `running.devices.strategy`.
 
     Returns:
         What `metrics.json` holds.
 
     Raises:
+        CheckpointError: the checkpoint to go on from is not of this network.
         DivergenceError: says at which update; what was logged until then stays.
         LostWorkerError: after a checkpoint was written, from which the run can be resumed.
-        KeyboardInterrupt: likewise.
+        KeyboardInterrupt, OSError, MemoryError: likewise, if a checkpoint could be written.
     """
-    following = Following(make_loop(task, settings, sharing), run)
-    following.resume()
-    compile_seconds = {} if settings.ray else {"compile_seconds": _compile(following.loop)}
-    with run.board.as_default():
-        sizes = {"parameters": task.network.size, "networks": task.replicas, "updates": following.loop.updates}
-        names = {"run": run.name, "task": task.name, "command": f"`{run.about['command']}`"}
-        board.write_about(names | sizes | run.hyperparameters)
+    try:
+        following = Following(make_loop(task, settings, sharing), run)
+        compile_seconds = {} if settings.ray else {"compile_seconds": _compile(following.loop)}
+        following.log_about()
         try:
-            following.to_the_end()
-        except (KeyboardInterrupt, LostWorkerError):
+            following.to_the_end().checkpoint()  # from which more epochs can be trained, too
+            metrics = following.metrics() | compile_seconds
+            _write_networks(following, metrics)
+        except (KeyboardInterrupt, LostWorkerError, *FAILURES):
             following.checkpoint()
             raise
         finally:
-            following.close()
-        metrics = following.metrics() | compile_seconds
-        _write_results(following, metrics)
+            following.flush()
+            following.write_curves()
+        _write_report(following, metrics)
+    finally:
+        run.release()
     return metrics
 
 
@@ -71,17 +76,13 @@ def train_along(task: Task, settings: TrainingSettings, sharing: tf.distribute.S
     """Be one of several workers that share each update, but not the one that writes.
 
     Raises:
-        ValueError: there is no checkpoint to resume from.
+        CheckpointError: there is no checkpoint to resume from that all workers see.
         LostWorkerError: as of `train`.
     """
     trained = Trained(make_loop(task, settings, sharing))
     trained.loop.call(0)  # calls of all workers must be the same
     if settings.resume:
-        path = checkpoint(task.name, settings, settings.name)
-        if not path.exists():
-            raise ValueError(f"`resume` needs a checkpoint that all workers see. Received: {path}, which is not there")
-        with np.load(path) as saved:
-            trained.restore(saved)
+        trained.restore(checkpoints.load(where(settings.results_dir / task.name / settings.name)).state)
     trained.to_the_end()
 
 
@@ -95,27 +96,33 @@ def _compile(loop: Loop) -> float:
 
 
 class Following(Trained):
-    """The same with a progress bar, TensorBoard, checkpoints, and an error where all diverged."""
+    """The same with a progress bar, TensorBoard, checkpoints, and an error where all diverged.
+
+    Attributes:
+        logged: how many updates TensorBoard's log shows.
+        flushed: how many of them are on disk for certain.
+    """
 
     def __init__(self, loop: Loop, run: Run):
         super().__init__(loop)
         self.run = run
         self.shown = next(iter(self.task.metrics))
         self.quantities = self.task.quantities()
-        self.saved = time.monotonic()
-
-    def resume(self) -> None:
-        """Take everything from the run's checkpoint, where there is one."""
-        if not self.run.checkpoint.exists():
-            return
-        with np.load(self.run.checkpoint) as saved:
-            self.restore(saved)
+        self.saved, self.cost = (
+            time.monotonic(),
+            0.0,
+        )  # when the last checkpoint was written, and how long it took, in s
+        if run.saved:
+            if run.saved.remark:
+                warn(run.saved.remark)
+            self.restore(run.saved.state)
+        self.logged = self.flushed = self.seen
 
     def to_the_end(self) -> "Following":
         if self.task.settings.ray:
             self.checkpoint()
             self.join(train_parts(self.task, self.run.parts, self.task.settings.ray))
-            self._log(0)
+            self._log()
             self._stop_if_lost()
             return self
         shown = {"unit": "update", "file": sys.stdout, "dynamic_ncols": True, "mininterval": 0.5}
@@ -128,10 +135,10 @@ class Following(Trained):
         before = self.seen
         super().look()
         if self.seen > before:
-            self._log(before)
+            self._log()
             self._stop_if_lost()
             self._show()
-            if time.monotonic() - self.saved > SECONDS_PER_CHECKPOINT:
+            if time.monotonic() - self.saved > max(self.run.settings.checkpoint_seconds, self.cost / COST):
                 self.checkpoint()
 
     def _stop_if_lost(self) -> None:
@@ -143,30 +150,56 @@ class Following(Trained):
             )
 
     def checkpoint(self) -> None:
-        """Save all that is needed to go on from here."""
-        with write_whole(self.run.checkpoint) as path, open(path, "wb") as file:
-            np.savez(file, **self.state())
+        """Save all that is needed to go on from here; if that cannot be, say so."""
+        began = time.monotonic()
+        self.flush()
+        try:
+            self.run.save(self.state())
+        except OSError as error:
+            warn(f"no checkpoint: {in_words(error)}")
         self.saved = time.monotonic()
+        self.cost = self.saved - began
 
-    def close(self) -> None:
-        """Flush what was logged, and write and draw the curves of what there is."""
+    def flush(self) -> None:
+        """Bring TensorBoard's log to disk; if that cannot be, say so, and log its curves again the next time."""
+        try:
+            self._log()
+            self.run.board.flush()
+            self.flushed = self.logged
+        except OSError as error:
+            warn(f"TensorBoard's log is not whole: {in_words(error)}")
+            self.logged = self.flushed = self.flushed if self.run.board.sizes else 0
+
+    def log_about(self) -> None:
+        """Log what the run is."""
+        sizes = {"parameters": self.task.network.size, "networks": self.task.replicas, "updates": self.loop.updates}
+        names = {"run": self.run.name, "task": self.task.name, "command": f"`{self.run.about['command']}`"}
+        with self.run.board.logging():
+            board.write_about(names | sizes | self.run.hyperparameters)
+
+    def write_curves(self) -> None:
+        """Write and draw the curves of what there is."""
         from tasks import figures
 
-        self.run.board.flush()
         progress, alive = self.loop.progress, ~self.lost if not self.lost.all() else slice(None)
-        figured = {}
+        figured, tables = {}, {}
         if progress.done:
             columns = dict(zip(self.loop.columns, np.moveaxis(progress.history[:, alive], -1, 0), strict=True))
             drawn = columns.pop(self.shown)
             figured["training"] = figures.training_figure(progress.seconds, drawn, self.quantities[self.shown])
             counted = {"update": np.arange(progress.done), "seconds": progress.seconds}
-            write_table(self.run.results / "training.csv", counted | _spread({self.shown: drawn} | columns))
+            tables["training"] = counted | _spread({self.shown: drawn} | columns)
         if self.epochs:
             epochs = [{name: values[alive] for name, values in epoch.items()} for epoch in self.epochs]
             figured["epochs"] = figures.epochs_figure(epochs, self.task.epoch_quantity, self.quantities)
             columns = {name: np.array([epoch[name] for epoch in epochs]) for name in epochs[0]}
-            write_table(self.run.results / "epochs.csv", {"epoch": np.arange(1, len(epochs) + 1)} | _spread(columns))
-        Report(figured).write(self.run.results)
+            tables["epochs"] = {"epoch": np.arange(1, len(epochs) + 1)} | _spread(columns)
+        for name, table in tables.items():
+            try:
+                write_table(self.run.results / f"{name}.csv", table)
+            except OSError as error:
+                _not_made(f"{name}.csv", error)
+        Report(figured).write(self.run.results, _not_made)
 
     def metrics(self) -> dict:
         """Return what `metrics.json` holds."""
@@ -192,9 +225,19 @@ class Following(Trained):
         self.bar.set_postfix({self.shown: f"{last.mean():.4g}"}, refresh=False)
         self.bar.update(progress.done - self.bar.n)
 
-    def _log(self, before: int) -> None:
-        """Write what TensorBoard shows of the updates since the last call."""
-        loop, done, alive = self.loop, self.loop.progress.done, ~self.lost
+    def _log(self) -> None:
+        """Show in TensorBoard the updates that it does not show yet, all or none."""
+        try:
+            with self.run.board.logging():
+                self._log_from(self.logged)
+        except BaseException:  # Ctrl-C, above all
+            self.run.board.rewind()
+            self.logged = self.flushed
+            raise
+        self.logged = self.seen
+
+    def _log_from(self, before: int) -> None:
+        loop, done, alive = self.loop, self.seen, ~self.lost
         history = dict(zip(loop.columns, np.moveaxis(loop.progress.history, -1, 0), strict=True))  # each [updates, R]
         loss = history.pop("loss")
         if not any(np.array_equal(loss, own, equal_nan=True) for own in history.values()):  # else it is that metric
@@ -205,9 +248,9 @@ class Following(Trained):
         for update, rate in zip(points, rates, strict=True):
             noted = {name: values[update, alive] for name, values in history.items()}
             board.write(board.tagged(noted | {"learning_rate": [rate]}, self.quantities, group), update)
-        if self.task.epoch_quantity and done % self.task.batches == 0:
-            noted = {name: values[alive] for name, values in self.epochs[-1].items()}
-            board.write(board.tagged(noted, self.quantities), done)
+        for epoch in range(before // self.task.batches, len(self.epochs)):
+            noted = {name: values[alive] for name, values in self.epochs[epoch].items()}
+            board.write(board.tagged(noted, self.quantities), (epoch + 1) * self.task.batches)
         if before * HISTOGRAMS // loop.updates < done * HISTOGRAMS // loop.updates:
             board.write({}, done, board.weights(self.task.network, loop.weights[0]))
 
@@ -224,23 +267,41 @@ def _spread(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return spread
 
 
-def _write_results(following: Following, metrics: dict) -> None:
-    task, run, step = following.task, following.run, following.loop.progress.done
-    weights = following.weights
-    report = task.report(weights)
-    report = dataclasses.replace(report, figures=report.figures | clock_pictures(task.network.hidden))
-    report.write(run.results)
-    each = {name: metrics.get("replicas", {}).get(name, [metrics[name]]) for name in task.metrics if name in metrics}
-    last = {name: np.array([value for value in values if value is not None]) for name, values in each.items()}
-    board.write(board.tagged(last, following.quantities), step)  # where the curves end
-    board.write_report(report, run.results, step)
-    board.write_hyperparameters(run.hyperparameters, metrics, run.name)
+def _write_networks(following: Following, metrics: dict) -> None:
+    """Write what a run is made for; after it nothing can be lost."""
+    task, run, weights = following.task, following.run, following.weights
     kept = task.replicas if task.settings.keep == "all" else 1
     for replica in range(kept):
         name = f"model_{replica}.keras" if replica else "model.keras"
         with write_whole(run.results / name, suffix=".keras") as path:
             task.network.keras_model(weights[replica], replica).save(path)
-    following.checkpoint()  # from which more epochs can be trained
+    run.write_json("config.json", run.about)  # again, for whoever removed the folder meanwhile
     run.write_json("metrics.json", metrics)
-    write_run_page(run.results, report)
+    run.finish()
+
+
+def _write_report(following: Following, metrics: dict) -> None:
+    task, run, step = following.task, following.run, following.loop.progress.done
+    try:
+        report = task.report(following.weights)
+        report = dataclasses.replace(report, figures=report.figures | clock_pictures(task.network.hidden))
+    except Exception as error:
+        _not_made("what it learned", error)
+        report = Report({})
+    report.write(run.results, _not_made)
+    each = {name: metrics.get("replicas", {}).get(name, [metrics[name]]) for name in task.metrics if name in metrics}
+    last = {name: np.array([value for value in values if value is not None]) for name, values in each.items()}
+    with run.board.logging():
+        board.write(board.tagged(last, following.quantities), step)  # where the curves end
+        board.write_report(report, run.results, step)
+        board.write_hyperparameters(run.hyperparameters, metrics, run.name)
+    following.flush()
+    try:
+        write_run_page(run.results, report)
+    except OSError as error:
+        _not_made("report.html", error)
     shutil.rmtree(run.parts, ignore_errors=True)
+
+
+def _not_made(name: str, error: Exception) -> None:
+    warn(f"{name} could not be made: {in_words(error)}")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from running.checkpoints import CheckpointError
 from running.loop import Loop
 from running.settings import TrainingSettings
 from tasks.task import Task
@@ -105,7 +106,14 @@ class Trained:
         return leaves | own | {"epochs": np.array(epochs)}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take everything from a state."""
+        """Take everything from a state; raises a CheckpointError if it is not of these networks."""
+        for name, own in self.state().items():
+            there = state.get(name)
+            if there is None or (there.dtype.kind, there.shape[1:]) != (own.dtype.kind, own.shape[1:]):
+                came = "nothing" if there is None else f"{there.dtype} of shape {there.shape}"
+                raise CheckpointError(
+                    f"the checkpoint must hold {own.dtype} of shape {own.shape} as {name}. Received: {came}"
+                )
         self.join([state])
 
     def join(self, states: Sequence[Mapping[str, np.ndarray]]) -> None:

@@ -1,7 +1,7 @@
 """What is left of trained networks: pictures, sounds, texts and tables, and how the numbers about them are said."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -68,25 +68,53 @@ class Report:
     texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tables: Mapping[str, Table] = dataclasses.field(default_factory=dict)
 
-    def write(self, folder: Path) -> None:
-        """Write everything into a folder: PNG, WAV, text, and tables as CSV and NPZ; each file whole or not at all."""
-        from tasks import figures
+    def write(self, folder: Path, failed: Callable[[str, Exception], None] | None = None) -> None:
+        """Write everything into a folder: PNG, WAV, text, and tables as CSV and NPZ; each file whole or not at all.
 
-        for name, figure in self.figures.items():
-            with write_whole(folder / f"{name}.png") as path:
-                path.write_bytes(figures.png(figure))
-        for name, sound in self.sounds.items():
-            import soundfile
+        Args:
+            folder: which exists.
+            failed: what to do if a file cannot be made, with its name and the error, before going on to the next one; None
+                raises the error.
+        """
+        kinds = {
+            ".png": self.figures,
+            ".wav": self.sounds,
+            ".txt": self.texts,
+            ".npz": self.tables,
+            ".csv": self.tables,
+        }
+        for suffix, parts in kinds.items():
+            for name, part in parts.items():
+                try:
+                    _WRITE[suffix](folder / f"{name}{suffix}", part)
+                except Exception as error:
+                    if failed is None:
+                        raise
+                    failed(f"{name}{suffix}", error)
 
-            with write_whole(folder / f"{name}.wav", suffix=".wav") as path:
-                soundfile.write(path, sound.samples, sound.rate)
-        for name, text in self.texts.items():
-            with write_whole(folder / f"{name}.txt") as path:
-                path.write_text(text, encoding="utf-8")
-        for name, table in self.tables.items():
-            with write_whole(folder / f"{name}.npz", suffix=".npz") as path:
-                np.savez_compressed(path, **table)
-            write_table(folder / f"{name}.csv", table)
+
+def _write_figure(path: Path, figure: "Figure") -> None:
+    from tasks import figures
+
+    with write_whole(path) as part:
+        part.write_bytes(figures.png(figure))
+
+
+def _write_sound(path: Path, sound: Sound) -> None:
+    import soundfile
+
+    with write_whole(path, suffix=".wav") as part:
+        soundfile.write(part, sound.samples, sound.rate)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with write_whole(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def _write_arrays(path: Path, table: Table) -> None:
+    with write_whole(path, suffix=".npz") as part:
+        np.savez_compressed(part, **table)
 
 
 def write_table(path: Path, table: Table) -> None:
@@ -97,3 +125,12 @@ def write_table(path: Path, table: Table) -> None:
         columns |= numbered if np.ndim(values) == 2 else {name: values}
     rows = zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)
     write_csv(path, list(columns), (dict(zip(columns, row, strict=True)) for row in rows))
+
+
+_WRITE = {
+    ".png": _write_figure,
+    ".wav": _write_sound,
+    ".txt": _write_text,
+    ".npz": _write_arrays,
+    ".csv": write_table,
+}

@@ -154,15 +154,16 @@ def test_recipes_have_the_published_sizes(recipe, model, parameters):
     assert task_class(settings).network.size + len(settings.periods) == parameters
 
 
-def test_ctrl_c_leaves_a_checkpoint_from_which_only_the_same_run_goes_on(tmp_path, capsys):
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_a_checkpoint_from_which_only_the_same_run_goes_on(tmp_path, capsys, number, status):
     flags = [*TINY[2:], "--epochs", "200000", "--name", "long"]
     process = start(tmp_path, *flags)
     while "compiled" not in process.stdout.readline():
         assert process.poll() is None
     time.sleep(1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert errors.strip() == "main.py: interrupted; go on with the same flags and --name long --resume"
     results = tmp_path / "results" / "generation" / "long"
     assert {path.name for path in results.iterdir()} == {
@@ -252,13 +253,14 @@ def test_text_trains_and_writes(tmp_path):
     assert (status, output) == (2, "") and "--prime must be of characters that are in the text" in errors
 
 
-def test_ctrl_c_before_training_is_one_line(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_before_training_is_one_line(tmp_path, monkeypatch, capsys, number, status):
     def interrupt(*arguments):
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
     monkeypatch.setattr("tasks.spoken_words.load_features", interrupt)
     monkeypatch.chdir(tmp_path)
-    assert main.main(["words"]) == 130
+    assert main.main(["words"]) == status
     assert capsys.readouterr().err == "\nmain.py: interrupted before training began\n"
     assert not list(tmp_path.iterdir())
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import signal
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -120,7 +121,7 @@ def test_any_dataclass_has_flags(capsys):
 
 def test_an_experiment_leaves_with_a_status(capsys):
     def interrupted(options):
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     assert command_line.run(lambda options: None, [], Options(), "program") == 0
     assert command_line.run(interrupted, [], Options(), "program") == 130

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from data.sequences import sine_mixture
 from main import recipe
-from running import memory
+from running import checkpoints, memory
 from running.loop import Loop
 from running.memory import needed
 from running.metrics import rows
@@ -40,7 +40,7 @@ def test_history_holds_every_update_and_ends_near_the_metric(tmp_path):
     )
 
 
-@pytest.mark.parametrize("moment", [(tqdm, "update"), (Following, "_log"), (Loop, "places")])
+@pytest.mark.parametrize("moment", [(tqdm, "update"), (Following, "_log_from"), (Loop, "places")])
 @pytest.mark.parametrize("replicas", [1, 3])
 def test_interrupted_and_resumed_is_the_same_as_never_interrupted(tmp_path, monkeypatch, moment, replicas):
     settings = replace(TINY, epochs=130, dropout=0.3, replicas=replicas)  # with dropout, what is drawn must go on too
@@ -54,7 +54,7 @@ def test_interrupted_and_resumed_is_the_same_as_never_interrupted(tmp_path, monk
         else:
             patch.setattr(*moment, lambda self, done, *args, **kwargs: interrupt() if done >= 50 else None)
         train(SequenceGeneration(settings), begun, run)
-    assert run.checkpoint.exists() and not (run.results / "metrics.json").exists()
+    assert checkpoints.exists(run.results) and not (run.results / "metrics.json").exists()
     resumed = replace(begun, resume=True)
     metrics = train(SequenceGeneration(settings), resumed, Run("generation", resumed))
     assert metrics["mse"] == whole["mse"] and metrics["updates"] == 130
@@ -175,7 +175,7 @@ def test_after_a_resume_the_bar_goes_by_this_sitting(tmp_path, monkeypatch, caps
     settings = replace(TINY, epochs=130)
     begun, run = make_run(tmp_path, settings)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Following, "_log", lambda self, before: interrupt() if before >= 50 else None)
+        patch.setattr(Following, "_log_from", lambda self, before: interrupt() if before >= 50 else None)
         train(SequenceGeneration(settings), begun, run)
     capsys.readouterr()
     made = []

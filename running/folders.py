@@ -1,0 +1,45 @@
+"""Folders of a run that are replaced only when what takes their place is whole.
+
+What is to replace `NAME` is written into `NAME~new`; for an instant the old one is `NAME~old`. No run can have such a name.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+NEW, OLD, LOCK = "~new", "~old", "~lock"
+
+
+def beside(folder: Path, kind: str) -> Path:
+    """Return the path beside a run's folder that is for its new or its old content, or for its lock."""
+    return folder.with_name(folder.name + kind)
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is anything of a name, be it a link to nothing."""
+    return os.path.lexists(path)
+
+
+def replace(results: Path, log: Path) -> None:
+    """Put the new folders in the place of the old ones, or go on where that was cut off; those of the results last."""
+    for folder in (log, results):
+        new, old = beside(folder, NEW), beside(folder, OLD)
+        if is_there(new):
+            if is_there(folder):
+                folder.rename(old)
+            new.rename(folder)
+        remove(old)
+
+
+def recover(results: Path, log: Path) -> None:
+    """Put new folders in their place if the process that had made them was killed before it could."""
+    if (beside(results, NEW) / "metrics.json").exists() or any(is_there(beside(path, OLD)) for path in (results, log)):
+        replace(results, log)
+
+
+def remove(path: Path) -> None:
+    """Remove a folder, a file or a link, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,66 @@
+"""Signals that end a run in good order, and at once when they come again."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody or the system asks this process to end."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number = number
+
+    @property
+    def status(self) -> int:
+        """The exit status that says so: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
+        return 128 + self.number
+
+
+def end_quietly() -> None:
+    """Let Ctrl-C end the process without a word, while modules are imported and there is nothing to lose."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def raised() -> Iterator[None]:
+    """Raise `Stopped` in the main thread at the first signal; at the second one leave at once.
+
+    A signal that is ignored, as SIGHUP is under nohup, stays so.
+    """
+    heeded = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, _raise) for number in heeded}
+    listener, told = os.pipe()
+    os.set_blocking(told, False)
+    woken = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    thread = threading.Thread(target=_leave_at_the_second, args=(listener, heeded), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(woken)
+        os.close(told)
+        thread.join()
+        os.close(listener)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _raise(number: int, frame: object) -> None:
+    raise Stopped(number)
+
+
+def _leave_at_the_second(listener: int, heeded: list[int]) -> None:
+    """Follow the numbers of signals, in a thread: Python's own handlers wait until TensorFlow returns from a long call."""
+    seen = 0
+    while number := os.read(listener, 1):
+        seen += number[0] in heeded
+        if seen == 2:
+            os.write(2, b"\nmain.py: left at once\n")
+            os._exit(128 + number[0])

@@ -1,0 +1,59 @@
+"""Locks: one process at a time, and none that is dead."""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from running.lock import Lock, LockedError
+
+ROOT = Path(__file__).parents[2]
+HOLD = f"""
+import sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from running.lock import Lock
+
+held = Lock(Path(sys.argv[1]), "it")
+print("held", flush=True)
+time.sleep(100)
+"""
+
+
+def test_it_is_refused_while_a_process_holds_it_and_free_when_that_is_killed(tmp_path):
+    path = tmp_path / "a~lock"
+    process = subprocess.Popen([sys.executable, "-c", HOLD, path], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    expected = f"it must not be in progress elsewhere. Received: one of process {process.pid} on {platform.node()}"
+    with pytest.raises(LockedError, match=expected):
+        Lock(path, "it")
+    process.kill()
+    process.wait()
+    lock = Lock(path, "it")
+    assert path.read_text() == f"process {os.getpid()} on {platform.node()}"
+    lock.release()
+    lock.release()
+    assert not path.exists()
+
+
+def test_of_many_that_come_at_once_one_has_it(tmp_path):
+    path = tmp_path / "a~lock"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", HOLD, path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        for _ in range(4)
+    ]
+    said = []
+    deadline = time.monotonic() + 20
+    while len(said) < 3 and time.monotonic() < deadline:
+        said = [process for process in processes if process.poll() is not None]
+        time.sleep(0.05)
+    (holder,) = (process for process in processes if process.poll() is None)
+    assert holder.stdout.readline() == "held\n" and all(process.returncode == 1 for process in said)
+    holder.kill()
+    holder.wait()

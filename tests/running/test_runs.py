@@ -1,0 +1,250 @@
+"""Runs: what was good stays until what replaces it is whole, and what fails on the way is said and survived."""
+
+import json
+import os
+import resource
+import shutil
+from collections import Counter
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+import main
+from running import checkpoints, folders
+from running.runs import Run, trained
+from running.train import DivergenceError, train
+from running.trained import Trained
+from tasks.report import Report
+from tasks.sequence_generation import SequenceGeneration
+
+TINY = main.recipe("generation", units=3, periods=(1, 2), length=12, epochs=60, checkpoint_seconds=0.0)
+GOOD = ("model.keras", "metrics.json", "config.json", "checkpoint.npz")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with a finished run."""
+    folder = tmp_path_factory.mktemp("finished")
+    settings = settings_in(folder)
+    train(SequenceGeneration(settings), settings, Run("generation", settings))
+    return folder
+
+
+@pytest.fixture
+def settings(finished, tmp_path):
+    """Settings of a finished run, in a folder of its own."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    return settings_in(tmp_path)
+
+
+def settings_in(folder, **changes):
+    return replace(TINY, name="a", results_dir=folder / "results", log_dir=folder / "log", **changes)
+
+
+def contents(settings):
+    folder = settings.results_dir / "generation" / "a"
+    return {name: (folder / name).read_bytes() for name in GOOD}
+
+
+def names(settings):
+    return {
+        path.name for folder in (settings.results_dir, settings.log_dir) for path in (folder / "generation").iterdir()
+    }
+
+
+def stop_after(updates, patch, error=KeyboardInterrupt):
+    look = Trained.look
+
+    def stop(self):
+        look(self)
+        if self.seen >= updates:
+            raise error
+
+    patch.setattr(Trained, "look", stop)
+
+
+def steps_on_the_board(log):
+    """Return how often each step of the learning rate's curve is in the event files of a folder."""
+    found = Counter()
+    for path in log.glob("events.*"):
+        for event in EventFileLoader(str(path)).Load():
+            found.update(event.step for value in event.summary.value if value.tag == "optimization/learning_rate")
+    return found
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, MemoryError])
+def test_a_run_that_fails_to_overwrite_leaves_the_good_one_and_can_go_on(settings, monkeypatch, error):
+    before = contents(settings)
+    again = replace(settings, overwrite=True, seed=5)
+    with monkeypatch.context() as patch, pytest.raises(error):
+        stop_after(50, patch, error)
+        train(SequenceGeneration(again), again, run := Run("generation", again))
+    assert contents(settings) == before and names(settings) == {"a", "a~new"}
+    assert run.goes_on() == "; go on with the same flags and --name a --resume instead of --overwrite"
+    assert trained("generation", replace(settings, run="a")).name == "a"
+    resumed = replace(again, overwrite=False, resume=True)
+    metrics = train(SequenceGeneration(resumed), resumed, Run("generation", resumed))
+    assert metrics["seed"] == 5 and names(settings) == {"a"}
+    assert json.loads(contents(settings)["metrics.json"]) == metrics
+    alone = replace(settings, seed=5, name="b")
+    assert train(SequenceGeneration(alone), alone, Run("generation", alone))["mse"] == metrics["mse"]
+
+
+def test_a_run_that_diverges_does_not_take_the_place_of_a_good_one(settings):
+    before = contents(settings)
+    again = replace(settings, overwrite=True, optimizer="sgd", learning_rate=1e30, clip_norm=0.0)
+    with pytest.raises(DivergenceError):
+        train(SequenceGeneration(again), again, Run("generation", again))
+    assert contents(settings) == before
+
+
+def test_a_finished_run_stays_until_its_longer_training_is_whole(settings, monkeypatch):
+    before = contents(settings)
+    longer = replace(settings, resume=True, epochs=130)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(110, patch)
+        train(SequenceGeneration(longer), longer, Run("generation", longer))
+    assert contents(settings) == before and names(settings) == {"a", "a~new"}
+    metrics = train(SequenceGeneration(longer), longer, run := Run("generation", longer))
+    assert metrics["updates"] == 130 and names(settings) == {"a"}
+    assert steps_on_the_board(run.log) == {step: 1 for step in range(0, 130, 10)}
+
+
+@pytest.mark.parametrize("cut", ["log renamed", "results renamed", "old half removed"])
+def test_folders_that_a_killed_process_was_exchanging_are_exchanged(settings, cut):
+    results, log = (folder / "generation" / "a" for folder in (settings.results_dir, settings.log_dir))
+    for folder in (results, log):
+        shutil.copytree(folder, folders.beside(folder, folders.NEW))
+    (folders.beside(results, folders.NEW) / "config.json").write_text('{"new": 1}')
+    log.rename(folders.beside(log, folders.OLD))
+    if cut != "log renamed":
+        folders.replace(results, log)
+        results.rename(folders.beside(results, folders.NEW))
+        shutil.copytree(folders.beside(results, folders.NEW), folders.beside(results, folders.OLD))
+        (folders.beside(results, folders.OLD) / "config.json").write_text("{}")
+    if cut == "old half removed":
+        folders.beside(results, folders.NEW).rename(results)
+        (folders.beside(results, folders.OLD) / "model.keras").unlink()
+    found = trained("generation", replace(settings, run="a")) if cut == "results renamed" else results
+    with pytest.raises(ValueError, match="`name` must be new"):
+        Run("generation", settings)
+    assert (found / "config.json").read_text() == '{"new": 1}' and names(settings) == {"a"}
+
+
+def test_a_run_in_progress_is_neither_overwritten_nor_resumed(settings):
+    live = Run("generation", replace(settings, name="b"))
+    for changes in ({"overwrite": True}, {"resume": True}, {}):
+        with pytest.raises(ValueError, match=rf"the run b must not be in progress .* process {os.getpid()} on "):
+            Run("generation", replace(settings, name="b", **changes))
+    assert {path.name for path in live.results.iterdir()} == {"config.json"}
+    live.release()
+    with pytest.raises(ValueError, match="`name` must be new"):
+        Run("generation", replace(settings, name="b"))
+
+
+def test_a_name_is_chosen_that_nobody_has(settings):
+    first, second = (Run("generation", replace(settings, name=None)) for _ in range(2))
+    assert (first.name, second.name) == ("clockwork_rnn-1", "clockwork_rnn-2")
+    first.release(), second.release()
+
+
+@pytest.mark.parametrize("target", ["there", "nowhere"])
+def test_a_link_of_that_name_is_replaced_and_what_it_leads_to_stays(settings, target):
+    results = settings.results_dir / "generation"
+    (results / "there").mkdir()
+    (results / "a").rename(results / "moved")
+    (results / "a").symlink_to(results / target)
+    with pytest.raises(ValueError, match="`name` must be new"):
+        Run("generation", settings)
+    again = replace(settings, overwrite=True)
+    train(SequenceGeneration(again), again, Run("generation", again))
+    assert not (results / "a").is_symlink() and (results / "a" / "model.keras").exists()
+    assert names(settings) == {"a", "there", "moved"} and not list((results / "there").iterdir())
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(settings, monkeypatch, capsys):
+    whole = json.loads(contents(settings)["metrics.json"])
+    begun = replace(settings, name="b")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(50, patch)
+        train(SequenceGeneration(begun), begun, run := Run("generation", begun))
+    (run.results / "checkpoint.npz").write_bytes(b"junk")
+    (run.results / "config.json").write_text("{")
+    resumed = replace(begun, resume=True)
+    assert train(SequenceGeneration(resumed), resumed, Run("generation", resumed))["mse"] == whole["mse"]
+    said = "main.py: going on from checkpoint.before.npz, not checkpoint.npz (damaged: File is not a zip file)"
+    assert said in capsys.readouterr().err
+    assert json.loads((run.results / "config.json").read_text())["units"] == 3
+
+
+def test_the_checkpoint_of_another_network_is_refused(settings):
+    folder = settings.results_dir / "generation" / "a"
+    saved = checkpoints.load(folder)
+    checkpoints.save(folder, dict(saved.state) | {"progress_0": np.zeros((1, 7), np.float32)}, saved.about)
+    longer = replace(settings, resume=True, epochs=70)
+    run = Run("generation", longer)
+    with pytest.raises(ValueError, match=r"the checkpoint must hold float32 of shape \(1, .* Received: float32 of .*7"):
+        train(SequenceGeneration(longer), longer, run)
+
+
+def test_after_any_interruption_each_point_is_on_the_board_once(settings, monkeypatch):
+    """Points that were logged behind the last checkpoint come again, and are not there twice."""
+    begun = replace(settings, name="b", epochs=400)
+    save = Run.save
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(150, patch)
+        patch.setattr(Run, "save", lambda run, state: None if state["seen"] > 60 else save(run, state))
+        train(SequenceGeneration(begun), begun, run := Run("generation", begun))
+    assert max(steps_on_the_board(run.log)) >= 140
+    resumed = replace(begun, resume=True)
+    train(SequenceGeneration(resumed), resumed, Run("generation", resumed))
+    assert steps_on_the_board(run.log) == {step: 1 for step in range(0, 400, 10)}
+
+
+def test_folders_that_are_removed_meanwhile_are_made_anew(settings, monkeypatch, capsys):
+    again, look = replace(settings, name="b"), Trained.look
+
+    def remove(self):
+        look(self)
+        if 0 < self.seen < 60:
+            shutil.rmtree(self.run.results), shutil.rmtree(self.run.log)
+
+    monkeypatch.setattr(Trained, "look", remove)
+    run = Run("generation", again)
+    train(SequenceGeneration(again), again, run)
+    assert set(GOOD) <= {path.name for path in run.results.iterdir()}
+    assert steps_on_the_board(run.log) == {step: 1 for step in range(0, 60, 10)}
+    assert "TensorBoard's log is not whole: " in capsys.readouterr().err
+
+
+def test_a_full_disk_does_not_end_training_and_the_message_says_what_to_do(settings, monkeypatch, capsys):
+    before, again = contents(settings), replace(settings, overwrite=True, length=500)
+    task = SequenceGeneration(again)
+    run = Run("generation", again)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limit[1]))
+    try:
+        with pytest.raises(OSError) as caught:
+            train(task, again, run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert caught.value.filename == str(run.results / "model.keras")
+    errors = capsys.readouterr().err.splitlines()
+    assert f"main.py: no checkpoint: {run.results / 'checkpoint.npz'}: File too large" in errors
+    assert contents(settings) == before
+
+
+def test_a_picture_that_fails_is_a_warning(settings, monkeypatch, capsys):
+    def report(self, weights):
+        return Report({"signal": None}, texts={"said": "something"})
+
+    monkeypatch.setattr(SequenceGeneration, "report", report)
+    again = replace(settings, name="b")
+    run = Run("generation", again)
+    train(SequenceGeneration(again), again, run)
+    assert (run.results / "said.txt").read_text() == "something" and (run.results / "report.html").exists()
+    keras.models.load_model(run.results / "model.keras")
+    assert "main.py: signal.png could not be made: 'NoneType' object" in capsys.readouterr().err

@@ -1,0 +1,56 @@
+"""Signals: the first ends in good order, the second at once, wherever the program is."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from running import signals
+
+ROOT = Path(__file__).parents[2]
+LONG = f"""
+import hashlib, sys
+sys.path.insert(0, {str(ROOT)!r})
+from running import signals
+
+with signals.raised():
+    try:
+        print("ready", flush=True)
+        hashlib.pbkdf2_hmac("sha512", b"", b"", 10**9)  # in C for minutes, as compiling is
+    finally:
+        print("in good order", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_the_first_signal_is_raised_with_its_exit_status(number, status):
+    before = signal.getsignal(number)
+    with pytest.raises(signals.Stopped) as caught, signals.raised():
+        signal.raise_signal(number)
+    assert caught.value.status == status
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals.raised():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_second_signal_ends_the_process_at_once_even_within_a_long_call():
+    process = subprocess.Popen(
+        [sys.executable, "-c", LONG], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    )
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.3)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    output, errors = process.communicate(timeout=5)
+    assert (process.returncode, output, errors) == (130, "", "\nmain.py: left at once\n")
