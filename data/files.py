@@ -60,8 +60,8 @@ def read_json(path: Path, *names: str) -> dict[str, Any]:
     except RecursionError:
         raise ValueError(f"{path} must be JSON. Received: brackets in brackets without end") from None
     if not isinstance(found, dict) or not found.keys() >= set(names):
-        wanted = "`, `".join(names) or "names"
-        raise ValueError(f"{path} must be a JSON object with `{wanted}`. Received: {str(found)[:80]}")
+        wanted = f" with {', '.join(names)}" * bool(names)
+        raise ValueError(f"{path} must be a JSON object{wanted}. Received: {str(found)[:80]}")
     return found
 
 

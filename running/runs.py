@@ -91,12 +91,14 @@ class Run:
         self.settings = settings
         _check(settings)
         self.name, self._lock = _claim(task, settings)
+        made: list[Path] = []
         try:
             self._final = _folders(task, settings, self.name)
             folders.recover(*self._final)
             self.saved = self._to_resume() if settings.resume else None
             self.results, self.log = self._choose()
             for folder in (self.results, self.log):
+                made += [] if folder.exists() else [folder]
                 folder.mkdir(parents=True, exist_ok=True)
             plain, start = _plain(settings), {} if recipe is None else _plain(recipe)
             changed = {
@@ -106,6 +108,8 @@ class Run:
             self.about = plain | again | {"versions": _versions()}
             self.write_json("config.json", self.about)
         except BaseException:
+            for folder in made:
+                folders.remove(folder)
             self.release()
             raise
 

@@ -53,8 +53,8 @@ def test_errors_name_the_wanted_file(tmp_path):
         (b'{"a": 1, "b"', "must be JSON. Received: Expecting"),
         (b"\xff\xfe", "must be JSON. Received: 'utf-8' codec"),
         (b"[" * 100000, "must be JSON. Received: brackets"),
-        (b"[]", "must be a JSON object with `a`, `b`. Received: \\[\\]"),
-        (b'{"a": 1}', "must be a JSON object with `a`, `b`. Received: {'a': 1}"),
+        (b"[]", "must be a JSON object with a, b. Received: \\[\\]"),
+        (b'{"a": 1}', "must be a JSON object with a, b. Received: {'a': 1}"),
     ],
 )
 def test_json_that_is_damaged_is_named(tmp_path, content, said):

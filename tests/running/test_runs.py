@@ -6,6 +6,7 @@ import resource
 import shutil
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,8 +14,9 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import main
+import running.train
 from running import checkpoints, folders
-from running.runs import Run, trained
+from running.runs import WHERE, Run, trained
 from running.train import DivergenceError, train
 from running.trained import Trained
 from tasks.report import Report
@@ -24,8 +26,25 @@ TINY = main.recipe("generation", units=3, periods=(1, 2), length=12, epochs=60, 
 GOOD = ("model.keras", "metrics.json", "config.json", "checkpoint.npz")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compile_once():
+    """Begin again with the same compiled program wherever a training differs in no more than where it writes and its seed."""
+    made, make_loop = {}, running.train.make_loop
+
+    def cached(task, settings, sharing):
+        key = replace(settings, **{name: None for name in WHERE}, seed=0)
+        if key not in made:
+            made[key] = make_loop(task, settings, sharing)
+            return made[key]
+        return made[key].restart(task)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running.train, "make_loop", cached)
+        yield
+
+
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(compile_once, tmp_path_factory):
     """A folder with a finished run."""
     folder = tmp_path_factory.mktemp("finished")
     settings = settings_in(folder)
@@ -143,6 +162,15 @@ def test_a_run_in_progress_is_neither_overwritten_nor_resumed(settings):
     live.release()
     with pytest.raises(ValueError, match="`name` must be new"):
         Run("generation", replace(settings, name="b"))
+
+
+@pytest.mark.parametrize("setting", ["results_dir", "log_dir"])
+def test_where_a_folder_cannot_be_made_nothing_is_left_in_the_other(tmp_path, setting):
+    settings = replace(settings_in(tmp_path), **{setting: Path("/proc/nowhere")})
+    with pytest.raises(OSError) as caught:
+        Run("generation", settings)
+    assert caught.value.filename == "/proc/nowhere"
+    assert not list(tmp_path.glob("*/*/*"))
 
 
 def test_a_name_is_chosen_that_nobody_has(settings):
