@@ -10,8 +10,10 @@ import socket
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +87,12 @@ def compute(
 
     Raises:
         ValueError: Ray is asked for and cannot be had.
+        ChildProcessError: a process or its machine died; what is done is kept.
         KeyboardInterrupt: the processes are stopped; what is done is kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    missing = {cell.file: cell for cell in cells if not (folder / cell.file).exists()}
+    kept = {cell.file: _load(folder / cell.file) for cell in cells}
+    missing = {cell.file: cell for cell in cells if kept[cell.file] is None}
     done = sum(cell.networks for cell in cells if cell.file not in missing)
     if done:
         print(f"{done} networks are in {folder} already")
@@ -99,15 +103,25 @@ def compute(
         with tqdm(None, "networks", total, unit="network", file=sys.stdout, dynamic_ncols=True) as bar:
             for file, result in results:
                 before, elapsed = time.perf_counter(), time.perf_counter() - before
+                kept[file] = result | {"elapsed": np.array(elapsed)}
                 with write_whole(folder / file) as path, open(path, "wb") as stream:
-                    np.savez(stream, elapsed=elapsed, **result)
+                    np.savez(stream, **kept[file])
                 bar.update(missing[file].networks)
-    return [_load(folder / cell.file) for cell in cells]
+    return [kept[cell.file] for cell in cells]
 
 
-def _load(path: Path) -> Arrays:
-    with np.load(path) as saved:
-        return dict(saved)
+def _load(path: Path) -> Arrays | None:
+    """Return what a file keeps, or None if it is not there or damaged."""
+    if not path.exists():
+        return None
+    try:
+        with zipfile.ZipFile(path), np.load(path) as saved:
+            return dict(saved)
+    except Exception as error:  # a flipped bit can raise anything
+        from running.failures import in_words, warn  # here, because documents are made without TensorFlow
+
+        warn(f"{path} is computed again: {in_words(error)}")
+        return None
 
 
 def _here(function: Callable[..., Arrays], cells: Mapping[str, Cell], workers: int) -> Iterator[tuple[str, Arrays]]:
@@ -119,6 +133,8 @@ def _here(function: Callable[..., Arrays], cells: Mapping[str, Cell], workers: i
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise ChildProcessError("a process was killed, perhaps for want of memory; what is done is kept") from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
@@ -172,5 +188,10 @@ def _with_ray(function: Callable[..., Arrays], cells: Mapping[str, Cell], addres
         while waiting:
             (done,), _ = ray.wait(list(waiting))
             yield waiting.pop(done), ray.get(done)
+    except ray.exceptions.RayTaskError:  # what a worker did raised it, not the cluster
+        raise
+    except ray.exceptions.RayError as error:
+        said = str(error).splitlines()[0]
+        raise ChildProcessError(f"the Ray cluster failed: {said}; what is done is kept") from None
     finally:
         ray.shutdown()

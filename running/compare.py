@@ -16,6 +16,8 @@ from running.runs import WHERE
 from tasks.report import Quantity, Report
 
 SETTINGS = ("model", "units")  # in every line of the table
+CONFIG = (*SETTINGS, "replicas", "command")  # that there must be, and of the metrics
+METRICS = ("task", "quantities", "parameters", "seconds")
 MOST_METRICS = 3  # of a task, in the table
 
 
@@ -69,13 +71,10 @@ def find(results_dir: Path, names: Sequence[str]) -> list[Run]:
             known = near or f"; there are {', '.join(sorted(there))}"
             raise ValueError(f"RUN must be a finished run in {results_dir}. Received: {name}{known}")
         chosen |= found
-    runs = [Run(name, at, read_json(at / "config.json"), read_json(at / "metrics.json")) for name, at in chosen.items()]
-    for run in runs:
-        if "quantities" not in run.metrics:
-            raise ValueError(
-                f"RUN must be of this version; name those to compare. Received: {run.name}, of an earlier one"
-            )
-    return runs
+    return [
+        Run(name, at, read_json(at / "config.json", *CONFIG), read_json(at / "metrics.json", *METRICS))
+        for name, at in chosen.items()
+    ]
 
 
 def compare(runs: Sequence[Run], output: Path) -> None:
@@ -136,9 +135,12 @@ def _curves(runs: Sequence[Run]):
 
 
 def _columns(path: Path) -> dict[str, np.ndarray]:
-    with open(path, newline="", encoding="utf-8") as file:
-        head, *lines = csv.reader(file)
-    return dict(zip(head, np.array(lines, float).T, strict=True))
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            head, *lines = csv.reader(file)
+        return dict(zip(head, np.array(lines, float).T, strict=True))
+    except ValueError as error:
+        raise ValueError(f"{path} must be a table as a run leaves it. Received: {error}") from None
 
 
 def _differing(runs: Sequence[Run]) -> dict[str, list[Any]]:

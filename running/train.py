@@ -298,7 +298,7 @@ def _write_report(following: Following, metrics: dict) -> None:
     following.flush()
     try:
         write_run_page(run.results, report)
-    except OSError as error:
+    except Exception as error:
         _not_made("report.html", error)
     shutil.rmtree(run.parts, ignore_errors=True)
 

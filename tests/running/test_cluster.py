@@ -46,6 +46,28 @@ def test_results_come_in_order_and_are_computed_once(tmp_path):
     assert [float(result["elapsed"]) for result in first] == [float(result["elapsed"]) for result in again[:5]]
 
 
+def test_a_damaged_result_is_computed_again(tmp_path, capsys):
+    kept = tmp_path / "kept"
+    compute(square, cells(tmp_path), kept, workers=1)
+    for number, content in enumerate((b"", b"junk")):
+        next(kept.glob(f"cell-{number}-*")).write_bytes(content)
+    again = compute(square, cells(tmp_path), kept, workers=1)
+    assert [int(result["square"]) for result in again] == [0, 1, 4, 9, 16]
+    assert [calls(tmp_path, number) for number in range(5)] == [2, 2, 1, 1, 1]
+    assert capsys.readouterr().err.count(" is computed again: File is not a zip file") == 2
+
+
+def die(number, folder):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_is_an_error_of_one_line(tmp_path):
+    with pytest.raises(
+        ChildProcessError, match="a process was killed, perhaps for want of memory; what is done is kept"
+    ):
+        compute(die, cells(tmp_path), tmp_path / "kept", workers=1)
+
+
 def test_other_arguments_are_another_cell(tmp_path):
     one, other = (Cell("cell", {"rate": rate}, networks=1) for rate in (0.1, 0.2))
     assert one.file != other.file
