@@ -72,6 +72,8 @@ def _prepare(
     settings.check()
     if settings.export:
         raise ValueError(f"`export` needs `run`, the name of a trained run. Received: {settings.export}")
+    if settings.ray and settings.devices > 1:
+        raise ValueError(f"`devices` must be 1 for replicas that `ray` spreads. Received: {settings.devices}")
     sharing = devices.strategy(settings.devices)  # before TensorFlow computes anything
     task = make_task(task_class, settings)
     if sharing:

@@ -108,10 +108,8 @@ class Following(Trained):
         self.run = run
         self.shown = next(iter(self.task.metrics))
         self.quantities = self.task.quantities()
-        self.saved, self.cost = (
-            time.monotonic(),
-            0.0,
-        )  # when the last checkpoint was written, and how long it took, in s
+        self.looked = self.saved = time.monotonic()  # when updates were last looked at, and when saved, in seconds
+        self.cost = 0.0  # of the last checkpoint, in seconds
         if run.saved:
             if run.saved.remark:
                 warn(run.saved.remark)
@@ -138,8 +136,14 @@ class Following(Trained):
             self._log()
             self._stop_if_lost()
             self._show()
-            if time.monotonic() - self.saved > max(self.run.settings.checkpoint_seconds, self.cost / COST):
+            if self._is_time():
                 self.checkpoint()
+
+    def _is_time(self) -> bool:
+        """Return whether the next look, if it takes as long as the last one, would come too late for a checkpoint."""
+        now = time.monotonic()
+        soon, self.looked = 2 * now - self.looked, now
+        return soon - self.saved >= max(self.run.settings.checkpoint_seconds, self.cost / COST)
 
     def _stop_if_lost(self) -> None:
         if self.lost.all():
