@@ -128,7 +128,8 @@ def main(arguments: Sequence[str]) -> int:
         said = f"NAME must be one that `python -m experiments` lists. Received: {name}{did_you_mean(name, EXPERIMENTS)}"
         print(f"python -m experiments: {said}", file=sys.stderr)
         return 2
-    from running import command_line  # which imports TensorFlow; documents are made without
+    import running.quiet  # noqa: F401 (here, because documents are made without TensorFlow)
+    from running import command_line
 
     experiment = EXPERIMENTS[name]
     default = experiment.start("--quick" in flags)
