@@ -6,13 +6,15 @@ A module with period P and phase p fires at the steps t = p, p + P, p + 2P, …;
 
 import math
 import operator
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-LONGEST_PERIOD = 2**31 - 1  # the clock of a state counts steps in 32 bits
+LARGEST = 2**31 - 1  # of steps, periods and sizes, which are counted in 32 bits
+MOST_MODULES = math.isqrt(LARGEST)  # so that who hears whom can be counted too
 
 # Who hears whom, from the periods of listeners [g, 1] and of sources [1, g].
 WIRINGS = {
@@ -119,10 +121,8 @@ def make_modules(
     if isinstance(periods, str) or np.ndim(periods) != 1:
         raise ValueError(f"`periods` must be a list, one period a module, such as [1, 2, 4]. Received: {periods!r}")
     periods = _whole_numbers("periods", periods, lowest=1)
-    if max(periods, default=1) > LONGEST_PERIOD:
-        raise ValueError(f"`periods` must be at most {LONGEST_PERIOD}. Received: {max(periods)}")
-    if not periods:
-        raise ValueError("`periods` must name at least one module. Received: ()")
+    if not 1 <= len(periods) <= MOST_MODULES:
+        raise ValueError(f"`periods` must name from 1 to {MOST_MODULES} modules. Received: {len(periods)}")
     order = sorted(range(len(periods)), key=periods.__getitem__)
     phases = [phases] * len(periods) if np.ndim(phases) == 0 else phases
     phases = _one_each("phases", _whole_numbers("phases", phases, lowest=0), periods)
@@ -158,14 +158,14 @@ def make_periods(
     """
     if clock_series not in SERIES:
         raise ValueError(f"`clock_series` must be one of {', '.join(SERIES)}. Received: {clock_series!r}")
-    for name, value in (("modules", modules), ("lowest_period", lowest_period)):
-        _whole_numbers(name, [value], lowest=1)
+    _whole_numbers("modules", [modules], lowest=1, most=MOST_MODULES)
+    _whole_numbers("lowest_period", [lowest_period], lowest=1)
     if not 1 < series_base < math.inf:
         raise ValueError(f"`series_base` must be above 1. Received: {series_base}")
     with np.errstate(over="ignore"):
         multiples = SERIES[clock_series](np.arange(modules, dtype=float), series_base, np.random.default_rng(seed))
     values = lowest_period * multiples
-    if not values.max() < 2**31:
+    if not values.max() <= LARGEST:
         raise ValueError(f"`modules` must leave all periods below 2³¹. Received: {modules} of {clock_series}")
     return tuple(sorted(int(value) for value in np.maximum(np.rint(values), 1)))
 
@@ -178,8 +178,12 @@ def take_turns(periods: Sequence[int], turns: int) -> tuple[tuple[int, ...], tup
 
     Returns:
         The periods, and the phases: 0, P, 2P, … in each set.
+
+    Raises:
+        ValueError: there are too many turns for periods below 2³¹, or for as many modules.
     """
-    _whole_numbers("turns", [turns], lowest=1)
+    most = min([MOST_MODULES // max(len(periods), 1), *(LARGEST // period for period in periods if period > 0)])
+    _whole_numbers("turns", [turns], lowest=1, most=most)
     return (
         tuple(turns * period for period in periods for _ in range(turns)),
         tuple(turn * period for period in periods for turn in range(turns)),
@@ -200,9 +204,9 @@ def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) 
     energies = np.abs(np.fft.rfft(signal - np.mean(signal))) ** 2
     frequencies = np.fft.rfftfreq(len(signal))
     speeds = sorted(set(periods))
+    sharing = Counter(periods)
     bands = {
-        period: energies[(frequencies <= 0.5 / period) & (frequencies > 0.5 / slower)].sum()
-        / list(periods).count(period)
+        period: energies[(frequencies <= 0.5 / period) & (frequencies > 0.5 / slower)].sum() / sharing[period]
         for period, slower in zip(speeds, [*speeds[1:], math.inf], strict=True)
     }
     shares = np.array([bands[period] for period in periods])
@@ -224,7 +228,9 @@ def _fibonacci(count: int) -> np.ndarray:
 
 def _split(units: int | Sequence[int], periods: list[int], order: list[int]) -> list[int]:
     if np.ndim(units) > 0:
-        return _one_each("units", _whole_numbers("units", units, lowest=1), periods)
+        sizes = _one_each("units", _whole_numbers("units", units, lowest=1), periods)
+        _whole_numbers("units", [sum(sizes)], lowest=1)
+        return sizes
     (total,) = _whole_numbers("units", [units], lowest=1)
     if total < len(periods):
         raise ValueError(f"`units` must be at least the number of modules, {len(periods)}. Received: {total}")
@@ -262,13 +268,15 @@ def _who_sees_input(input_modules: str | Sequence[int], periods: list[int]) -> s
     return seeing
 
 
-def _whole_numbers(name: str, values: Sequence[int], lowest: int) -> list[int]:
+def _whole_numbers(name: str, values: Sequence[int], lowest: int, most: int = LARGEST) -> list[int]:
     try:
         numbers = [operator.index(value) for value in values]
     except TypeError:
         raise ValueError(f"`{name}` must be whole numbers. Received: {values!r}") from None
     if any(number < lowest for number in numbers):
         raise ValueError(f"`{name}` must be whole numbers from {lowest}. Received: {tuple(numbers)}")
+    if max(numbers, default=0) > most:
+        raise ValueError(f"`{name}` must be at most {most}. Received: {max(numbers)}")
     return numbers
 
 

@@ -92,19 +92,19 @@ def hold(source: Trace, listener: Ticks, count: Size) -> tf.Tensor:
     any. Each value is repeated so often that the result changes at the common ticks, from which the listener's are taken.
     """
     values = source.values
-    repeats, first, stride = _places(source.ticks, listener)
-    if repeats > 1:
+    repeats, places = _places(source.ticks, listener, count)
+    if not _is(repeats, 1):
         rest = [size(values, axis) for axis in range(1, values.shape.rank)]
         values = tf.broadcast_to(values[:, None], [size(values, 0), repeats, *rest])  # [1 + ticks, repeats, ...]
         values = tf.reshape(values, [-1, *rest])  # [(1 + ticks) · repeats, ...]
-    return at(values, Ticks(stride, first))[:count]
+    return at(values, places)[:count]
 
 
 def hold_back(errors: tf.Tensor, source: Ticks, listener: Ticks, length: Size) -> tf.Tensor:
     """Return the errors of the source's values [length, ...], from those of what was held [count, ...]."""
-    repeats, first, stride = _places(source, listener)
-    errors = at_back(errors, Ticks(stride, first), length * repeats)
-    if repeats > 1:
+    repeats, places = _places(source, listener, size(errors, 0))
+    errors = at_back(errors, places, length * repeats)
+    if not _is(repeats, 1):
         rest = [size(errors, axis) for axis in range(1, errors.shape.rank)]
         errors = tf.reduce_sum(tf.reshape(errors, [length, repeats, *rest]), 1)
     return errors
@@ -112,25 +112,41 @@ def hold_back(errors: tf.Tensor, source: Ticks, listener: Ticks, length: Size) -
 
 def at(values: tf.Tensor, ticks: Ticks) -> tf.Tensor:
     """Return the values at ticks [ticks, ...], of those at all steps [T, ...]."""
-    return values if ticks == (1, 0) else values[ticks.phase :: ticks.period]
+    return values if ticks.period == 1 and _is(ticks.phase, 0) else values[ticks.phase :: ticks.period]
 
 
 def at_back(errors: tf.Tensor, ticks: Ticks, steps: Size) -> tf.Tensor:
     """Return the errors at all steps [T, ...], from those at ticks, or at the first of them."""
     none = [[0, 0]] * (errors.shape.rank - 1)
-    before = min(ticks.phase, steps) if isinstance(steps, int) else ticks.phase  # a first tick may lie behind the end
+    before = _smaller(ticks.phase, steps)  # a first tick may lie behind the end
     if ticks.period > 1:
         rest = [size(errors, axis) for axis in range(1, errors.shape.rank)]
-        errors = tf.pad(errors[:, None], [[0, 0], [0, ticks.period - 1], *none])
+        apart = _smaller(ticks.period, steps)  # ticks that are further apart are one
+        errors = tf.pad(errors[:, None], [[0, 0], [0, apart - 1], *none])
         errors = tf.reshape(errors, [-1, *rest])[: steps - before]  # [ticks · period or less, ...]
     behind = steps - before - size(errors, 0)
-    return (
-        errors if before == 0 and isinstance(behind, int) and behind == 0 else tf.pad(errors, [[before, behind], *none])
-    )
+    return errors if _is(before, 0) and _is(behind, 0) else tf.pad(errors, [[before, behind], *none])
 
 
-def _places(source: Ticks, listener: Ticks) -> tuple[int, int, int]:
-    """Return how often each value is repeated, and which of the repeated ones are held: the first, and every how many."""
+def _places(source: Ticks, listener: Ticks, count: Size) -> tuple[Size, Ticks]:
+    """Return how often each of the source's values is repeated, and which of the repeated ones are held.
+
+    No more than the listener's ticks reach over, so that memory does not depend on the periods.
+    """
     common = source.common(listener).period
-    repeats = source.period // common
-    return repeats, repeats - 1 + (listener.phase - source.phase) // common, listener.period // common
+    repeats, stride = source.period // common, listener.period // common
+    ahead = (listener.phase - source.phase) // common  # of the source's first tick, in common ticks
+    if repeats > 1:
+        reach = stride * (count - 1)
+        ahead = -_smaller(-ahead, reach)
+        repeats = _smaller(repeats, 1 + reach - _smaller(-ahead, 0))
+    return repeats, Ticks(stride, repeats - 1 + ahead)
+
+
+def _smaller(one: Size, other: Size) -> Size:
+    return min(one, other) if isinstance(one, int) and isinstance(other, int) else tf.minimum(one, other)
+
+
+def _is(length: Size, number: int) -> bool:
+    """Return whether a length is known to be a number."""
+    return isinstance(length, int) and length == number

@@ -32,7 +32,7 @@ class Ticks(NamedTuple):
 
     def count(self, steps):
         """Return how many of the first `steps` steps are ticks, a number or a tensor."""
-        return (steps - self.phase + self.period - 1) // self.period
+        return 1 + (steps - 1 - self.phase) // self.period  # no number on the way is larger than 2³¹
 
     def common(self, *others: "Ticks") -> "Ticks":
         """Return the rarest ticks among which are all of these and of the others."""
@@ -130,6 +130,12 @@ def make_plan(modules: Modules, steps: int | None, start: int = 0) -> Plan:
     seen = replace(modules, periods=tuple(common), phases=tuple(phases))
     changing = {m for m, period in enumerate(modules.periods) if period != common[m]}
     groups = [replace(g, gated=g.gated or not changing.isdisjoint(g.members)) for g in _joined(seen)]
+    # A loop of no step does not compile: whoever ticks first behind the end is asked once, and sleeps.
+    late = [steps is not None and group.ticks.phase >= steps for group in groups]
+    groups = [
+        replace(g, ticks=Ticks(g.ticks.period), gated=True) if slept else g
+        for g, slept in zip(groups, late, strict=True)
+    ]
     return Plan(modules, _connect(modules, groups), steps)
 
 
@@ -143,8 +149,8 @@ def make_joint_plan(modules: Modules, steps: int | None) -> Plan:
 def components(modules: Modules) -> list[Group]:
     """Return the strongly connected modules, in an order in which each group hears only itself and earlier ones."""
     reaches = np.array(modules.hears) | np.eye(len(modules.sizes), dtype=bool)
-    for _ in modules.sizes:  # paths of ever more connections: i reaches j if what j says arrives at i in the end
-        reaches = reaches @ reaches
+    for _ in range(len(modules.sizes).bit_length()):  # paths of twice as many connections: what j says arrives at i in the end
+        reaches = reaches.astype(np.float32) @ reaches.astype(np.float32) > 0
     mutual = reaches & reaches.T
     found = {tuple(np.flatnonzero(row).tolist()) for row in mutual}
     # Whoever hears a group also hears all that the group hears: counting sources sorts them topologically.
