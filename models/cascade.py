@@ -271,10 +271,10 @@ class Cascade:
         if periods is None:
             periods = tf.constant(np.repeat([modules.periods[m] for m in group.members], sizes), tf.int32)
         ticks, replicas = group.ticks.count(self.steps), self.starts[0][0].shape.rank - 2
-        steps = tf.range(ticks)[:, None, None] * group.ticks.period + group.ticks.phase  # [ticks, 1, 1]
-        if clock is not None:
-            steps += clock[:, None]  # [ticks, B, 1]
-        steps = tf.reshape(steps, [ticks, *[1] * replicas, size(steps, 1), 1])  # [ticks, ..., 1 or B, 1]
+        steps = tf.range(ticks) * group.ticks.period + group.ticks.phase  # [ticks]
+        steps = tf.reshape(steps, [ticks, *[1] * (replicas + 2)])  # [ticks, ..., 1, 1]
+        if clock is not None:  # count from the first step, whose number added to others might pass 2³¹ − 1
+            phases = (phases - clock[:, None]) % periods[..., None, :]  # [..., B, k]
         return fires(steps, periods[..., None, :], phases)  # [ticks, ..., 1 or B, k]
 
 

@@ -56,9 +56,10 @@ class ClockworkRNN(ClockworkLayer):
         sequences: [B, T, features], with any number of features, also none.
         initial_state: [h, clock] with h [B, n] and the number of the first step, int32 [B]; or h alone, for step 0. With
             `input_mean` [h, clock, sums], of the inputs since the last tick of each of g modules [B, g, features]. There is
-            no clock where all periods are 1. A clock from 2³⁰ on goes back by whole hyperperiods of the modules (the least
-            common multiple of their periods), which changes nothing; where the hyperperiod is longer than 2²⁹ and the clock
-            would pass 2³¹ − 1, the outputs are not numbers.
+            no clock where all periods are 1. A clock that would pass 2³¹ − 1 goes back by whole hyperperiods of the modules
+            (the least common multiple of their periods), which changes nothing; where those are longer than 2³¹ − 1 (with
+            `input_mean`, less the longest period) it cannot go on: the clock becomes negative, which no call takes, and
+            what a stateful layer outputs from there is not a number.
         mask: boolean [B, T]. A masked step does not exist: neither state nor clock moves.
         training: whether dropout applies.
 

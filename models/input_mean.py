@@ -9,6 +9,7 @@ module. Axes as in `linear`.
 import functools
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from .clocks import Modules, fires
@@ -32,14 +33,15 @@ def means(
     exact = sequences if sums is None else tf.cast(sequences, sums.dtype)
     window_sums = _window_sums(exact)
     steps = tf.reshape(tf.range(size(exact, 0)), [-1] + [1] * (exact.shape.rank - 1))  # [T, ..., 1, 1]
-    counts = 1 + (steps if clock is None else steps + clock[:, None])  # [T, ..., B or 1, 1]
+    done = 0 if clock is None else clock[:, None]  # [B, 1]
     seen = []
     for module, period in enumerate(modules.periods):
         total = window_sums(min(period, exact.shape[0] or period))
         if sums is not None:  # the window of the first tick reaches back behind the first step, that of no later one
             before = sums[..., module, :]
             total += tf.where(steps < period, before, tf.zeros_like(before))
-        mean = total / tf.cast(tf.minimum(counts, period), total.dtype)
+        missing = tf.maximum(tf.maximum(period - 1 - done, 0) - steps, 0)  # [T, ..., B or 1, 1]
+        mean = total / tf.cast(period - missing, total.dtype)
         seen.append(tf.cast(mean, sequences.dtype))
     return seen
 
@@ -108,7 +110,7 @@ def single_step(
         modules: g modules.
     """
     sums += tf.cast(inputs, sums.dtype)[:, None]
-    counts = tf.cast(tf.minimum(clock + 1, modules.periods), sums.dtype)  # [g]
+    counts = tf.cast(1 + tf.minimum(clock, np.array(modules.periods) - 1), sums.dtype)  # [g]
     seen = tf.unstack(tf.cast(sums / counts[:, None], inputs.dtype), axis=1)
     fired = fires(clock, modules.periods, modules.phases)  # [g]
     return seen, tf.where(fired[:, None], tf.zeros_like(sums), sums)

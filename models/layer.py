@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import input_mean, masking, variables
+from . import input_mean, masking, step_count, variables
 from .cascade import Conditions, Inputs
 from .cells import Cell
 from .clocks import Connections, make_modules
@@ -16,7 +16,6 @@ from .program import shared_program
 from .pure import PureNetwork, State
 
 FORMAT = 1  # of saved configurations; a file of a later one may mean something that this version does not know
-LATE = 2**30  # a clock beyond it goes back by whole hyperperiods, if they are short enough, before it can overflow
 
 
 class ClockworkLayer(PureNetwork, keras.layers.Layer):
@@ -162,10 +161,9 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         counts = tf.reduce_sum(tf.cast(mask, tf.int32), 1) if mask is not None else tf.shape(sequences)[1]  # of steps
         state = list(last)
         if self.clocked or sums:
-            before = 0 if clock is None else clock
-            after = before + tf.broadcast_to(counts, tf.shape(last[0])[:1])  # [B]
-            if clock is not None and self.modules.hyperperiod > LATE // 2:  # it cannot go back: say that it wrapped
-                output, *state = (_nan_where(after < before, part) for part in (output, *state))
+            counts = tf.broadcast_to(counts, tf.shape(last[0])[:1])  # [B]
+            after = self.advance(0 if clock is None else clock, counts)
+            output, *state = step_count.guarded(clock, (output, *state), self.modules, self.input_mean)
             state += [after] * self.clocked
             if sums and (self.stateful or self.return_state):
                 state.append(input_mean.since_ticks(sequences, *sums, after, self.modules, mask, self.go_backwards))
@@ -188,17 +186,15 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
             wanted = f"[{names}]" if parts == len(zeros) else f"{short if parts == 1 else f'[{short}]'} or [{names}]"
             raise ValueError(f"`initial_state` must be {wanted}. Received: {len(initial_state)} tensors")
         state = []
-        for given, zero in zip(initial_state, zeros, strict=False):
-            state.append(tf.cast(tf.convert_to_tensor(given), zero.dtype))
+        for name, given, zero in zip(self.state_names, initial_state, zeros, strict=False):
+            given = tf.convert_to_tensor(given)
+            if name == "clock":
+                step_count.check(given)
+            state.append(tf.cast(given, zero.dtype))
             state[-1].set_shape([None, *zero.shape[1:]])
         sums = (state if len(state) == len(zeros) else zeros)[parts + self.clocked :]
-        clock = self._early(state[parts]) if self.clocked and len(state) > parts else None
+        clock = state[parts] if self.clocked and len(state) > parts else None
         return tuple(state[:parts]), clock, sums
-
-    def _early(self, clock: tf.Tensor) -> tf.Tensor:
-        """Return a clock at which the same happens as at a very late one, if there is one that is far from overflow."""
-        period = self.modules.hyperperiod
-        return clock if period > LATE // 2 else tf.where(clock >= LATE, clock % period + period, clock)
 
     def _drop(self, ones: tf.Tensor, share: float) -> tf.Tensor:
         return keras.random.dropout(ones, share, seed=self.seed_generator)
@@ -291,9 +287,3 @@ def _share(name: str, value: float) -> float:
     if not 0 <= value < 1:
         raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {value}")
     return value
-
-
-def _nan_where(wrong: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """Replace the sequences of a batch that are wrong [B] by not-a-number [B, ...]."""
-    wrong = tf.reshape(wrong, [-1] + [1] * (values.shape.rank - 1))
-    return tf.where(wrong, tf.constant(float("nan"), values.dtype), values)

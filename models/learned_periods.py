@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from .cells import Activation, Simple
-from .clocks import make_modules
+from .clocks import LARGEST, make_modules
 from .clockwork_rnn import ClockworkRNN
 from .linear import size
 
@@ -51,6 +51,7 @@ def firing_chances(means: tf.Tensor, width: tf.Tensor, steps: int, longest: int)
     Returns:
         p [T, ..., g].
     """
+    longest = min(longest, max(steps, 1))  # those that are longer than the sequence fire at step 0 alone, like this one
     divides = np.arange(steps)[:, None] % np.arange(1, longest + 1) == 0  # [T, longest]
     return tf.einsum("tp,...gp->t...g", tf.constant(divides, means.dtype), period_chances(means, width, longest))
 
@@ -130,8 +131,8 @@ class LearnedPeriodsRNN(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if longest < 1:
-            raise ValueError(f"`longest` must be at least 1. Received: {longest}")
+        if not 1 <= longest <= LARGEST:
+            raise ValueError(f"`longest` must be from 1 to {LARGEST}. Received: {longest}")
         if not len(periods) or not all(1 <= period <= longest for period in periods):
             raise ValueError(f"`periods` must be numbers from 1 to `longest`, {longest}. Received: {tuple(periods)}")
         if not width > 0:

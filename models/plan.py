@@ -149,7 +149,9 @@ def make_joint_plan(modules: Modules, steps: int | None) -> Plan:
 def components(modules: Modules) -> list[Group]:
     """Return the strongly connected modules, in an order in which each group hears only itself and earlier ones."""
     reaches = np.array(modules.hears) | np.eye(len(modules.sizes), dtype=bool)
-    for _ in range(len(modules.sizes).bit_length()):  # paths of twice as many connections: what j says arrives at i in the end
+    for _ in range(
+        len(modules.sizes).bit_length()
+    ):  # paths of twice as many connections: what j says arrives at i in the end
         reaches = reaches.astype(np.float32) @ reaches.astype(np.float32) > 0
     mutual = reaches & reaches.T
     found = {tuple(np.flatnonzero(row).tolist()) for row in mutual}

@@ -14,7 +14,7 @@ import tensorflow as tf
 from .blocks import join_state
 from .cascade import Cascade, Conditions, Inputs, all_steps, all_steps_back
 from .cells import Cell
-from .clocks import Modules
+from .clocks import LARGEST, Modules
 from .linear import size
 from .plan import Plan, make_joint_plan, make_plan
 from .scan import Passage
@@ -139,7 +139,7 @@ class Program:
         ]
         if len(cascades) == 1:
             return cascades, lambda follow: follow(0)
-        at_multiple = tf.reduce_all(clock % min(start, tf.int32.max) == 0)
+        at_multiple = tf.reduce_all((clock % start if start <= LARGEST else clock) == 0)
         return cascades, lambda follow: tf.cond(at_multiple, lambda: follow(0), lambda: follow(1))
 
     def _time_first(self, inputs: Inputs) -> Inputs:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from . import input_mean, variables
+from . import input_mean, step_count, variables
 from .cascade import Conditions, Inputs
+from .linear import Size
 from .program import Program
 from .stepping import single_step
 
@@ -67,14 +68,19 @@ class PureNetwork:
             seen = tuple(input_mean.means(sequences, self.modules, clocks, *sums))
         inputs = Inputs(seen, tuple(state[:parts]), variables.as_weights(self, weights))
         states, *last = Program(self.modules, self.cell, sequences=1)(inputs, Conditions(clocks))
+        states, *last = step_count.guarded(clock, (states, *last), self.modules, self.input_mean)
         if sums:
             shape = sums[0].shape
             flat = tf.reshape(sequences, [sequences.shape[0], -1, shape[-1]])  # [T, ... · B, features]
-            after = tf.repeat((0 if clock is None else clock) + flat.shape[0], flat.shape[1])
+            after = tf.repeat(self.advance(0 if clock is None else clock, flat.shape[0]), flat.shape[1])
             before = tf.reshape(sums[0], [-1, *shape[-2:]])
             now = input_mean.since_ticks(tf.transpose(flat, [1, 0, 2]), before, after, self.modules)
             last.append(tf.reshape(now, shape))
         return states, last
+
+    def advance(self, clock: tf.Tensor | int, steps: Size) -> tf.Tensor:
+        """Return the clock of a state so many steps later; see `step_count`."""
+        return step_count.advance(clock, steps, self.modules, self.input_mean)
 
     def stepper(self, weights: Sequence[tf.Tensor] | None = None) -> Callable[[tf.Tensor, State], State]:
         """Return a function that makes a single step, for loops in which the next input depends on the output.
@@ -95,6 +101,7 @@ class PureNetwork:
             if self.input_mean:
                 inputs, *sums = input_mean.single_step(inputs, *sums, now, self.modules)
             after = single_step(self.modules, self.cell, Inputs(inputs, tuple(state[:parts]), weights), now)
-            return [*after, *([] if clock is None else [self._early(clock) + 1]), *sums]
+            after = step_count.guarded(clock, after, self.modules, self.input_mean)
+            return [*after, *([] if clock is None else [self.advance(clock, 1)]), *sums]
 
         return step

@@ -121,7 +121,7 @@ class Task(abc.ABC):
     def read_on(self, weights: list[tf.Tensor], inputs: Any, carried: Carried, moment: Moment):
         """Return the outputs of sequences that go on where those of the update before ended, and what is carried on."""
         outputs, state = self.network.go_on(weights, inputs, *carried, moment.draws)
-        return outputs, Carried(state, carried.clock + outputs.shape[-2])
+        return outputs, Carried(state, self.network.hidden.advance(carried.clock, outputs.shape[-2]))
 
     @abc.abstractmethod
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:

@@ -148,19 +148,6 @@ def test_refuses(make, message):
         make()
 
 
-def test_a_late_clock_never_wraps():
-    layer = make_layer(4, (1, 3), return_state=True)
-    x, h = inputs((1, 5, 2), "float32"), np.zeros((1, 4), "float32")
-    late = 2**31 - 3  # of 3 steps more int32 has no room
-    one, _, after = layer(x, initial_state=[h, np.array([late], "int32")])
-    other, _, _ = layer(x, initial_state=[h, np.array([late % 3], "int32")])
-    np.testing.assert_array_equal(one, other)
-    assert after.numpy()[0] > 0 and after.numpy()[0] % 3 == (late + 5) % 3
-    without_way_back = make_layer(4, (1, 2**30 + 1), return_state=True)
-    output, *_ = without_way_back(x, initial_state=[h, np.array([late], "int32")])
-    assert np.isnan(output).all()
-
-
 def test_describe_counts_updates_weights_and_products():
     """By hand: 2 units a module, 3 features; O_H = k² Σ (g − i) / T_i (Koutník et al. 2014, section 3)."""
     layer = ClockworkRNN(6, (1, 2, 4))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from models import plan
 from models.clocks import make_modules
@@ -93,6 +94,8 @@ def test_ticks_are_counted_and_shared():
     for ticks in (Ticks(3, 2), Ticks(4), Ticks(7, 6)):
         for steps in range(20):
             assert ticks.count(steps) == sum(t % ticks.period == ticks.phase for t in range(steps))
+            assert ticks.count(tf.constant(steps)) == ticks.count(steps)
+    assert Ticks(2**31 - 1, 2**31 - 2).count(tf.constant(2**31 - 1)) == 1  # no number on the way wraps
     assert Ticks(4, 1).common(Ticks(6, 3)) == (2, 1)
     assert Ticks(4, 1).common(Ticks(6, 2)) == (1, 0)
 
