@@ -158,7 +158,7 @@ def test_replicas_side_by_side_equal_each_alone(eager):
         ({"periods": ()}, "`periods` must be numbers from 1 to `longest`, 12. Received: ()"),
         ({"periods": (0.5, 3)}, "`periods` must be numbers from 1 to `longest`, 12. Received: (0.5, 3)"),
         ({"periods": (1, 13)}, "`periods` must be numbers from 1 to `longest`, 12. Received: (1, 13)"),
-        ({"longest": 0}, "`longest` must be at least 1. Received: 0"),
+        ({"longest": 0}, "`longest` must be from 1 to 2147483647. Received: 0"),
         ({"width": 0.0}, "`width` must be above 0. Received: 0.0"),
         ({"width": float("nan")}, "`width` must be above 0. Received: nan"),
     ],
