@@ -75,7 +75,7 @@ def _prepare(
     if settings.ray and settings.devices > 1:
         raise ValueError(f"`devices` must be 1 for replicas that `ray` spreads. Received: {settings.devices}")
     sharing = devices.strategy(settings.devices)  # before TensorFlow computes anything
-    task = make_task(task_class, settings)
+    task = make_task(task_class, settings, recipe)
     if sharing:
         devices.check_split(sharing, task)
     if settings.ray:

@@ -98,6 +98,7 @@ class CharacterModel(Task):
     name = "text"
     example = "--text README.md --epochs 10"
     epoch_quantity = "bits per character"
+    lengths = ("streams", "chunk")
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
         super().__init__(settings, seeds)

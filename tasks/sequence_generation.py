@@ -56,6 +56,7 @@ class SequenceGeneration(Task):
     name = "generation"
     example = "--target data/music.flac --start 44100"
     batches = 1
+    lengths = ("length",)
 
     def __init__(
         self, settings: Settings, seeds: Sequence[int] | None = None, targets: Sequence[Sequence[float]] | None = None

@@ -142,6 +142,7 @@ class SpeechPrediction(Task):
 
     name = "speech"
     example = "--utterance data/speech/clock.WAV --epochs 200"
+    lengths = ("chunk",)
     more_is_better = ("teacher_forced_seconds", "free_running_seconds")
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):

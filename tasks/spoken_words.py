@@ -100,6 +100,7 @@ class SpokenWords(Task):
     example = "--model lstm --epochs 30"
     epoch_quantity = "error (%)"
     watched = "train_error"
+    lengths = ("batch_size",)
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None, folds: int = 0):
         super().__init__(settings, seeds)

@@ -70,6 +70,7 @@ class Task(abc.ABC):
         network: of each replica.
         data: inputs and targets, arrays [batches or examples, ...] or tuples of them.
         batches: updates of an epoch.
+        lengths: names of settings of which an update takes so many time steps, or a multiple, as their product.
         sequences: that an update of one network sees.
         steps_of_update: time steps of all of them.
         more_is_better: metrics whose best value is the largest.
@@ -84,6 +85,7 @@ class Task(abc.ABC):
     network: Network
     data: tuple[Any, Any]
     batches: int
+    lengths: Sequence[str] = ()
     sequences: int = 1
     steps_of_update: int
     more_is_better: Sequence[str] = ()
