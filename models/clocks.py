@@ -182,7 +182,8 @@ def take_turns(periods: Sequence[int], turns: int) -> tuple[tuple[int, ...], tup
     Raises:
         ValueError: there are too many turns for periods below 2³¹, or for as many modules.
     """
-    most = min([MOST_MODULES // max(len(periods), 1), *(LARGEST // period for period in periods if period > 0)])
+    _whole_numbers("periods", periods, lowest=1)
+    most = min(MOST_MODULES // max(len(periods), 1), LARGEST // max(periods, default=1))
     _whole_numbers("turns", [turns], lowest=1, most=most)
     return (
         tuple(turns * period for period in periods for _ in range(turns)),

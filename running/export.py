@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tasks.trained_model import load_model
+
 FILES = {"saved_model": "saved_model", "onnx": "model.onnx", "litert": "model.tflite"}
 PACKAGES = {"saved_model": (), "onnx": ("tf2onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}
 STEPS = 100  # of sequences whose length the model leaves open
@@ -37,7 +39,7 @@ def export_run(folder: Path, kind: str) -> str:
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ValueError(f"`export` needs a run whose folder can be written. Received: {folder}")
-    model = _without_state(keras.models.load_model(folder / "model.keras"))
+    model = _without_state(load_model(folder))
     shapes = [
         (value.shape[0] or 1, *(STEPS if size is None else size for size in value.shape[1:])) for value in model.inputs
     ]

@@ -29,7 +29,10 @@ SPARE = 0.9  # of what is free
 SHOWN = 256  # periods that stand for all where it is asked who hears whom
 
 PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
-FILES = {"memory.max": "memory.current", "memory.limit_in_bytes": "memory.usage_in_bytes"}  # of control groups, version 2 and 1
+FILES = {
+    "memory.max": "memory.current",
+    "memory.limit_in_bytes": "memory.usage_in_bytes",
+}  # of control groups, version 2 and 1
 
 
 class Facts(NamedTuple):
@@ -75,7 +78,7 @@ def check(task_class: type[Task], settings: Any, recipe: Any = None, facts: Fact
     """Raise a ValueError if memory does not hold a training; names the size that is furthest above the recipe's."""
     names = (*task_class.lengths, "units", "modules", "turns", "replicas", "epochs")
     given = {name: min(getattr(settings, name), LARGEST + 1) for name in names}
-    usual = {name: min(value, getattr(recipe, name, 1)) for name, value in given.items()}
+    usual = {name: max(1, min(value, getattr(recipe, name, 1))) for name, value in given.items()}
     allowed = SPARE * free()
 
     def of(**changes: int) -> float:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.report import Quantity, Report
 from tasks.task import Carried, Moment, Task, compiled, layer_modules
+from tasks.trained_model import load_json, load_model
 
 SHOWN = 100  # characters in the picture of the states
 
@@ -204,9 +204,9 @@ class CharacterModel(Task):
         if not settings.sample:
             raise ValueError("`run` needs `sample`, to write with the trained run. Received: not set")
         _check_sampling(settings)
-        characters = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["characters"]
+        (characters,) = load_json(folder / "metrics.json", characters=str)
         _check_prime(settings.prime, characters)
-        network = keras.models.load_model(folder / "model.keras")
+        network = load_model(folder, features=len(characters), outputs=len(characters))
         length, temperature = settings.sample_length, settings.temperature
         print(settings.prime + write(network, characters, settings.prime, length, temperature, settings.seed))
 

@@ -1,12 +1,10 @@
 """Generate one sequence without any input: the network's weights become a code of it (Koutník et al. 2014, section 4.1)."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -17,6 +15,7 @@ from tasks.network import Network, Silence
 from tasks.network_settings import NetworkSettings, clock, is_clocked
 from tasks.report import Quantity, Report, Sound, Table
 from tasks.task import Task, layer_modules, mean_squared_error
+from tasks.trained_model import load_json, load_model
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,13 +132,14 @@ class SequenceGeneration(Task):
         """Run a trained run's model again, for as long as `length` says, and write what it makes into the folder."""
         from tasks import figures
 
-        trained = json.loads((folder / "config.json").read_text(encoding="utf-8"))["length"]
+        (trained,) = load_json(folder / "config.json", length=int)
         steps, further = settings.length, max(settings.length - trained, 0)
         if steps < 1:
             raise ValueError(f"`length` must be at least 1. Received: {steps}")
         target = load_target(settings.target, settings.start, trained, settings.column, further)
-        network = keras.models.load_model(folder / "model.keras")
-        outputs = network(np.zeros((1, steps, network.input_shape[-1]), np.float32)).numpy()[..., 0]  # [1, T]
+        features = int(settings.constant_input)
+        network = load_model(folder, features, outputs=1)
+        outputs = network(np.zeros((1, steps, features), np.float32)).numpy()[..., 0]  # [1, T]
         missing = (0, max(steps - len(target.values), 0))  # what the source does not have
         target = dataclasses.replace(target, values=np.pad(target.values, missing, constant_values=np.nan)[:steps])
         squares = (outputs[0].astype(float) - target.values) ** 2

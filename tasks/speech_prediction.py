@@ -7,7 +7,6 @@ when its own output is all that it hears.
 
 import dataclasses
 import functools
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +24,7 @@ from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.report import Quantity, Report, Sound
 from tasks.task import Carried, Moment, Task, compiled, mean_squared_error
+from tasks.trained_model import load_json, load_model
 
 WITHIN = 0.1  # NMSE up to which speech counts as given back
 FIRST = RATE // 4  # samples of the beginning that are judged by themselves
@@ -287,15 +287,15 @@ class SpeechPrediction(Task):
 
         path = Path(settings.phones)
         phones = phones_at_samples(load_times(path))
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        network = keras.models.load_model(folder / "model.keras")
-        silence = np.zeros(network.get_layer("seen").window, np.float32)
+        mean, std = load_json(folder / "metrics.json", signal_mean=float, signal_std=float)
+        network = load_model(folder, settings.window + len(PHONES), outputs=1)
+        silence = np.zeros(settings.window, np.float32)
         sound = folder / f"spoken_{path.stem}.wav"
         if sound.exists() and not settings.overwrite:
             raise ValueError(
                 f"`phones` must have a name that is new, or come with `overwrite`. Received: {path}, for {sound}"
             )
-        values = speak(network, silence, phones, 1.0) * metrics["signal_std"] + metrics["signal_mean"]
+        values = speak(network, silence, phones, 1.0) * std + mean
         with write_whole(sound, suffix=".wav") as part:
             soundfile.write(part, values.clip(-1, 1), RATE)
         print(f"{len(phones) / RATE:.2f} s of speech are in {sound}")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.report import Quantity, Report, Sound
 from tasks.task import Task, compiled, layer_modules
+from tasks.trained_model import load_json, load_model
 
 BLOCK = 64  # clips evaluated at once
 SOUNDS = 3  # test clips to listen to
@@ -267,9 +267,9 @@ class SpokenWords(Task):
         """Print the words that a trained run hears in the files to classify."""
         if not settings.classify:
             raise ValueError("`run` needs `classify`, sound files to say the words of. Received: none")
-        words = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["words"]
+        (words,) = load_json(folder / "metrics.json", words=list)
         features = [_read(path, settings.longest) for path in settings.classify]
-        network = keras.models.load_model(folder / "model.keras")
+        network = load_model(folder, mfcc.CHANNELS, len(words))
         for path, frames in zip(settings.classify, features, strict=True):
             chances = keras.ops.softmax(network(frames[None])).numpy()[0]
             best = np.argsort(chances)[::-1][:3]

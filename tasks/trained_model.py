@@ -1,0 +1,49 @@
+"""What a trained run has left, read back with care: its folder may be damaged, or somebody else's."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from data.files import read_json
+from models.layer import ClockworkLayer
+
+
+def load_model(folder: Path, features: int | None = None, outputs: int | None = None) -> keras.Model:
+    """Return the model of a trained run; code that comes with a model is not executed.
+
+    Args:
+        folder: of the run.
+        features: that its hidden layer must see; None is any number.
+        outputs: that it must have.
+
+    Raises:
+        ValueError: there is none, it is damaged, or it is none of such a network.
+        OSError: it cannot be read.
+    """
+    file = folder / "model.keras"
+    try:
+        model = keras.models.load_model(file, safe_mode=True)
+        hidden, output = model.get_layer("hidden"), model.get_layer("output")
+        found = hidden.input_spec.axes[-1], output.units
+    except (PermissionError, MemoryError):
+        raise
+    except Exception as error:  # of any kind: Keras reads an archive, JSON and HDF5
+        came = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(f"`run` must have a model that can be loaded, {file}. Received: {came[0][:200]}") from error
+    wanted = found[0] if features is None else features, found[1] if outputs is None else outputs
+    if not isinstance(hidden, ClockworkLayer) or found != wanted:
+        raise ValueError(
+            f"`run` must have a model of {wanted[0]} features and {wanted[1]} outputs, {file}. "
+            f"Received: {found[0]} and {found[1]}"
+        )
+    return model
+
+
+def load_json(file: Path, **kinds: type) -> list[Any]:
+    """Return values of a JSON file, by name and type; raises a ValueError that names the file if it has them not."""
+    values = read_json(file, *kinds)
+    for name, kind in kinds.items():
+        if not isinstance(values[name], kind):
+            raise ValueError(f"{file} must have {name} of type {kind.__name__}. Received: {str(values[name])[:80]}")
+    return [values[name] for name in kinds]

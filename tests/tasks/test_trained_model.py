@@ -1,0 +1,91 @@
+"""What a trained run has left, read back: whatever is wrong with it, one line names the file."""
+
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from networks import fresh
+
+from main import recipe
+from tasks.sequence_generation import SequenceGeneration
+from tasks.trained_model import load_json, load_model
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    file = tmp_path_factory.mktemp("run") / "model.keras"
+    fresh(SequenceGeneration(recipe("generation", units=9, length=5)))[1].save(file)
+    return file.read_bytes()
+
+
+def test_a_model_comes_back(whole, tmp_path):
+    (tmp_path / "model.keras").write_bytes(whole)
+    model = load_model(tmp_path, features=0, outputs=1)
+    assert model(np.zeros((1, 7, 0), "float32")).shape == (1, 7, 1)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda whole: b"", lambda whole: whole[: len(whole) // 2], lambda whole: bytes(range(256)) * 40]
+)
+def test_a_damaged_model_is_named(damage, whole, tmp_path):
+    (tmp_path / "model.keras").write_bytes(damage(whole))
+    with pytest.raises(
+        ValueError, match="^`run` must have a model that can be loaded, .*model.keras. Received: ."
+    ) as seen:
+        load_model(tmp_path)
+    assert "\n" not in str(seen.value)
+
+
+def test_a_missing_model_is_named(tmp_path):
+    with pytest.raises(ValueError, match="`run` must have a model that can be loaded, .*model.keras. Received: "):
+        load_model(tmp_path)
+
+
+def test_models_of_other_networks_are_named(whole, tmp_path):
+    (tmp_path / "model.keras").write_bytes(whole)
+    with pytest.raises(ValueError, match="`run` must have a model of 13 features and 7 outputs, .* Received: 0 and 1"):
+        load_model(tmp_path, 13, 7)
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="hidden"), keras.layers.Dense(1)])
+    other.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="`run` must have a model that can be loaded"):
+        load_model(tmp_path)
+
+
+def test_weights_of_other_shapes_are_named(whole, tmp_path):
+    """The configuration of one network around the weights of another."""
+    fresh(SequenceGeneration(recipe("generation", units=18, length=5)))[1].save(tmp_path / "larger.keras")
+    (tmp_path / "own.keras").write_bytes(whole)
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as mixed:
+        for name, source in (("metadata.json", "own"), ("config.json", "own"), ("model.weights.h5", "larger")):
+            with zipfile.ZipFile(tmp_path / f"{source}.keras") as archive:
+                mixed.writestr(name, archive.read(name))
+    with pytest.raises(ValueError, match="`run` must have a model that can be loaded"):
+        load_model(tmp_path)
+
+
+def test_code_in_a_model_is_not_executed(tmp_path):
+    inputs = keras.Input((3,))
+    keras.Model(inputs, keras.layers.Lambda(lambda x: x, output_shape=(3,))(inputs)).save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="Received: .*`Lambda` layer"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ({"length": 3}, None),
+        ({"length": "3"}, "must have length of type int. Received: 3"),
+        ({}, "must be a JSON object with length. Received: {}"),
+        ([], "must be a JSON object with length. Received: \\[\\]"),
+    ],
+)
+def test_values_are_of_their_type_or_refused(content, message, tmp_path):
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(content))
+    if message is None:
+        assert load_json(file, length=int) == [3]
+    else:
+        with pytest.raises(ValueError, match=f"{file} {message}"):
+            load_json(file, length=int)
