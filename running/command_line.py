@@ -97,9 +97,13 @@ def _recipe_names(recipes: Sequence[Any]) -> list[str]:
 
 
 def _check_types(chosen: Any, settings: Sequence[Setting], program: str) -> None:
-    """Raise a ValueError that names the first setting that is not of its type; flags are, so it is one of a recipe."""
+    """Raise a ValueError that names the first setting that is too large for 32 bits, or not of its type.
+
+    Flags are of their type, so it is one of a recipe.
+    """
     for setting in settings:
         value = getattr(chosen, setting.name)
+        hints.check_range(setting.name, value)
         if not hints.is_of(value, setting.hint):
             wanted = hints.expected(setting.hint, "a tuple of ")
             raise ValueError(f"{setting.name} in {program} must be {wanted}. Received: {value!r}")

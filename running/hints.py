@@ -9,6 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 NAMED = {NoneType: (None,), bool: (False, True)}  # types whose values are spelt by their names
 EXPECTED = {int: "a whole number", float: "a number", str: "a text", Path: "a path", bool: "True or False"}
 SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}
+LARGEST, LARGEST_FLOAT = 2**31 - 1, 3.4e38  # of 32 bits
 PLACEHOLDERS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 
 
@@ -45,6 +46,15 @@ def is_of(value: Any, hint: Any) -> bool:
     with contextlib.suppress(ValueError):
         return value_of(words_of(value), hint) == value
     return False
+
+
+def check_range(name: str, value: Any) -> None:
+    """Raise a ValueError that names a setting whose number, or one of whose numbers, networks cannot compute with."""
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, int) and abs(number) > LARGEST:
+            raise ValueError(f"`{name}` must be from {-LARGEST} to {LARGEST}. Received: {number}")
+        if isinstance(number, float) and not abs(number) <= LARGEST_FLOAT:
+            raise ValueError(f"`{name}` must be a number of at most {LARGEST_FLOAT:.1e}. Received: {number}")
 
 
 def expected(hint: Any, holder: str = "") -> str:

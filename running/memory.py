@@ -104,17 +104,23 @@ def needed(task_class: type[Task], settings: Any, facts: Facts = Facts()) -> flo
     What is kept of each step for the way back: drive and states, once as computed and once as gradients, and what it saw.
     """
     units, replicas, cell = settings.units, settings.replicas, _cell(settings.model)
-    periods = np.array(clock(settings)[0] or [1])
-    some = periods[np.linspace(0, len(periods) - 1, min(len(periods), SHOWN)).astype(int)]
-    heard = WIRINGS[settings.connections](some[:, None], some[None]).mean() * units  # by a unit, on average
-    weights = units * (cell.gates * (heard + facts.features + cell.biases) + facts.outputs)
+    modules, a_network = len(clock(settings)[0]), weights(settings, facts)
     a_unit = 2 * (cell.rows + cell.kept_rows + 2 * len(cell.states))
     a_step = a_unit * units + 2 * (facts.features + facts.outputs)
     here = min(replicas, PART) if settings.ray else replicas  # others are trained elsewhere
     steps, updates = facts.steps * _steps(task_class, settings), settings.epochs * facts.batches
-    numbers = here * (WEIGHTS * weights + steps * a_step) + DRAWN * cell.gates * units**2
-    numbers += replicas * (2 * weights + NOTED * updates) if updates <= LARGEST else math.inf
-    return BYTES * numbers + len(periods) * (A_MODULE + 9 * len(periods))
+    numbers = here * (WEIGHTS * a_network + steps * a_step) + DRAWN * cell.gates * units**2
+    numbers += replicas * (2 * a_network + NOTED * updates) if updates <= LARGEST else math.inf
+    return BYTES * numbers + modules * (A_MODULE + 9 * modules)
+
+
+def weights(settings: Any, facts: Facts) -> float:
+    """Return about how many weights a network has, without its modules: of many, some stand for all."""
+    periods = np.array(clock(settings)[0] or [1])
+    some = periods[np.linspace(0, len(periods) - 1, min(len(periods), SHOWN)).astype(int)]
+    heard = WIRINGS[settings.connections](some[:, None], some[None]).mean() * settings.units  # by a unit, on average
+    cell = _cell(settings.model)
+    return settings.units * (cell.gates * (heard + facts.features + cell.biases) + facts.outputs)
 
 
 def _steps(task_class: type[Task], settings: Any) -> int:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import Annotated, Literal
 
+from models.clocks import LARGEST
 from tasks.flag import Flag
 
 
@@ -60,6 +61,9 @@ class TrainingSettings:
             value = getattr(self, name)
             if not lowest <= value < math.inf:
                 raise ValueError(f"`{name}` must be at least {lowest}. Received: {value}")
+        if self.seed + self.replicas - 1 > LARGEST:
+            least = LARGEST - self.replicas + 1
+            raise ValueError(f"`seed` must be at most {least} for {self.replicas} replicas. Received: {self.seed}")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"`learning_rate` must be above 0. Received: {self.learning_rate}")
         for name in ("momentum", "second_moment"):

@@ -12,9 +12,8 @@ from tqdm import tqdm
 
 from data.sequences import sine_mixture
 from main import recipe
-from running import checkpoints, memory
+from running import checkpoints
 from running.loop import Loop
-from running.memory import needed
 from running.metrics import rows
 from running.runs import Run
 from running.train import DivergenceError, Following, train
@@ -222,14 +221,6 @@ def test_words_stop_each_for_itself_with_the_weights_of_its_best_epoch(tmp_path,
     np.testing.assert_array_equal(seen[-1][0], seen[1][0])
     np.testing.assert_array_equal(seen[-1][1], seen[5][1])
     assert (seen[1][0] != seen[3][0]).any()
-
-
-def test_more_replicas_than_memory_holds_are_refused_with_the_number_that_would_fit(monkeypatch):
-    one = needed(SequenceGeneration(TINY))
-    monkeypatch.setattr(memory, "free", lambda: 10.5 * one)
-    with pytest.raises(ValueError, match="`replicas` must be at most 9, as many as memory holds. Received: 10"):
-        memory.make_task(SequenceGeneration, replace(TINY, replicas=10))
-    assert memory.make_task(SequenceGeneration, replace(TINY, replicas=9)).replicas == 9
 
 
 @pytest.mark.parametrize(
