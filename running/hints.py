@@ -52,7 +52,8 @@ def check_range(name: str, value: Any) -> None:
     """Raise a ValueError that names a setting whose number, or one of whose numbers, networks cannot compute with."""
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, int) and abs(number) > LARGEST:
-            raise ValueError(f"`{name}` must be from {-LARGEST} to {LARGEST}. Received: {number}")
+            bound = f"most {LARGEST}" if number > 0 else f"least {-LARGEST}"
+            raise ValueError(f"`{name}` must be at {bound}. Received: {number}")
         if isinstance(number, float) and not abs(number) <= LARGEST_FLOAT:
             raise ValueError(f"`{name}` must be a number of at most {LARGEST_FLOAT:.1e}. Received: {number}")
 

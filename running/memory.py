@@ -21,10 +21,14 @@ from tasks.network_settings import MODELS, clock
 from tasks.task import Task
 
 BYTES = 4  # of a number
-WEIGHTS = 12  # numbers a weight: itself, its gradient, what the optimiser remembers, each before and after an update
-DRAWN = 6  # numbers of a dense recurrent matrix, from which initial weights are cut, while it is drawn
+# Measured as the most that whole runs held over TensorFlow's own: 26 numbers a weight of a full network, 145 MiB of the
+# smallest, 14 more for each of 50 modules.
+WEIGHTS = (
+    16  # numbers a weight: itself, its gradient, what the optimiser remembers, before and after an update, and as saved
+)
+DRAWN = 8  # numbers of a dense recurrent matrix, from which initial weights are cut, while it is drawn
 NOTED = 12  # numbers noted of an update, twice while more are added
-A_MODULE = 2**20  # bytes of the part of a program that computes a module
+A_PROGRAM, A_MODULE = 100 * 2**20, 12 * 2**20  # bytes of what is compiled
 SPARE = 0.9  # of what is free
 SHOWN = 256  # periods that stand for all where it is asked who hears whom
 
@@ -111,7 +115,7 @@ def needed(task_class: type[Task], settings: Any, facts: Facts = Facts()) -> flo
     steps, updates = facts.steps * _steps(task_class, settings), settings.epochs * facts.batches
     numbers = here * (WEIGHTS * a_network + steps * a_step) + DRAWN * cell.gates * units**2
     numbers += replicas * (2 * a_network + NOTED * updates) if updates <= LARGEST else math.inf
-    return BYTES * numbers + modules * (A_MODULE + 9 * modules)
+    return BYTES * numbers + A_PROGRAM + modules * (A_MODULE + 9 * modules)
 
 
 def weights(settings: Any, facts: Facts) -> float:

@@ -117,7 +117,9 @@ class CharacterModel(Task):
                 f"`text` must hold at least {least} characters for training (`streams` × `chunk` + 1) and 3 for testing. "
                 f"Received: {len(self.training)} and {len(self.testing)} in {self.text.source}"
             )
-        self.sequences, self.steps_of_update = streams, streams * chunk
+        self.sequences = streams
+        # A step of the test text, read at once, takes half as much: there is no way back.
+        self.steps_of_update = max(streams * chunk, len(self.testing) // 2)
         length = self.batches * chunk  # of a stream
         self.data = tuple(
             self.training[shift : shift + streams * length].reshape(streams, self.batches, chunk).swapaxes(0, 1)

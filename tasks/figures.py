@@ -20,6 +20,7 @@ STYLE = {
     "savefig.dpi": 150,
 }
 MOST_LABELS = 40  # on an axis
+MOST_COLUMNS = 4096  # of a picture of states, which has fewer pixels
 SHOWN_AS = {"\n": "¶", "\t": "→", "$": r"\$"}  # a dollar begins a formula
 TARGET = {"color": "0.6", "linewidth": 3.0}
 OUTPUT = {"color": "black", "linewidth": 0.9}
@@ -100,21 +101,22 @@ def states_figure(
     """
     time, label = _time_axis(len(states), rate)
     step = time[1] - time[0] if len(time) > 1 else 1.0
+    shown = states[:: -(-len(states) // MOST_COLUMNS)]
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(7, max(2.0, 0.8 + 0.5 * len(modules))), layout="constrained")
         strips = figure.subplots(len(modules), sharex=True, squeeze=False)[:, 0]
         for strip, (name, units) in zip(strips, modules, strict=True):
             extent = (time[0] - step / 2, time[-1] + step / 2, 0, 1)
             image = strip.imshow(
-                states[:, units].T, cmap="gray", vmin=-1, vmax=1, aspect="auto", interpolation="nearest", extent=extent
+                shown[:, units].T, cmap="gray", vmin=-1, vmax=1, aspect="auto", interpolation="nearest", extent=extent
             )
             strip.set_yticks([])
             strip.set_ylabel(name, rotation=0, ha="right", va="center")
         strips[0].set_title(title)
         strips[-1].set_xlabel("characters read" if below else label)
         if below:
-            shown = [SHOWN_AS.get(character, character) for character in below]
-            strips[-1].set_xticks(time, shown, family="monospace", fontsize=6)
+            labels = [SHOWN_AS.get(character, character) for character in below]
+            strips[-1].set_xticks(time, labels, family="monospace", fontsize=6)
             for strip in strips:
                 strip.tick_params(axis="x", length=0)
         figure.colorbar(image, ax=strips, label="hidden state", ticks=[-1, 0, 1])

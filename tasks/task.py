@@ -72,7 +72,7 @@ class Task(abc.ABC):
         batches: updates of an epoch.
         lengths: names of settings of which an update takes so many time steps, or a multiple, as their product.
         sequences: that an update of one network sees.
-        steps_of_update: time steps of all of them.
+        steps_of_update: time steps of all of them, or of as many as take the memory of a test where that takes more.
         more_is_better: metrics whose best value is the largest.
     """
 

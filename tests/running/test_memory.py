@@ -39,7 +39,7 @@ def sixteen_gib(monkeypatch):
         ("generation", {"length": 10**9}, "length"),
         ("generation", {"replicas": 10**9}, "replicas"),
         ("generation", {"epochs": 10**12}, "epochs"),
-        ("generation", {"units": 12_000, "modules": 11_000} | LINEAR, "modules"),
+        ("generation", {"units": 2_000, "modules": 2_000} | LINEAR, "modules"),
         ("generation", {"units": 10**9, "length": 10**9}, "units"),
         ("text", {"streams": 10**9}, "streams"),
         ("text", {"chunk": 10**9}, "chunk"),
