@@ -1,5 +1,6 @@
 """The program: train a task or use a trained run, and leave with a status that says how it went."""
 
+import dataclasses
 import os
 import sys
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from running.cluster import connect
 from running.devices import LostWorkerError
 from running.export import export_run
 from running.failures import FAILURES, in_words
-from running.memory import make_task
+from running.memory import check, make_task
 from running.metrics import counts, rows, table
 from running.runs import Run, trained
 from running.train import DivergenceError, train, train_along
@@ -46,7 +47,7 @@ def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
         try:
             if settings.run:
                 settings.check()
-                _use(task_class, settings)
+                _use(task_class, settings, recipe)
                 return 0
             prepared = _prepare(task_class, settings, recipe)
         except (ValueError, *FAILURES) as error:
@@ -57,11 +58,12 @@ def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
         return _train(*prepared)
 
 
-def _use(task_class: type[Task], settings: Any) -> None:
+def _use(task_class: type[Task], settings: Any, recipe: Any) -> None:
     folder = trained(task_class.name, settings)
     if settings.export:
         print(export_run(folder, settings.export))
     else:
+        check(task_class, dataclasses.replace(settings, replicas=1, epochs=1), recipe)
         task_class.use(settings, folder)
 
 

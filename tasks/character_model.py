@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.text import load_text
+from models.clocks import LARGEST
 from tasks.flag import Flag
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
@@ -281,5 +282,7 @@ def _check_sampling(settings: Settings) -> None:
         raise ValueError("`prime` must have at least one character. Received: none")
     if settings.sample_length < 1:
         raise ValueError(f"`sample_length` must be at least 1. Received: {settings.sample_length}")
+    if settings.sample_length > LARGEST - len(settings.prime):
+        raise ValueError(f"`sample_length` must be below {LARGEST}, less the prime. Received: {settings.sample_length}")
     if not 0 < settings.temperature < math.inf:
         raise ValueError(f"`temperature` must be above 0. Received: {settings.temperature}")
