@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 LARGEST = 2**31 - 1  # of steps, periods and sizes, which are counted in 32 bits
-MOST_MODULES = math.isqrt(LARGEST)  # so that who hears whom can be counted too
+MOST_MODULES = 10_000  # of which each may hear each: 10⁸ pairs
 
 # Who hears whom, from the periods of listeners [g, 1] and of sources [1, g].
 WIRINGS = {
@@ -184,7 +184,7 @@ def take_turns(periods: Sequence[int], turns: int) -> tuple[tuple[int, ...], tup
     """
     _whole_numbers("periods", periods, lowest=1)
     most = min(MOST_MODULES // max(len(periods), 1), LARGEST // max(periods, default=1))
-    _whole_numbers("turns", [turns], lowest=1, most=most)
+    _whole_numbers("turns", [turns], lowest=1, most=max(most, 1))
     return (
         tuple(turns * period for period in periods for _ in range(turns)),
         tuple(turn * period for period in periods for turn in range(turns)),

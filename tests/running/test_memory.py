@@ -71,6 +71,12 @@ def test_no_network_of_any_model_is_made_that_is_too_large(task):
             make_task(unmade(task), replace(settings, units=200_000), settings)
 
 
+def test_more_periods_than_memory_holds_are_refused():
+    settings = recipe("generation", units=5000, periods=tuple(range(1, 3001)))
+    with pytest.raises(ValueError, match="`periods` must be fewer, for memory to hold them. Received: 3000 modules"):
+        make_task(unmade("generation"), settings, recipe("generation"))
+
+
 def test_what_the_data_tell_counts_too(monkeypatch):
     tiny = recipe("generation", units=9, length=20)
     one = needed(SequenceGeneration, tiny, facts_of(SequenceGeneration(tiny)))
