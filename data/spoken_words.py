@@ -98,7 +98,11 @@ def load_timit(folder: Path, seed: int) -> list[Clip]:
     vocabulary = {word for words in VOCABULARY.values() for word in words}
     said: dict[str, dict[str, Clip]] = {}
     for transcript in transcripts:
-        sounds = [path for path in transcript.parent.glob(glob.escape(transcript.stem) + ".*") if path.suffix.lower() == ".wav"]
+        sounds = [
+            path
+            for path in transcript.parent.glob(glob.escape(transcript.stem) + ".*")
+            if path.suffix.lower() == ".wav"
+        ]
         for start, end, word in read_times(transcript):
             if word in vocabulary and sounds:
                 speaker = transcript.parent.name.lower()

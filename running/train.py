@@ -53,7 +53,7 @@ def train(task: Task, settings: TrainingSettings, run: Run, sharing: tf.distribu
     compile_seconds = {} if settings.ray else {"compile_seconds": _compile(following.loop)}
     with run.board.as_default():
         sizes = {"parameters": task.network.size, "networks": task.replicas, "updates": following.loop.updates}
-        names = {"run": run.name, "task": task.name, "command": f"`{run.about['command']}`"}
+        names = {"run": run.name, "task": task.name, "command": run.about["command"]}
         board.write_about(names | sizes | run.hyperparameters)
         try:
             following.to_the_end()

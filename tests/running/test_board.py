@@ -1,10 +1,13 @@
 """TensorBoard's event files: what the pages that read them show."""
 
+import html
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard import plugin_util
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 from tensorboard.util import tensor_util
@@ -89,9 +92,19 @@ def test_a_page_says_what_the_run_is(one):
         "| units | 6 |",
         "| periods | 1 2 4 |",
         "| parameters | 37 |",  # 2·6 + 2·4 + 2·2 recurrent, 6 biases, 7 to the output
-        f"| command | `python main.py generation --recipe modern --model clockwork_rnn --target {music}` |",
+        f"| command | python main.py generation --recipe modern --model clockwork_rnn --target {music} |",
     ):
         assert line in text.splitlines(), line
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "a|b", "`c`", "*d* _e_ a_b", "[f](g)", "&lt; \\\\ # ~", "1\n2"]
+)
+def test_names_come_out_as_they_are(name):
+    """As the text that TensorBoard's own page of a Markdown table shows."""
+    shown = plugin_util.markdown_to_safe_html(f"| a |\n|---|\n| x{board.literal(name)} |")
+    (cell,) = re.findall(r"<td>(.*?)</td>", shown, re.DOTALL)
+    assert "<" not in cell and html.unescape(cell) == f"x{name}"
 
 
 def test_hyperparameters_begin_with_what_one_compares_by(one):
