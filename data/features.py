@@ -1,6 +1,8 @@
 """The features of all clips of a corpus, computed once and kept in a file."""
 
+import contextlib
 import hashlib
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,7 +78,6 @@ def read_features(clip: Clip, longest: float) -> np.ndarray:
     from scipy import signal
 
     try:
-        str(clip.path).encode()  # or it could be neither printed nor written
         samples, rate = read_samples(clip.path, clip.span, longest)
         if rate > HIGHEST_RATE:
             raise ValueError(f"{rate} samples a second, more than {HIGHEST_RATE}")
@@ -111,21 +112,15 @@ def _compute(clips: Sequence[Clip], longest: float) -> dict[str, np.ndarray]:
 
 
 def _load(path: Path) -> dict[str, np.ndarray] | None:
-    """Return what is kept in a file; None if there is none, or nothing that can be used, which it says."""
-    try:
-        if not path.is_file():
-            return None
-        with np.load(path) as archive:
-            kept = {
-                name: archive[name] for name in ("format", "frames", "places", "ends", "skipped")
-            }  # checks their sums
-        reason = "" if kept["format"] == FORMAT else "of another version"
-    except Exception as error:  # a flipped bit can raise anything
-        reason = f"damaged: {' '.join(str(error).split()) or type(error).__name__}"
-    if reason:
-        print(f"{path} is made anew ({reason})")
+    """Return what is kept in a file; None if there is none, or if it cannot be used, which is said."""
+    if not os.path.isfile(path):  # which raises nothing
         return None
-    return kept
+    with contextlib.suppress(Exception), np.load(path) as archive:  # a flipped bit can raise anything
+        kept = {name: archive[name] for name in ("format", "frames", "places", "ends", "skipped")}  # checks their sums
+        if kept["format"] == FORMAT:
+            return kept
+    print(f"{path} is damaged, or of another version, and is made anew")
+    return None
 
 
 def _save(path: Path, kept: dict[str, np.ndarray]) -> None:
@@ -143,10 +138,7 @@ def _fingerprint(clips: Sequence[Clip], longest: float) -> str:
     settings = [getattr(mfcc, name) for name in ("RATE", "WINDOW", "HOP", "FFT", "BANDS", "PRE_EMPHASIS", "CHANNELS")]
     digest = hashlib.sha256(repr((settings, longest)).encode())
     for clip in clips:
-        try:
-            status = clip.path.stat()
-            about = status.st_size, status.st_mtime_ns
-        except OSError as error:  # which is skipped
-            about = error.strerror
+        status = clip.path.stat() if os.access(clip.path, os.R_OK) else None  # of a file that is skipped
+        about = status and (status.st_size, status.st_mtime_ns)
         digest.update(repr((str(clip.path), clip.span, about)).encode())
     return digest.hexdigest()[:16]

@@ -29,7 +29,7 @@ def read_samples(
     import soundfile
 
     if not path.is_file():  # a pipe would be waited for
-        raise ValueError("no file" if path.exists() else "not there")
+        raise ValueError("not a file" if path.exists() else "not there")
     if path.suffix.lower() == ".raw":
         raise ValueError("raw samples, whose rate is not known")
     try:
@@ -44,7 +44,7 @@ def read_samples(
     except soundfile.LibsndfileError as error:
         raise ValueError(_reason(path, error.error_string)) from None
     if len(loud := np.flatnonzero(~(np.abs(samples) <= LOUDEST))):
-        raise ValueError(f"sample {start + loud[0]} is {samples[loud[0]]}, not a number from −2³¹ to 2³¹")
+        raise ValueError(f"sample {start + loud[0]} is {samples[loud[0]]:g}, not a number from −2³¹ to 2³¹")
     return samples, rate
 
 

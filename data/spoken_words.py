@@ -149,6 +149,8 @@ def read_times(path: Path) -> list[tuple[int, int, str]]:
 
 def _check_words(argument: str, folder: Path, clips: Sequence[Clip]) -> None:
     words = sorted({clip.word for clip in clips})
+    if odd := [word for word in words if word.encode(errors="replace").decode() != word]:
+        raise ValueError(f"`{argument}` must have folders that are named in UTF-8. Received: {ascii(odd[0])}")
     if len(words) < 2:
         came = f"{len(clips)} sound files" + (f", all of {words[0]}" if words else "")
         raise ValueError(f"`{argument}` must hold sound files of at least two words. Received: {folder} with {came}")

@@ -79,7 +79,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, list[str], str]:
     if not any(first) or 0 < len(numbers) < len(first):
         came = f"{reprlib.repr(first)} in row 1" if numbers else "a blank one"
         raise ValueError(f"{path} must begin with a row of names, one for each column, or of numbers. Received: {came}")
-    if len(numbers) == 2 and separator == "," and "." not in text:
+    if len(numbers) == 2 and separator == "," and not {".", '"'} & set(text):
         raise ValueError(f"{path} must name its columns. Received: {','.join(first)}, which could be one number or two")
     own = [""] * len(first) if numbers else first
     names = [name or str(place) for place, name in enumerate(own, start=1)]
