@@ -50,7 +50,7 @@ def claiming(path):
         (
             "a.flac",
             lambda path: path.write_bytes((SHIPPED.parent / "music.flac").read_bytes()[:5000]),
-            "damaged, or",
+            "damaged|lost sync",
         ),
         ("a.raw", lambda path: path.write_bytes(b"abcd"), "raw samples, whose rate is not known"),
         ("a.wav", floats(0, np.nan), "sample 1 is nan, not a number from −2³¹ to 2³¹"),
