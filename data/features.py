@@ -1,7 +1,8 @@
 """The features of all clips of a corpus, computed once and kept in a file."""
 
+import contextlib
 import hashlib
-import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +13,19 @@ from tqdm import tqdm
 
 from data import mfcc
 from data.files import write_whole
+from data.sounds import read_samples
 from data.spoken_words import Clip
+
+FORMAT = 2  # of the file; another one is made anew
+HIGHEST_RATE = 768_000  # samples a second; the filters for far higher ones do not fit into memory
 
 
 @dataclass(frozen=True)
 class Features:
-    """Sequences of features, one after another in one array, which may lie on disk.
+    """Sequences of features, one after another in one array.
 
     Args:
-        clips: the N clips that could be read.
+        clips: the N clips that could be used.
         frames: [frames of all clips, 13].
         ends: where each clip's frames end [N].
         skipped: why which file could not be used.
@@ -49,38 +54,23 @@ def load_features(clips: Sequence[Clip], cache: Path, longest: float) -> Feature
 
     Args:
         clips: what to read.
-        cache: a folder; one file is kept for each set of clips.
+        cache: a folder; one file is kept for each set of clips, if it can be written.
         longest: seconds; a longer clip is skipped.
 
     Raises:
-        ValueError: not one clip can be used; says why the first cannot.
+        ValueError: not one clip can be used, and says why the first cannot; or all are silent.
     """
-    path = cache / f"features-{_fingerprint(clips, longest)}.npy"
-    index = path.with_suffix(".json")
-    if not index.exists():  # written last
-        cache.mkdir(parents=True, exist_ok=True)
-        _compute(clips, path, index, longest)
-    kept = json.loads(index.read_text(encoding="utf-8"))
-    if not kept["clips"]:
-        raise ValueError(f"`corpus` must hold sounds that can be used. Received: {kept['skipped'][0]}")
-    frames = np.load(path, mmap_mode="r")
-    return Features([clips[place] for place in kept["clips"]], frames, np.array(kept["ends"]), kept["skipped"])
-
-
-def read_samples(path: Path, span: tuple[int, int] | None = None) -> tuple[np.ndarray, int]:
-    """Return the samples of a sound file, or of a span of it, its channels averaged [N], and how many there are a second.
-
-    Raises:
-        ValueError: says why the file is no sound that can be read.
-    """
-    import soundfile
-
-    start, stop = span or (0, None)
-    try:
-        samples, rate = soundfile.read(path, start=start, stop=stop, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(_reason(path, error.error_string)) from None
-    return samples.mean(axis=1), rate
+    path = cache / f"features-{_fingerprint(clips, longest)}.npz"
+    kept = _load(path)
+    if kept is None:
+        kept = _compute(clips, longest)
+        _save(path, kept)
+    frames, skipped = kept["frames"], kept["skipped"].tolist()
+    if not len(frames):
+        raise ValueError(f"`corpus` must hold sounds that can be used. Received: {skipped[0]}")
+    if (frames == frames[0]).all():
+        raise ValueError(f"`corpus` must not be silent. Received: nothing else in {len(kept['places'])} clips")
+    return Features([clips[place] for place in kept["places"]], frames, kept["ends"], skipped)
 
 
 def read_features(clip: Clip, longest: float) -> np.ndarray:
@@ -88,53 +78,59 @@ def read_features(clip: Clip, longest: float) -> np.ndarray:
     from scipy import signal
 
     try:
-        samples, rate = read_samples(clip.path, clip.span)
-        if len(samples) > longest * rate:
-            raise ValueError(f"longer than {longest} s: {len(samples) / rate:.1f} s")
+        samples, rate = read_samples(clip.path, clip.span, longest)
+        if rate > HIGHEST_RATE:
+            raise ValueError(f"{rate} samples a second, more than {HIGHEST_RATE}")
         common = np.gcd(mfcc.RATE, rate)
         return mfcc.mfcc(signal.resample_poly(samples, mfcc.RATE // common, rate // common))
-    except ValueError as error:
-        raise ValueError(f"{clip.path}: {error}") from None
+    except (ValueError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        name = str(clip.path).encode(errors="backslashreplace").decode()
+        raise ValueError(f"{name}: {reason}") from None
 
 
-def _reason(path: Path, error: str) -> str:
-    with open(path, "rb") as file:
-        head = file.read(1024)
-    if head.startswith(b"NIST_1A") and b"shorten" in head:
-        return "compressed by shorten, which cannot be read; decompress it (sph2pipe does)"
-    return error.rstrip(".")
-
-
-def _compute(clips: Sequence[Clip], path: Path, index: Path, longest: float) -> None:
-    """Write the features of clip after clip, so that memory holds one of them."""
-    used, ends, skipped = [], [], []
-    with write_whole(path) as part:
-        raw = part.with_name(part.name + ".raw")
+def _compute(clips: Sequence[Clip], longest: float) -> dict[str, np.ndarray]:
+    """Return what the cache keeps: the features, of which clips they are and where each one's end, and why others have none."""
+    frames, places, skipped = [np.zeros((0, mfcc.CHANNELS), np.float32)], [], []
+    for place, clip in enumerate(tqdm(clips, "clips", file=sys.stdout, dynamic_ncols=True)):
         try:
-            with open(raw, "wb") as file:
-                for place, clip in enumerate(tqdm(clips, "clips", file=sys.stdout, dynamic_ncols=True)):
-                    try:
-                        frames = read_features(clip, longest)
-                    except ValueError as error:
-                        skipped.append(str(error))
-                    else:
-                        frames.tofile(file)
-                        used.append(place)
-                        ends.append(len(frames) + (ends[-1] if ends else 0))
-            shape = (ends[-1] if ends else 0, mfcc.CHANNELS)
-            with open(part, "wb") as file, open(raw, "rb") as source:
-                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-                while block := source.read(2**24):
-                    file.write(block)
-        finally:
-            raw.unlink(missing_ok=True)
-    for message in skipped[:10]:
+            frames.append(read_features(clip, longest))
+        except ValueError as error:
+            skipped.append(str(error))
+        else:
+            places.append(place)
+    for message in skipped:
         print(f"skipped {message}")
-    if len(skipped) > 10:
-        print(f"skipped {len(skipped) - 10} more; {index} names them all")
-    with write_whole(index) as part:
-        part.write_text(json.dumps({"clips": used, "ends": ends, "skipped": skipped}), encoding="utf-8")
+    ends = np.cumsum([len(own) for own in frames[1:]], dtype=int)
+    return {
+        "format": np.array(FORMAT),
+        "frames": np.concatenate(frames),
+        "places": np.array(places, int),
+        "ends": ends,
+        "skipped": np.array(skipped, str),
+    }
+
+
+def _load(path: Path) -> dict[str, np.ndarray] | None:
+    """Return what is kept in a file; None if there is none, or if it cannot be used, which is said."""
+    if not os.path.isfile(path):  # which raises nothing
+        return None
+    with contextlib.suppress(Exception), np.load(path) as archive:  # a flipped bit can raise anything
+        kept = {name: archive[name] for name in ("format", "frames", "places", "ends", "skipped")}  # checks their sums
+        if kept["format"] == FORMAT:
+            return kept
+    print(f"{path} is damaged, or of another version, and is made anew")
+    return None
+
+
+def _save(path: Path, kept: dict[str, np.ndarray]) -> None:
+    """Keep features in a file, or say why not."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with write_whole(path) as part, open(part, "wb") as file:
+            np.savez(file, **kept)
+    except OSError as error:
+        print(f"the features are not kept: {error.filename or path}: {error.strerror}")
 
 
 def _fingerprint(clips: Sequence[Clip], longest: float) -> str:
@@ -142,6 +138,7 @@ def _fingerprint(clips: Sequence[Clip], longest: float) -> str:
     settings = [getattr(mfcc, name) for name in ("RATE", "WINDOW", "HOP", "FFT", "BANDS", "PRE_EMPHASIS", "CHANNELS")]
     digest = hashlib.sha256(repr((settings, longest)).encode())
     for clip in clips:
-        status = clip.path.stat()
-        digest.update(repr((str(clip.path), clip.span, status.st_size, status.st_mtime_ns)).encode())
+        status = clip.path.stat() if os.access(clip.path, os.R_OK) else None  # of a file that is skipped
+        about = status and (status.st_size, status.st_mtime_ns)
+        digest.update(repr((str(clip.path), clip.span, about)).encode())
     return digest.hexdigest()[:16]

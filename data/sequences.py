@@ -1,12 +1,14 @@
 """Target sequences for the generation task: a mixture of sines, an excerpt of a sound, or a column of a CSV file."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from data.closest import did_you_mean
+from data.sounds import read_samples
+from data.tables import read_column
+
+MOST = 2**31 - 1  # steps, as many as a network's clock can count
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Target:
 
     def in_units(self, values: np.ndarray) -> np.ndarray:
         """Return values, to the scale of the target, in the source's own units."""
-        return self.low + (np.asarray(values, float) + 1) / 2 * (self.high - self.low)
+        share = (np.asarray(values, float) + 1) / 2
+        return self.low * (1 - share) + self.high * share
 
     def times(self, steps: int) -> dict[str, np.ndarray]:
         """Return the time of so many steps in the source: seconds of a sound, otherwise the number of the step."""
@@ -45,7 +48,7 @@ def load_target(target: str | None, start: int, length: int, column: str | None,
         target: a sound file of any kind that libsndfile reads, or a `.csv` file; None is the sine mixture.
         start: first sample or data row, from 0.
         length: number of samples or rows, from 2.
-        column: name of a CSV column; None is its first.
+        column: name of a CSV column, or its number from 1; None is its first.
         further: samples or rows behind these to load too, to the same scale, as far as there are any.
 
     Raises:
@@ -59,20 +62,27 @@ def load_target(target: str | None, start: int, length: int, column: str | None,
         raise ValueError(f"`start` must be at least 0. Received: {start}")
     if length < 2:
         raise ValueError(f"`length` must be at least 2. Received: {length}")
+    end = start + length
+    if end + further > MOST:
+        raise ValueError(f"`start` + `length` must be at most {MOST}. Received: {end + further}")
     is_csv = target is not None and Path(target).suffix.lower() == ".csv"
     if column is not None and not is_csv:
         raise ValueError(f"`column` needs a `target` that is a CSV file. Received: {target}")
     if target is None:
         return _scaled(sine_mixture(start, length + further), length, None, "mixture of sines", start)
-    if not Path(target).is_file():
-        raise ValueError(f"`target` must be a file that exists. Received: {target}")
-    values, rate, source = _read_csv(target, column) if is_csv else _read_sound(target)
-    if start + length > len(values):
+    path = Path(target)
+    if not path.is_file():
+        raise ValueError(f"`target` must be a file that exists. Received: {path}")
+    if is_csv:
+        series, rate = read_column(path, column), None
+        there, values, source = len(series), series.to_numpy()[start : end + further], f"{path.name} {series.name}"
+    else:
+        there, values, rate = _read_sound(path, start, end + further)
+        source = path.name
+    if end > there:
         raise ValueError(
-            f"`start` + `length` must be at most the length of {target}, {len(values)}. "
-            f"Received: {start} + {length} = {start + length}"
+            f"`start` + `length` must be at most the length of {path}, {there}. Received: {start} + {length} = {end}"
         )
-    values = values[start : start + length + further]
     return _scaled(values, length, rate, f"{source}, steps {start} to {start + len(values) - 1}", start)
 
 
@@ -83,49 +93,31 @@ def sine_mixture(start: int, length: int) -> np.ndarray:
     return sum(amplitude * np.sin(2 * np.pi * t / period + phase) for period, amplitude, phase in waves)
 
 
-def _read_sound(path: str) -> tuple[np.ndarray, int, str]:
+def _read_sound(path: Path, start: int, end: int) -> tuple[int, np.ndarray, int]:
+    """Return how many samples a sound has, those of a span as far as it goes, and how many there are a second."""
     import soundfile
 
     try:
-        samples, rate = soundfile.read(path, always_2d=True)  # [T, channels]
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"`target` must be a sound file. Received: {path} ({error.error_string})") from None
-    return samples.mean(axis=1), rate, Path(path).name
-
-
-def _read_csv(path: str, column: str | None) -> tuple[np.ndarray, None, str]:
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"`target` must be a CSV file in UTF-8. Received: {path} ({error})") from None
-    if len(rows) < 2:
-        raise ValueError(f"`target` must have a header and data rows. Received: {path} with {len(rows)} rows")
-    header = rows[0]
-    if column is not None and column not in header:
-        near = did_you_mean(column, header)
-        raise ValueError(f"`column` must be one of {', '.join(header)} in {path}. Received: {column}{near}")
-    index = 0 if column is None else header.index(column)
-    values = np.array([_number(row, index, path, line) for line, row in enumerate(rows[1:], start=2)])
-    return values, None, f"{Path(path).name} {header[index]}"
-
-
-def _number(row: list[str], index: int, path: str, line: int) -> float:
-    try:
-        return float(row[index])
-    except (ValueError, IndexError):
-        cell = row[index] if index < len(row) else "nothing"
-        raise ValueError(f"`target` must hold numbers. Received: {cell!r} in data row {line} of {path}") from None
+        values, rate = read_samples(path, (start, end), dtype="float64")
+    except ValueError as problem:
+        raise ValueError(f"`target` must be a sound file. Received: {path} ({problem})") from None
+    there = soundfile.info(path).frames
+    return min(there, start + len(values)) if len(values) < end - start else there, values, rate
 
 
 def _scaled(values: np.ndarray, length: int, rate: int | None, source: str, start: int) -> Target:
     """Return a target whose first values, so many, reach from -1 to 1."""
-    if not np.isfinite(values).all():
-        place = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise ValueError(
-            f"`target` must be finite. Received: {values[place]} at step {place} of the excerpt of {source}"
-        )
     low, high = float(values[:length].min()), float(values[:length].max())
     if not high > low:
         raise ValueError(f"`target` must vary, or there is nothing to scale. Received: only {low} in {source}")
-    return Target((2 * (values - low) / (high - low) - 1).astype(np.float32), rate, source, start, low, high)
+    _, exponent = np.frexp(np.abs(values[:length]).max())
+    with np.errstate(over="ignore"):  # multiplied by a power of 2, which is exact, so that no difference overflows
+        near_1, floor, ceiling = (np.ldexp(part, -exponent) for part in (values, low, high))
+        scaled = (2 * (near_1 - floor) / (ceiling - floor) - 1).astype(np.float32)
+    if not (finite := np.isfinite(scaled)).all():
+        place = int(finite.argmin())
+        raise ValueError(
+            f"`target` must not leave its range by so much. Received: {values[place]} at step {start + place}, behind "
+            f"{low} to {high} in {source}"
+        )
+    return Target(scaled, rate, source, start, low, high)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.features import read_samples
-from data.spoken_words import read_times
+from data.sounds import read_samples
+from data.spoken_words import files_below, read_times
 
 SHIPPED = Path(__file__).parent / "speech"
 RATE = 16000  # samples a second
@@ -49,7 +49,7 @@ def find_utterance(utterance: str | None, timit: str | None) -> Path:
         if not path.is_file():
             raise ValueError(f"`utterance` must be a sound file that exists. Received: {path}")
         return path
-    sounds = sorted(path for path in Path(timit).rglob("*") if path.suffix.lower() == ".wav" and _phone_file(path))
+    sounds = [path for path in files_below(Path(timit), ".wav") if _phone_file(path)]
     if not sounds:
         raise ValueError(f"`timit` must be a folder with .WAV and .PHN files somewhere below. Received: {timit}")
     if utterance is None:

@@ -3,6 +3,8 @@
 Three sources, one result: the words that ship, a folder of one's own with a folder for each word, and TIMIT.
 """
 
+import glob
+import os
 import random
 import re
 from collections.abc import Sequence
@@ -10,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data.make_words import VOCABULARY
+from data.text import read_text
 
 SHIPPED = Path(__file__).parent / "words"
 SOUNDS = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".au", ".sph", ".mp3")
@@ -55,13 +58,17 @@ def load_folder(folder: Path, split: Split) -> list[Clip]:
 
     Raises:
         ValueError: names the argument or file, what was expected and what came.
+        OSError: a word's folder cannot be read.
     """
     if not folder.is_dir():
         raise ValueError(f"`corpus` must be a folder with a folder for each word. Received: {folder}")
     clips = [
-        Clip(path, path.parent.name)
-        for path in sorted(folder.glob("*/*"))
-        if path.suffix.lower() in SOUNDS and not path.parent.name.startswith(("_", "."))
+        Clip(path, word.name)
+        for word in sorted(folder.iterdir())
+        if not word.name.startswith(("_", "."))
+        and (word.is_dir() or not word.exists())  # a link to nowhere is an error
+        for path in sorted(word.iterdir())
+        if path.suffix.lower() in SOUNDS
     ]
     _check_words("corpus", folder, clips)
     if split.test_list is not None:
@@ -85,13 +92,17 @@ def load_timit(folder: Path, seed: int) -> list[Clip]:
     Raises:
         ValueError: there is no `.WRD` file, or fewer than two of the words; names what was expected and what came.
     """
-    transcripts = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".wrd")
+    transcripts = files_below(folder, ".wrd")
     if not transcripts:
         raise ValueError(f"`timit` must be a folder with .WRD files somewhere below. Received: {folder}")
     vocabulary = {word for words in VOCABULARY.values() for word in words}
     said: dict[str, dict[str, Clip]] = {}
     for transcript in transcripts:
-        sounds = [path for path in transcript.parent.glob(transcript.stem + ".*") if path.suffix.lower() == ".wav"]
+        sounds = [
+            path
+            for path in transcript.parent.glob(glob.escape(transcript.stem) + ".*")
+            if path.suffix.lower() == ".wav"
+        ]
         for start, end, word in read_times(transcript):
             if word in vocabulary and sounds:
                 speaker = transcript.parent.name.lower()
@@ -108,15 +119,27 @@ def load_timit(folder: Path, seed: int) -> list[Clip]:
     return clips
 
 
+def files_below(folder: Path, suffix: str) -> list[Path]:
+    """Return all files of a kind below a folder, sorted, if it is one; raises an OSError if a folder cannot be read."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    if not folder.is_dir():
+        return []
+    files = (Path(root, name) for root, _, names in os.walk(folder, onerror=fail) for name in names)
+    return sorted(path for path in files if path.suffix.lower() == suffix)
+
+
 def read_times(path: Path) -> list[tuple[int, int, str]]:
-    """Read a TIMIT transcript: lines of first sample, sample after the last, and label.
+    """Read a TIMIT transcript: lines of first sample, sample after the last, and label. A sample has up to nine digits.
 
     Raises:
         ValueError: names the line that is none.
     """
     entries = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        found = re.fullmatch(r"\s*(\d+)\s+(\d+)\s+(\S+)\s*", line)
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        found = re.fullmatch(r"\s*(\d{1,9})\s+(\d{1,9})\s+(\S+)\s*", line)
         if found and int(found[1]) < int(found[2]):
             entries.append((int(found[1]), int(found[2]), found[3].lower()))
         elif line.strip():
@@ -126,6 +149,8 @@ def read_times(path: Path) -> list[tuple[int, int, str]]:
 
 def _check_words(argument: str, folder: Path, clips: Sequence[Clip]) -> None:
     words = sorted({clip.word for clip in clips})
+    if odd := [word for word in words if word.encode(errors="replace").decode() != word]:
+        raise ValueError(f"`{argument}` must have folders that are named in UTF-8. Received: {ascii(odd[0])}")
     if len(words) < 2:
         came = f"{len(clips)} sound files" + (f", all of {words[0]}" if words else "")
         raise ValueError(f"`{argument}` must hold sound files of at least two words. Received: {folder} with {came}")
@@ -134,8 +159,7 @@ def _check_words(argument: str, folder: Path, clips: Sequence[Clip]) -> None:
 def _by_list(folder: Path, clips: Sequence[Clip], test_list: Path) -> list[Clip]:
     if not test_list.is_file():
         raise ValueError(f"`test_list` must be a file. Received: {test_list}")
-    lines = test_list.read_text(encoding="utf-8").splitlines()
-    named = {folder / line.strip() for line in lines if line.strip()}
+    named = {folder / line.strip() for line in read_text(test_list).splitlines() if line.strip()}
     if missing := named - {clip.path for clip in clips}:
         raise ValueError(f"`test_list` must name sound files of {folder}. Received: {min(missing)}, which is not there")
     return [replace(clip, test=clip.path in named) for clip in clips]

@@ -41,13 +41,15 @@ def load_text(path: str | None) -> Text:
         return _numbered(text, f"pydoc_data.topics of Python {platform.python_version()}")
     if not Path(path).is_file():
         raise ValueError(f"`text` must be a file that exists. Received: {path}")
+    return _numbered(read_text(Path(path)), path)
+
+
+def read_text(path: Path) -> str:
+    """Return what a text file in UTF-8 holds, without a byte-order mark; raises a ValueError that names it if it is none."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"`text` must be a text file in UTF-8. Received: {path}, no such from byte {error.start}"
-        ) from None
-    return _numbered(text, path)
+        raise ValueError(f"{path} must be text in UTF-8. Received: other bytes from byte {error.start} on") from None
 
 
 def _numbered(text: str, source: str) -> Text:

@@ -11,7 +11,7 @@ from experiments.pictures import COLOURS, NAIVE, NAMES, boxes, legend, panels
 from experiments.published import GENERATION_NMSE, GENERATION_TABLE_3
 from experiments.statistics import holm, quartiles, rank_p
 from experiments.store import Store
-from tasks.figures import TARGET
+from tasks.figures import TARGET, plain
 
 TITLES = {
     "paper": "the paper's setting, with gradients clipped",
@@ -161,7 +161,7 @@ def outputs_figure(frame: pd.DataFrame) -> Figure:
                 nmse = ((own[method] - own.wanted) ** 2).mean() / own.wanted.var(ddof=0) / 2
                 axis.set(xlim=(0, own.step.max()), ylim=(-1.15, 1.15))
                 axis.set_title(f"NMSE {nmse:.2g}", fontsize=8, loc="right", pad=2)
-            row[0].set_ylabel(target.replace("_", " "))
+            row[0].set_ylabel(plain(target.replace("_", " ")))
         for axis in axes[-1]:
             axis.set_xlabel("time step")
         legend(figure, *axes[0])

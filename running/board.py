@@ -5,6 +5,8 @@ TensorBoard sorts tags by name: those of the metrics begin with "metric", and th
 
 import errno
 import os
+import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -161,15 +163,20 @@ def write_report(report: Report, folder: Path, step: int) -> None:
         tf.summary.write(f"pictures/{name}", content, step, create_summary_metadata("", ""))
     for name, sound in report.sounds.items():
         samples = sound.samples[None, :, None].astype(np.float32)
-        tf.summary.audio(f"sounds/{name}", samples, sound.rate, step=step, description=sound.caption or None)
+        tf.summary.audio(f"sounds/{name}", samples, sound.rate, step=step, description=literal(sound.caption) or None)
     for name, text in report.texts.items():
-        tf.summary.text(f"texts/{name}", f"```\n{text}\n```", step=step)
+        tf.summary.text(f"texts/{name}", textwrap.indent(text, " " * 4, lambda line: True), step=step)  # as it is
 
 
 def write_about(about: Mapping[str, Any]) -> None:
     """Show a page of text that says what the run is."""
-    rows = [f"| {name} | {as_words(value)} |" for name, value in about.items()]
+    rows = [f"| {name} | {literal(as_words(value))} |" for name, value in about.items()]
     tf.summary.text("texts/about", "\n".join(["| | |", "|---|---|", *rows]), step=0)
+
+
+def literal(text: str) -> str:
+    """Return a text as Markdown that shows it as it is."""
+    return re.sub(r"[&<>|*`~#!\\\[\]\n\r]|\b_|_\b", lambda found: f"&#{ord(found[0])};", text)
 
 
 def write_hyperparameters(settings: Mapping[str, Any], metrics: Mapping[str, Any], run: str) -> None:

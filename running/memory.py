@@ -100,7 +100,9 @@ def check(task_class: type[Task], settings: Any, recipe: Any = None, facts: Fact
     others = {} if alone else usual
     most = bisect.bisect_left(range(LARGEST), True, key=lambda value: not fits(**others | {name: value + 1}))
     if not most:
-        raise ValueError(f"`periods` must be fewer, for memory to hold them. Received: {len(clock(settings)[0])} modules")
+        raise ValueError(
+            f"`periods` must be fewer, for memory to hold them. Received: {len(clock(settings)[0])} modules"
+        )
     raise ValueError(f"`{name}` must be at most {most}, as many as memory holds. Received: {getattr(settings, name)}")
 
 

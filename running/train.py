@@ -177,7 +177,7 @@ class Following(Trained):
     def log_about(self) -> None:
         """Log what the run is."""
         sizes = {"parameters": self.task.network.size, "networks": self.task.replicas, "updates": self.loop.updates}
-        names = {"run": self.run.name, "task": self.task.name, "command": f"`{self.run.about['command']}`"}
+        names = {"run": self.run.name, "task": self.task.name, "command": self.run.about["command"]}
         with self.run.board.logging():
             board.write_about(names | sizes | self.run.hyperparameters)
 

@@ -21,7 +21,7 @@ STYLE = {
 }
 MOST_LABELS = 40  # on an axis
 MOST_COLUMNS = 4096  # of a picture of states, which has fewer pixels
-SHOWN_AS = {"\n": "¶", "\t": "→", "$": r"\$"}  # a dollar begins a formula
+SHOWN_AS = str.maketrans({"\n": "¶", "\t": "→", "$": r"\$"})  # a dollar begins a formula
 TARGET = {"color": "0.6", "linewidth": 3.0}
 OUTPUT = {"color": "black", "linewidth": 0.9}
 
@@ -47,7 +47,7 @@ def signal_figure(
             for axis in (signal, rest):
                 axis.axvline(time[trained] - time[1] / 2, color="black", linewidth=0.8, linestyle=":")
             signal.plot([], [], color="black", linewidth=0.8, linestyle=":", label="end of training")
-        signal.set(title=title, ylabel="amplitude", xlim=(time[0], time[-1]))
+        signal.set(title=plain(title), ylabel="amplitude", xlim=(time[0], time[-1]))
         signal.legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
         signal.title.set_ha("left")
         signal.title.set_x(0)
@@ -112,11 +112,10 @@ def states_figure(
             )
             strip.set_yticks([])
             strip.set_ylabel(name, rotation=0, ha="right", va="center")
-        strips[0].set_title(title)
+        strips[0].set_title(plain(title))
         strips[-1].set_xlabel("characters read" if below else label)
         if below:
-            labels = [SHOWN_AS.get(character, character) for character in below]
-            strips[-1].set_xticks(time, labels, family="monospace", fontsize=6)
+            strips[-1].set_xticks(time, [plain(character) for character in below], family="monospace", fontsize=6)
             for strip in strips:
                 strip.tick_params(axis="x", length=0)
         figure.colorbar(image, ax=strips, label="hidden state", ticks=[-1, 0, 1])
@@ -199,7 +198,7 @@ def comparison_figure(
         for number, (name, (places, (low, median, high))) in enumerate(curves.items()):
             color, style = f"C{number % 10}", ("-", "--", ":", "-.")[number // 10 % 4]
             marker = "o" if len(places) == 1 else None
-            axis.plot(places, median, color=color, linestyle=style, linewidth=1.1, marker=marker, label=name)
+            axis.plot(places, median, color=color, linestyle=style, linewidth=1.1, marker=marker, label=plain(name))
             axis.fill_between(places, low, high, color=color, alpha=0.2, linewidth=0)
         axis.set(xlabel=axis_label, ylabel=quantity.axis, yscale="log" if quantity.decades else "linear")
         if not quantity.decades:
@@ -216,9 +215,10 @@ def confusion_figure(counts: np.ndarray, labels: Sequence[str]) -> Figure:
         axis = figure.subplots()
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         image = axis.imshow(shares, cmap="Greys", vmin=0, vmax=1)
-        every = -(-len(labels) // MOST_LABELS)
-        axis.set_xticks(range(0, len(labels), every), labels[::every], rotation=90)
-        axis.set_yticks(range(0, len(labels), every), labels[::every])
+        places = range(0, len(labels), -(-len(labels) // MOST_LABELS))
+        shown = [plain(labels[place], most=20) for place in places]
+        axis.set_xticks(places, shown, rotation=90)
+        axis.set_yticks(places, shown)
         axis.set(xlabel="heard", ylabel="said")
         figure.colorbar(image, label="share of the word's test clips", shrink=0.7)
     return figure
@@ -258,6 +258,18 @@ def speech_figure(versions: Mapping[str, np.ndarray], phones: Sequence[tuple[int
         axes[-1].set(xlabel="time (s)", xlim=(0, seconds))
         figure.colorbar(image, ax=axes, label="power of a frame (dB, the same scale for all)", aspect=40)
     return figure
+
+
+def plain(text: str, most: int = 60) -> str:
+    """Return a text from outside (the name of a file, a column, a word, a run) as Matplotlib shows it as it is, on one line.
+
+    What cannot be shown is a question mark, and a text that begins with an underscore, which legends leave out, has a thin
+    space before it. Of a text longer than `most` characters the middle is left out.
+    """
+    if len(text) > most:
+        text = f"{text[: most // 2]}…{text[-(most // 2) :]}"
+    text = "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
+    return "\u2009" * text.startswith("_") + text.translate(SHOWN_AS)
 
 
 def png(figure: Figure) -> bytes:

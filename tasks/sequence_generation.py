@@ -29,7 +29,7 @@ class Settings(NetworkSettings):
     length: int
     """Steps of the excerpt."""
     column: str | None
-    """Column of a CSV file; without it, the first."""
+    """Column of a CSV file, by name or by number from 1; without it, the first."""
     sizes: Annotated[Literal["equal", "spectrum"], Flag("clock")]
     """Split the units evenly, or in proportion to the target's energy in the octaves of the modules (clockwork models only)."""
     output_activation: Annotated[Literal["linear", "tanh"], Flag("network")]

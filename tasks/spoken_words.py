@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from data import mfcc
-from data.features import load_features, read_features, read_samples
+from data.features import load_features, read_features
+from data.sounds import read_samples
 from data.spoken_words import SHIPPED, Clip, Split, load_folder, load_timit
 from tasks.flag import Flag
 from tasks.network import Network
@@ -117,6 +118,8 @@ class SpokenWords(Task):
         self.features = load_features(list(every.values()), settings.cache_dir, settings.longest)
         clips = self.features.clips
         self.words = sorted({clip.word for clip in clips})
+        if len(self.words) < 2:
+            raise ValueError(f"`corpus` must hold sounds of two words that can be used. Received: only {self.words[0]}")
         self.labels = np.array([self.words.index(clip.word) for clip in clips], np.int32)  # [N]
         splits = {seed: self._split(own) for seed, own in drawn.items()}
         statistics = [self._statistics(splits[seed][0]) for seed in self.seeds for _ in range(max(folds, 1))]
@@ -167,7 +170,7 @@ class SpokenWords(Task):
             frames = self.features.padded([place], self.features.lengths[place])[0].astype(float)
             total, squares, count = total + frames.sum(0), squares + (frames**2).sum(0), count + len(frames)
         mean = total / count
-        return mean.astype(np.float32), (squares / count - mean**2).astype(np.float32)
+        return mean.astype(np.float32), np.maximum(squares / count - mean**2, 0).astype(np.float32)
 
     def places(self) -> Callable[[int, int], np.ndarray]:
         """Return (first update, count) → the clips of those updates [count, R, B]; updates must come in order."""

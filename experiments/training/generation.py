@@ -1,6 +1,5 @@
 """Networks that each generate one sequence, many at once: what experiments on that task have in common."""
 
-import csv
 import functools
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ import numpy as np
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.sequences import Target, load_target
+from data.tables import column_names
 from experiments.grid import Arrays, Cell
 from main import recipe
 from running.loop import Loop
@@ -36,10 +36,8 @@ def load_targets(names: Sequence[str]) -> dict[str, Target]:
 
 def _columns(name: str) -> list[str | None]:
     """Return the columns of a CSV file; another file has one without a name."""
-    if Path(name).suffix.lower() != ".csv" or not Path(name).is_file():
-        return [None]
-    with open(name, newline="", encoding="utf-8") as file:
-        return next(csv.reader(file), [None])
+    path = Path(name)
+    return column_names(path) if path.suffix.lower() == ".csv" and path.is_file() else [None]
 
 
 def blocks(count: int, most: int) -> list[tuple[int, ...]]:

@@ -99,6 +99,98 @@ def test_parts_of_a_file_are_read_alone(tmp_path):
     assert load([clip, part], tmp_path).lengths.tolist() == [98, 23]
 
 
+def test_files_that_are_none_are_skipped_named_and_counted(tmp_path, capsys):
+    """A link to nothing, a folder, no bytes, samples that are no numbers or too many a second, a name that is no text."""
+    good = [tone(tmp_path / f"{n}.wav", hertz=300.0 * (n + 1)) for n in range(2)]
+    (tmp_path / "link.wav").symlink_to("nowhere")
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "empty.wav").write_bytes(b"")
+    soundfile.write(tmp_path / "nan.wav", np.r_[np.zeros(9), np.nan], 16000, subtype="FLOAT")
+    tone(tmp_path / "fast.wav", seconds=1e-4, rate=2**31 - 1)
+    odd = Clip(tmp_path / os.fsdecode(b"caf\xe9.wav"), "bad")
+    odd.path.write_bytes(good[0].path.read_bytes())
+    bad = [Clip(tmp_path / f"{name}.wav", "bad") for name in ("link", "folder", "empty", "nan", "fast")] + [odd]
+    loaded = load([good[0], *bad, good[1]], tmp_path)
+    assert loaded.clips == good and len(loaded.skipped) == 6
+    printed = capsys.readouterr().out
+    for reason in (
+        "link.wav: not there",
+        "folder.wav: not a file",
+        "empty.wav: Format not recognised",
+        "nan.wav: sample 9 is nan",
+        "fast.wav: 2147483647 samples a second",
+        r"caf\udce9.wav: 'utf-8' codec",
+    ):
+        assert f"skipped {tmp_path}/{reason}" in printed
+    (tmp_path / "link.wav").unlink()  # and now it is there
+    assert len(load([*good, tone(tmp_path / "link.wav")], tmp_path).clips) == 3
+
+
+def test_refuses_a_silent_corpus(tmp_path):
+    for name in "ab":
+        soundfile.write(tmp_path / f"{name}.wav", np.zeros(4000), 16000)
+    with pytest.raises(ValueError, match="`corpus` must not be silent. Received: nothing else in 2 clips"):
+        load([Clip(tmp_path / f"{name}.wav", name) for name in "ab"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: b"junk",
+        lambda whole: whole[:-100],
+        lambda whole: whole[:300] + bytes([whole[300] ^ 1]) + whole[301:],
+        lambda whole: b"\x80\x04K\x01.",  # a pickle
+        lambda whole: whole.replace(b"format.npy", b"farmot.npy"),
+    ],
+)
+def test_a_damaged_cache_is_made_anew_with_a_line(tmp_path, capsys, damage):
+    clips = [tone(tmp_path / f"{n}.wav") for n in range(2)]
+    first = load(clips, tmp_path).padded([0, 1], 28)
+    (path,) = (tmp_path / "cache").iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    capsys.readouterr()
+    np.testing.assert_array_equal(load(clips, tmp_path).padded([0, 1], 28), first)
+    assert f"{path} is damaged, or of another version, and is made anew\n" in capsys.readouterr().out
+    assert path.read_bytes() == whole
+    load(clips, tmp_path)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_cache_of_another_version_is_made_anew(tmp_path, monkeypatch, capsys):
+    clips = [tone(tmp_path / "a.wav")]
+    with monkeypatch.context() as patch:
+        patch.setattr(features, "FORMAT", 1)
+        load(clips, tmp_path)
+    load(clips, tmp_path)
+    assert "of another version" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("folder", ["/proc/none", "file", "n" * 300])
+def test_without_a_cache_that_can_be_written_it_goes_on(tmp_path, capsys, folder):
+    clips = [tone(tmp_path / f"{n}.wav") for n in range(2)]
+    (tmp_path / "file").write_text("in the way")
+    loaded = load_features(clips, tmp_path / folder, longest=3.0)
+    assert loaded.lengths.tolist() == [28, 28]
+    assert f"the features are not kept: {tmp_path / folder}: " in capsys.readouterr().out
+
+
+def test_two_processes_may_make_the_same_cache(tmp_path, monkeypatch):
+    """While one computes, the other has finished."""
+    clips = [tone(tmp_path / f"{n}.wav") for n in range(2)]
+    compute = features._compute
+
+    def slowly(*arguments):
+        monkeypatch.setattr(features, "_compute", compute)
+        load(clips, tmp_path)
+        return compute(*arguments)
+
+    monkeypatch.setattr(features, "_compute", slowly)
+    np.testing.assert_array_equal(load(clips, tmp_path).frames, load(clips, tmp_path).frames)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
 @pytest.mark.slow
 def test_three_thousand_clips_take_seconds(tmp_path):
     clips = [tone(tmp_path / f"{n}.wav", seconds=0.5, hertz=200 + n) for n in range(3000)]

@@ -45,6 +45,23 @@ def test_csv_columns_by_name_and_by_default_the_first(tmp_path):
     assert load_target(str(path), 1, 2, "b").values.tolist() == [-1, 1]
 
 
+def test_csv_columns_by_number_where_none_is_named_so(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("0,5\n1,3\n2.5,4\n")
+    target = load_target(str(path), 0, 3, "2")
+    assert target.values.tolist() == [1, -1, 0] and target.source == "table.csv 2, steps 0 to 2"
+
+
+@pytest.mark.parametrize("low, high", [(-1e308, 1e308), (1e308, 1.7e308), (0.0, 1e-323), (-3.0, 5.0)])
+def test_values_of_any_size_are_scaled_and_scaled_back(tmp_path, low, high):
+    path = tmp_path / "table.csv"
+    middle = low / 2 + high / 2
+    path.write_text(f"a\n{low}\n{middle}\n{high}\n")
+    target = load_target(str(path), 0, 3, None)
+    assert target.values.tolist() == [-1, 0, 1]
+    assert target.in_units(target.values).tolist() == [low, middle, high]
+
+
 def test_the_papers_targets_are_there():
     """320 samples of five targets, each scaled to [-1, 1] (Koutník et al. 2014, section 4.1 and Figure 5)."""
     table = np.loadtxt(DATA / "koutnik2014_figure5_targets.csv", delimiter=",", skiprows=1)
@@ -84,7 +101,7 @@ def truncated(path):
             {},
             "`target` must vary, or there is nothing to scale. Received: only 0.0 in .*silence",
         ),
-        ("nan.wav", not_finite, {}, "`target` must be finite. Received: nan at step 100 of the excerpt of .*nan.wav"),
+        ("nan.wav", not_finite, {}, "must be a sound file. Received: .*nan.wav .sample 100 is nan, not a number from"),
         (
             "s.wav",
             silence,
@@ -95,31 +112,37 @@ def truncated(path):
         ("s.wav", silence, {"length": 1}, "`length` must be at least 2. Received: 1"),
         ("s.wav", silence, {"column": "a"}, "`column` needs a `target` that is a CSV file. Received: .*s.wav"),
         (
-            "t.csv",
-            lambda path: path.write_text("a\n1\nx\n"),
-            {},
-            "must hold numbers. Received: 'x' in data row 3 of .*t.csv",
+            "sines",
+            None,
+            {"target": None, "start": 10**30},
+            f"`start` . `length` must be at most 2147483647. .*: 1{'0' * 27}320",
         ),
-        ("t.csv", lambda path: path.write_text("a,b\n1,2\n3\n"), {"column": "b"}, "Received: 'nothing' in data row 3"),
+        ("sines", None, {"target": None, "length": 10**12}, "`start` . `length` must be at most 2147483647"),
         (
             "t.csv",
-            lambda path: path.write_text("a\n1\n2\n"),
-            {"column": "z"},
-            "`column` must be one of a in .* Received: z",
+            "a\n1\n2\n",
+            {"length": 3},
+            "`start` . `length` must be at most the length of .*t.csv, 2. Received: 0 . 3",
         ),
         (
             "t.csv",
-            lambda path: path.write_text(""),
+            "a\n1\nx\n",
             {},
-            "must have a header and data rows. Received: .*t.csv with 0 rows",
+            "t.csv must hold a finite number in each row, .* Received: 'x' in row 3 of column 'a'",
         ),
-        ("t.csv", lambda path: path.write_bytes(b"\xff\xfe\x00"), {}, "`target` must be a CSV file in UTF-8"),
-        ("t.csv", lambda path: path.write_text("a\n1\ninf\n"), {"length": 2}, "`target` must be finite. Received: inf"),
+        (
+            "t.csv",
+            "0.\n1\n1e308",
+            {"length": 2, "further": 1},
+            "must not leave its range by so much. Received: 1e.308 at step 2",
+        ),
     ],
 )
 def test_refuses(tmp_path, name, write, arguments, message):
     path = tmp_path / name
-    if write:
+    if isinstance(write, str):
+        path.write_text(write)
+    elif write:
         write(path)
     with pytest.raises(ValueError, match=message):
-        load_target(str(path), **({"start": 0, "length": 320, "column": None} | arguments))
+        load_target(**({"target": str(path), "start": 0, "length": 320, "column": None} | arguments))

@@ -70,6 +70,7 @@ def test_the_last_phone_may_miss_the_end_a_little_as_in_timit(tmp_path):
         ({"phones": "0 1000 h#\n"}, "must end where the sound ends, at sample 1600. Received: 1000"),
         ({"phones": "0 9000 h#\n"}, "must end where the sound ends, at sample 1600. Received: 9000"),
         ({"phones": "0 1650 h#\n1650 1700 aa\n"}, "must end where the sound ends, at sample 1600. Received: 1700"),
+        ({"phones": "0 1600000000000 h#\n"}, "must have lines of start, end and label. Received: '0 1600000000000 h#'"),
         ({"phones": None}, "`utterance` must have a .PHN file beside it. Received: .*a.WAV without"),
         ({"rate": 8000}, "`utterance` must have 16000 samples a second. Received: .*a.WAV with 8000"),
     ],
@@ -79,10 +80,18 @@ def test_refuses(made, message, tmp_path):
         load_utterance(write(tmp_path, **made))
 
 
+def test_refuses_a_sound_that_is_not_finite(tmp_path):
+    path = write(tmp_path, suffix=".wav")
+    soundfile.write(path, np.r_[np.zeros(1599), np.nan], RATE, subtype="FLOAT")
+    with pytest.raises(ValueError, match="must be a sound that can be read. Received: .*a.wav: sample 1599 is nan"):
+        load_utterance(path)
+
+
 def test_refuses_what_is_not_there(tmp_path):
     for call, message in [
         (lambda: find_utterance("a.wav", None), "`utterance` must be a sound file that exists. Received: a.wav"),
         (lambda: find_utterance(None, str(tmp_path)), "`timit` must be a folder with .WAV and .PHN files"),
+        (lambda: find_utterance(None, "nowhere"), "`timit` must be a folder with .WAV and .PHN files"),
         (lambda: load_times(tmp_path / "a.PHN"), "`phones` must be a file that exists"),
     ]:
         with pytest.raises(ValueError, match=message):

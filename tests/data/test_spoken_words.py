@@ -1,12 +1,17 @@
 """Corpora of spoken words: what ships, one's own folders, and trees laid out like TIMIT."""
 
+import errno
 import hashlib
+import os
+import re
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from data import make_words
 from data.spoken_words import SHIPPED, Split, load_folder, load_timit, read_times
@@ -89,6 +94,44 @@ def test_refuses_a_list_with_a_file_that_is_not_there(folder):
         load_folder(folder, Split(folder / "test.txt", (), 0.2, 0))
 
 
+def test_refuses_a_list_that_is_no_text_by_name(folder):
+    (folder / "test.txt").write_bytes(b"yes/ann_0.wav\n\xff\n")
+    with pytest.raises(ValueError, match="test.txt must be text in UTF-8. Received: other bytes from byte 14 on"):
+        load_folder(folder, Split(folder / "test.txt", (), 0.2, 0))
+
+
+@given(lines=st.lists(st.sampled_from(["yes/ann_0.wav", "no/bob_1.wav", "", " "]) | st.text(max_size=5), max_size=4))
+def test_lists_name_the_test_clips_or_are_refused_in_one_line(tmp_path_factory, lines):
+    folder = tmp_path_factory.getbasetemp() / "listed"
+    for name in ("yes/ann_0.wav", "yes/ann_1.wav", "no/bob_0.wav", "no/bob_1.wav"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    (folder / "test.txt").write_text("\n".join(lines), encoding="utf-8")
+    try:
+        clips = load_folder(folder, Split(folder / "test.txt", (), 0.2, 0))
+    except ValueError as error:
+        assert str(error).startswith(("`test_list` must name sound files", "`corpus` must leave clips for testing"))
+    else:
+        read = {line.strip() for line in "\n".join(lines).splitlines() if line.strip()}
+        assert {str(clip.path.relative_to(folder)) for clip in clips if clip.test} == {
+            os.path.normpath(x) for x in read
+        }
+
+
+@pytest.mark.parametrize("name, error", [(b"m\xe4h", ValueError), (b"link", FileNotFoundError)])
+def test_refuses_a_words_folder_that_is_none(folder, name, error):
+    """One whose name is no text, and a link to nothing; a file beside the words is none of them."""
+    path = folder / os.fsdecode(name)
+    if name == b"link":
+        path.symlink_to("nowhere")
+    else:
+        path.mkdir()
+        (path / "a.wav").touch()
+    (folder / "README").write_text("two words")
+    with pytest.raises(error, match=r"must have folders that are named in UTF-8. Received: 'm.udce4h'|link"):
+        load_folder(folder, RANDOM)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [((), "at least two words. Received: .* with 0 sound files"), (("yes",), "with 1 sound files, all of yes")],
@@ -134,6 +177,49 @@ def test_refuses_timit_without_transcripts(tmp_path):
     record(tmp_path / "TRAIN" / "DR1" / "FCJF0" / "SA1.WAV", format="NIST")
     with pytest.raises(ValueError, match="`timit` must be a folder with .WRD files somewhere below"):
         load_timit(tmp_path, 0)
+
+
+def test_transcripts_are_found_beside_sounds_whatever_their_names(tmp_path):
+    for number in range(2):
+        record(tmp_path / f"s{number}" / "SA[1].WAV", format="NIST")
+        (tmp_path / f"s{number}" / "SA[1].WRD").write_text("0 400 making\n400 900 subway\n")
+    assert len(load_timit(tmp_path, 0)) == 4
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out(tmp_path, monkeypatch):
+    """Who runs this may be allowed to read everything, so that the system is told to refuse."""
+    timit(tmp_path, "ldc")
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("FCJ3"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match="FCJ3"):
+        load_timit(tmp_path, 0)
+
+
+LINES = st.tuples(st.integers(-5, 10**10), st.integers(0, 10**10), st.sampled_from(["h#", "aa", "", "a b"]))
+
+
+@given(lines=st.lists(LINES.map(lambda line: " ".join(map(str, line))) | st.text(max_size=12), max_size=4))
+@example(lines=["\ufeff0 600 h#", "", "600 1600 aa "])
+def test_times_are_those_that_are_written_or_refused_in_one_line(tmp_path_factory, lines):
+    path = tmp_path_factory.mktemp("times") / "a.PHN"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    try:
+        times = read_times(path)
+    except ValueError as error:
+        assert re.search(r"a.PHN must have lines of start, end and label. Received: .* in line \d+", str(error))
+        assert "\n" not in str(error)
+    else:
+        words = "\n".join(lines).removeprefix("\ufeff").split()
+        assert [word for entry in times for word in map(str, entry)] == [
+            str(int(word)) if place % 3 < 2 else word.lower() for place, word in enumerate(words)
+        ]
+        assert all(0 <= start < end < 10**9 for start, end, _ in times)
 
 
 def test_refuses_a_transcript_that_is_none(tmp_path):

@@ -4,6 +4,8 @@ import hashlib
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from data.text import load_text
 
@@ -17,6 +19,27 @@ def test_characters_are_numbered_in_order(tmp_path):
     assert text.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_a_byte_order_mark_is_no_character(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfab")
+    assert load_text(str(tmp_path / "a.txt")).characters == "ab"
+
+
+@given(content=st.binary())
+@example(content=b"")
+def test_any_bytes_are_their_text_or_refused_by_name(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("text") / "a.txt"
+    path.write_bytes(content)
+    try:
+        text = load_text(str(path))
+    except ValueError as error:
+        assert "a.txt must be text in UTF-8" in str(error) and "\n" not in str(error)
+        with pytest.raises(UnicodeDecodeError):
+            content.decode()
+    else:
+        lines = content.decode().replace("\r\n", "\n").replace("\r", "\n")  # as Python reads text files
+        assert "".join(text.characters[index] for index in text.indices) == lines.removeprefix("\ufeff")
+
+
 def test_the_default_is_what_help_shows():
     text = load_text(None)
     assert 400_000 < len(text.indices) < 700_000 and text.source.startswith("pydoc_data.topics of Python 3.")
@@ -28,5 +51,5 @@ def test_refuses(tmp_path):
     with pytest.raises(ValueError, match="`text` must be a file that exists. Received: nowhere.txt"):
         load_text("nowhere.txt")
     (tmp_path / "a.bin").write_bytes(b"ab\xff\xfe")
-    with pytest.raises(ValueError, match="`text` must be a text file in UTF-8. Received: .*a.bin, no such from byte 2"):
+    with pytest.raises(ValueError, match="a.bin must be text in UTF-8. Received: other bytes from byte 2 on"):
         load_text(str(tmp_path / "a.bin"))

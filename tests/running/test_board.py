@@ -1,10 +1,13 @@
 """TensorBoard's event files: what the pages that read them show."""
 
+import html
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard import plugin_util
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 from tensorboard.util import tensor_util
@@ -13,6 +16,7 @@ import main
 from running import board
 from running.runs import Run
 from running.train import train
+from tasks.report import Report, Sound
 from tasks.sequence_generation import SequenceGeneration
 
 TINY = main.recipe("generation", units=6, periods=(1, 2, 4), length=12, epochs=60)
@@ -89,9 +93,31 @@ def test_a_page_says_what_the_run_is(one):
         "| units | 6 |",
         "| periods | 1 2 4 |",
         "| parameters | 37 |",  # 2·6 + 2·4 + 2·2 recurrent, 6 biases, 7 to the output
-        f"| command | `python main.py generation --recipe modern --model clockwork_rnn --target {music}` |",
+        f"| command | python main.py generation --recipe modern --model clockwork_rnn --target {music} |",
     ):
         assert line in text.splitlines(), line
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "a|b", "`c`", "*d* _e_ a_b", "[f](g)", "&lt; \\\\ # ~", "1\n2"]
+)
+def test_names_come_out_as_they_are(name):
+    """As the text that TensorBoard's own page of a Markdown table shows."""
+    shown = plugin_util.markdown_to_safe_html(f"| a |\n|---|\n| x{board.literal(name)} |")
+    (cell,) = re.findall(r"<td>(.*?)</td>", shown, re.DOTALL)
+    assert "<" not in cell and html.unescape(cell) == f"x{name}"
+
+
+def test_texts_and_captions_come_out_as_they_are(tmp_path):
+    text, caption = "```\n<script>\n\n    | a *b*\n```\n&lt;", "<b>, heard as _c_"
+    with tf.summary.create_file_writer(str(tmp_path)).as_default():
+        board.write_report(Report({}, {"clip": Sound(np.zeros(9), 8000, caption)}, {"sample": text}), tmp_path, 0)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    (event,) = events.Tensors("texts/sample")
+    shown = plugin_util.markdown_to_safe_html(tensor_util.make_ndarray(event.tensor_proto).item())
+    assert html.unescape(shown) == f"<pre><code>{text}\n</code></pre>" and "<script>" not in shown
+    shown = plugin_util.markdown_to_safe_html(events.summary_metadata["sounds/clip"].summary_description)
+    assert html.unescape(shown) == f"<p>{caption}</p>" and "<b>" not in shown
 
 
 def test_hyperparameters_begin_with_what_one_compares_by(one):

@@ -130,6 +130,11 @@ def test_an_experiment_leaves_with_a_status(capsys):
     assert capsys.readouterr().err == "program: --seed is not known: did you mean --seeds?\n"
 
 
+def test_refuses_words_that_are_no_text():
+    with pytest.raises(ValueError, match=r"flags and their values must be in UTF-8. Received: 'caf.udce9.csv'"):
+        command_line.read(["generation", "--target", "caf\udce9.csv"], main.TASKS)
+
+
 def test_all_recipes_are_of_their_types():
     for _, recipes in main.TASKS.values():
         for settings in recipes:

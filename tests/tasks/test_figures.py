@@ -1,8 +1,12 @@
 """The pictures: what they show, and that nothing in them is empty or runs over the edge."""
 
+import warnings
+
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from tasks import figures
 from tasks.report import Quantity
@@ -92,6 +96,44 @@ def test_characters_read_stand_below_their_states():
     figure = figures.states_figure(np.zeros((3, 2)), [("all units", slice(None))], None, below="a\n$")
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["a", "¶", r"\$"]
     assert texts_within(figure)
+
+
+def drawn(text):
+    """Return the picture of a text, as pixels that are not white."""
+    figure = Figure(figsize=(6, 1))
+    figure.text(0.1, 0.5, text)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., 0] < 128
+
+
+@pytest.mark.parametrize("name", ["$a$", r"$\x$", "$", "a$b$c", r"\$5", "$$", r"{\bf a}_b^c"])
+def test_names_are_drawn_as_they_are(name):
+    """As Matplotlib draws a text in which it looks for no formulas."""
+    with matplotlib.rc_context({"text.parse_math": False}):
+        expected = drawn(name)
+    np.testing.assert_array_equal(drawn(figures.plain(name)), expected)
+
+
+def test_names_are_on_one_line_of_some_length():
+    assert figures.plain("a\nb\x07\udce9") == "a¶b??"
+    assert len(figures.plain("w" * 255)) == 61 and figures.plain("ab" * 9, most=6) == "aba…bab"
+
+
+@pytest.mark.parametrize("name", ["_$\\x$\n", "w" * 255])
+def test_every_picture_takes_every_name(name):
+    two = np.ones((1, 3))
+    pictures = [
+        figures.signal_figure(two[0], two, None, name),
+        figures.states_figure(two.T, [("all units", slice(None))], None, title=name, below=name[:3].ljust(3)),
+        figures.confusion_figure(np.eye(2, dtype=int), [name, "b"]),
+        figures.comparison_figure({name: (np.arange(3), np.ones((3, 3)))}, "updates", MSE),
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert all(figures.png(figure).startswith(b"\x89PNG") for figure in pictures)
+    (legend,) = pictures[-1].legends
+    assert [text.get_text() for text in legend.get_texts()] == [figures.plain(name), "a constant"]
 
 
 def test_png_is_one():

@@ -118,6 +118,18 @@ def test_refuses(settings, changes, message):
     assert message in str(refusal.value)
 
 
+def test_refuses_a_corpus_of_which_one_word_can_be_used(settings, tmp_path):
+    for name in ("rise", "fall"):
+        (tmp_path / name).mkdir()
+        for take in range(3):
+            samples = np.full(3000, np.nan) if name == "fall" else np.random.default_rng(take).normal(0, 0.1, 3000)
+            soundfile.write(tmp_path / name / f"{take}.wav", samples, 16000, subtype="FLOAT")
+    with pytest.raises(
+        ValueError, match="`corpus` must hold sounds of two words that can be used. Received: only rise"
+    ):
+        SpokenWords(replace(settings, corpus=str(tmp_path)))
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

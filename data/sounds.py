@@ -1,0 +1,56 @@
+"""Sound files as arrays of finite samples."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+LOUDEST = 2.0**31  # a sample of 32 bits, where a file of floats holds integers; the squares of far louder ones overflow
+
+
+def read_samples(
+    path: Path, span: tuple[int, int] | None = None, longest: float = math.inf, dtype: str = "float32"
+) -> tuple[np.ndarray, int]:
+    """Read a sound file, or a span of it as far as it goes.
+
+    Args:
+        path: of any kind of file that libsndfile reads.
+        span: first sample, and the one after the last; None is the whole file.
+        longest: seconds that are not refused.
+        dtype: "float32" or "float64".
+
+    Returns:
+        The samples, the channels averaged [N], and how many there are a second.
+
+    Raises:
+        ValueError: says why the file is no sound that can be used; the file is for the caller to name.
+        OSError: it cannot be opened.
+    """
+    import soundfile
+
+    if not path.is_file():  # a pipe would be waited for
+        raise ValueError("not a file" if path.exists() else "not there")
+    if path.suffix.lower() == ".raw":
+        raise ValueError("raw samples, whose rate is not known")
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            start, stop, _ = slice(*span or (None, None)).indices(file.frames)
+            if stop - start > longest * rate:
+                raise ValueError(f"longer than {longest} s: {(stop - start) / rate:.1f} s")
+            if start:  # not every kind of file can be read from elsewhere
+                file.seek(start)
+            samples = file.read(max(stop - start, 0), dtype, always_2d=True).mean(axis=1)
+    except soundfile.LibsndfileError as error:
+        raise ValueError(_reason(path, error.error_string)) from None
+    if len(loud := np.flatnonzero(~(np.abs(samples) <= LOUDEST))):
+        raise ValueError(f"sample {start + loud[0]} is {samples[loud[0]]:g}, not a number from −2³¹ to 2³¹")
+    return samples, rate
+
+
+def _reason(path: Path, error: str) -> str:
+    with open(path, "rb") as file:
+        head = file.read(1024)
+    if head.startswith(b"NIST_1A") and b"shorten" in head:
+        return "compressed by shorten, which cannot be read; decompress it (sph2pipe does)"
+    return error.rstrip(".") or "damaged, or no sound"

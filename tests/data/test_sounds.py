@@ -1,0 +1,66 @@
+"""Sounds: what is read of a file, and what is refused."""
+
+import os
+
+import numpy as np
+import pytest
+import soundfile
+
+from data.sounds import read_samples
+from data.spoken_words import SHIPPED
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg"])
+def test_channels_are_averaged_and_a_span_is_cut(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, (800, 2)), 8000)
+    expected = soundfile.read(path)[0].mean(axis=1)
+    for span, part in [(None, slice(None)), ((100, 150), slice(100, 150)), ((700, 9**30), slice(700, None))]:
+        samples, rate = read_samples(path, span, dtype="float64")
+        assert rate == 8000
+        np.testing.assert_array_equal(samples, expected[part])
+    assert read_samples(path)[0].dtype == np.float32
+
+
+def test_integers_in_a_file_of_floats_are_no_mistake(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.array([-32768.0, 32767.0]), 8000, subtype="FLOAT")
+    assert read_samples(tmp_path / "a.wav")[0].tolist() == [-32768, 32767]
+
+
+def floats(*values):
+    return lambda path: soundfile.write(path, np.array(values, float), 8000, subtype="FLOAT")
+
+
+def claiming(path):
+    """Write a FLAC file whose header promises 2³⁶ − 1 samples."""
+    content = bytearray((sorted(SHIPPED.glob("making/*"))[0]).read_bytes())
+    content[21] |= 15  # the lowest 36 bits of byte 18 to 25, FLAC format, section METADATA_BLOCK_STREAMINFO
+    content[22:26] = b"\xff" * 4
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "name, write, message",
+    [
+        ("a.wav", lambda path: None, "not there"),
+        ("a.wav", lambda path: path.symlink_to("nowhere"), "not there"),
+        ("a.wav", lambda path: path.mkdir(), "not a file"),
+        ("a.wav", os.mkfifo, "not a file"),
+        ("a.wav", lambda path: path.write_bytes(b""), "Format not recognised"),
+        (
+            "a.flac",
+            lambda path: path.write_bytes((SHIPPED.parent / "music.flac").read_bytes()[:5000]),
+            "damaged|lost sync",
+        ),
+        ("a.raw", lambda path: path.write_bytes(b"abcd"), "raw samples, whose rate is not known"),
+        ("a.wav", floats(0, np.nan), "sample 1 is nan, not a number from −2³¹ to 2³¹"),
+        ("a.wav", floats(0, 0, -np.inf), "sample 2 is -inf"),
+        ("a.wav", floats(1e30), r"sample 0 is 1e\+30"),
+        ("a.wav", floats(*[0] * 72001), "longer than 9 s: 9.0 s"),
+        ("a.flac", claiming, "longer than 9 s: 4294967.3 s"),
+    ],
+)
+def test_refuses(tmp_path, name, write, message):
+    write(tmp_path / name)
+    with pytest.raises(ValueError, match=message):
+        read_samples(tmp_path / name, longest=9)
