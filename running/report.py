@@ -9,6 +9,7 @@ from running.metrics import as_words, counts, rows
 from tasks.report import Report
 
 TEMPLATES = Path(__file__).parent / "templates"
+PAGE = "report.html"  # the last of what a run leaves
 KINDS = {".png": "image/png", ".wav": "audio/wav"}
 CURVES = ("training", "epochs")  # pictures of every task, where there are any
 ALT = {
@@ -24,7 +25,7 @@ ALT = {
 
 
 def write_run_page(folder: Path, report: Report) -> None:
-    """Write `report.html` into the folder of a run, from its files.
+    """Write its page into the folder of a run, from its files.
 
     Args:
         folder: of the run, with `config.json`, `metrics.json` and what was written of the report.
@@ -39,7 +40,7 @@ def write_run_page(folder: Path, report: Report) -> None:
         if (folder / f"{name}.wav").exists()
     }
     write_page(
-        folder / "report.html",
+        folder / PAGE,
         "run.html",
         title=f"{metrics['task']}: {folder.name}",
         metrics=metrics,

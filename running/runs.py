@@ -23,6 +23,7 @@ from data.files import read_json, write_json
 from running import checkpoints, folders, hints
 from running.board import Board
 from running.lock import Lock, LockedError
+from running.report import PAGE
 from running.settings import TrainingSettings
 from tasks.flag import Flag
 from tasks.network_settings import NetworkSettings
@@ -156,7 +157,8 @@ class Run:
     def goes_on(self) -> str:
         """Return what is left of a run that ended too early, and how to go on, as the end of a sentence."""
         if self.finished:
-            return f"; model and metrics are in {self.results}"
+            missing = f"the same flags with --name {self.name} --resume make what is missing"
+            return f"; model and metrics are in {self.results}; {missing}"
         if checkpoints.exists(self.results):
             instead = " instead of --overwrite" if self.settings.overwrite else ""
             return f"; go on with the same flags and --name {self.name} --resume{instead}"
@@ -194,7 +196,8 @@ class Run:
             before = found.about.get(name, "not there")  # in a run of an earlier version
             if name not in WHERE | {"epochs"} and before != value:
                 raise ValueError(f"`{name}` must be that of the run to resume, {before}. Received: {value}")
-        before, epochs, finished = found.about["epochs"], self.settings.epochs, (folder / "metrics.json").exists()
+        before, epochs = found.about["epochs"], self.settings.epochs
+        finished = all((folder / name).exists() for name in ("metrics.json", PAGE))
         if epochs < before + finished:
             least = "above those of the finished run" if finished else "at least those of the run"
             raise ValueError(f"`epochs` must be {least} to resume, {before}. Received: {epochs}")

@@ -15,7 +15,7 @@ from running.devices import LostWorkerError, make_loop
 from running.failures import FAILURES, in_words, warn
 from running.loop import Loop
 from running.metrics import summary
-from running.report import write_run_page
+from running.report import PAGE, write_run_page
 from running.runs import Run, where
 from running.settings import TrainingSettings
 from running.spread import train_parts
@@ -303,7 +303,7 @@ def _write_report(following: Following, metrics: dict) -> None:
     try:
         write_run_page(run.results, report)
     except Exception as error:
-        _not_made("report.html", error)
+        _not_made(PAGE, error)
     shutil.rmtree(run.parts, ignore_errors=True)
 
 

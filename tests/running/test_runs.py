@@ -1,5 +1,6 @@
 """Runs: what was good stays until what replaces it is whole, and what fails on the way is said and survived."""
 
+import io
 import json
 import os
 import resource
@@ -130,6 +131,20 @@ def test_a_finished_run_stays_until_its_longer_training_is_whole(settings, monke
     metrics = train(SequenceGeneration(longer), longer, run := Run("generation", longer))
     assert metrics["updates"] == 130 and names(settings) == {"a"}
     assert steps_on_the_board(run.log) == {step: 1 for step in range(0, 130, 10)}
+
+
+def test_a_run_that_was_killed_while_it_drew_makes_its_pictures(settings):
+    folder, before = settings.results_dir / "generation" / "a", contents(settings)
+    drawn = {path.name for path in folder.iterdir()} - {"checkpoint.before.npz"}
+    for name in ("report.html", "signal.png", "training.png"):
+        (folder / name).unlink()
+    again = replace(settings, resume=True)
+    train(SequenceGeneration(again), again, Run("generation", again))
+    with np.load(io.BytesIO(before["checkpoint.npz"])) as old, np.load(folder / "checkpoint.npz") as new:
+        np.testing.assert_array_equal(new["progress_0"], old["progress_0"])
+    assert {path.name for path in folder.iterdir()} - {"checkpoint.before.npz"} == drawn
+    with pytest.raises(ValueError, match="above those of the finished run"):
+        Run("generation", again)
 
 
 @pytest.mark.parametrize("cut", ["log renamed", "results renamed", "old half removed"])
