@@ -18,6 +18,7 @@ from data.text import read_text
 
 NUMBER = r"\s*[+-]?(\d+{0}?\d*|{0}\d+)([eE][+-]?\d+)?\s*"  # {0}: the decimal sign
 THOUSANDS = r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*"  # or three decimals, which nobody can know
+MOST = 10_000  # columns; pandas takes minutes to read many more
 SHOWN = 300  # characters of the names, in a message
 
 
@@ -64,6 +65,8 @@ def column_names(path: Path) -> list[str]:
 def _read(path: Path) -> tuple[pd.DataFrame, list[str], str]:
     """Return the cells below the names as texts, by row and column from 0; the columns' names; and what separates cells."""
     text = read_text(path)
+    if (columns := 1 + max(map(text.partition("\n")[0].count, "\t;,"))) > MOST:
+        raise ValueError(f"{path} must have at most {MOST} columns. Received: {columns} in row 1")
     options = {"header": None, "dtype": object, "keep_default_na": False, "skip_blank_lines": False}
     parse = functools.partial(pd.read_csv, skipinitialspace=True, **options)
     try:

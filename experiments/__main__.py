@@ -16,6 +16,7 @@ from experiments import (
     extensions,
     learned_periods,
     main_job,
+    reliability,
     search,
     sequence_generation,
     speech,
@@ -95,7 +96,7 @@ def _note(store: Store, name: str, minutes: float, options: Options) -> None:
 
 def all_tables(store: Store) -> dict[str, str]:
     """Return name → table of all experiments and of the benchmark."""
-    tables = {RUNS: table(store), **summary.tables(rows.read())}
+    tables = {RUNS: table(store), **summary.tables(rows.read()), **reliability.tables(store)}
     for experiment in EXPERIMENTS.values():
         tables |= experiment.tables(store)
     return tables

@@ -72,6 +72,7 @@ def test_numbers_are_rounded_as_python_rounds_them(table):
         ("a,b\n1,2\n3,\n", "b", "table.csv must hold a finite number in each row, .* Received: nothing in row 3 of column 'b'"),
         ("a,b\n1,2\n3\n", "b", "Received: nothing in row 3 of column 'b'"),
         ("a\n1\n\n2\n", None, "Received: nothing in row 3 of column 'a'"),
+        ("1," * 10_000 + "\n", None, "table.csv must have at most 10000 columns. Received: 10001 in row 1"),
         ("a,b\n1,2\n\n3,4\n", None, "Received: nothing in row 3 of column 'a'"),
         ("a\n1\nx\n", None, "Received: 'x' in row 3 of column 'a'"),
         ("1\n2\nnan\n", None, "Received: 'nan' in row 3 of column '1'"),

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from tqdm import tqdm
 
-from experiments import documents
+from experiments import documents, reliability
 from experiments.experiment import RESULTS
 from experiments.store import Store
-from tests.faults import contents, damage, disk, flags, kills, places, summary, trainings
+from tests.faults import contents, damage, disk, flags, kills, places, trainings
 from tests.faults.fault import Fault, inject
 
 LISTS = (flags, places, contents, damage, disk)
@@ -35,10 +35,11 @@ def main() -> int:
     trainings.trained("generation")  # the first process is slow, for it waits for imports
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = [row for rows in (_faults(pool, options), _kills(pool, options)) for row in rows]
-    store.write(summary.RELIABILITY, found, summary.COLUMNS)
-    print(summary.tables(store)["reliability"])
+    store.write(reliability.FAULTS, found, reliability.FAULTS_COLUMNS)
+    table = reliability.faults(store)
+    print(table)
     if options.all:
-        documents.write_tables(summary.tables(store))
+        documents.write_tables({reliability.FAULTS: table})
     return int(any(row["verdict"] not in ("held", "not injected") for row in found))
 
 

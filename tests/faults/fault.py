@@ -14,7 +14,6 @@ REFUSAL = 5.0  # seconds that a refusal may take
 LINES = 4  # of stderr, at most
 WRITTEN = ("model.keras", "metrics.json")  # what a run is made for
 ALONGSIDE = "two at once"  # the kind in which another run writes into the folder meanwhile
-VERDICTS = ("held", "traceback", "lost", "wrong", "slow")
 
 
 class Fault(NamedTuple):

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments import documents
+from experiments import documents, reliability
 from experiments.experiment import RESULTS
 from experiments.store import Store
-from tests.faults import kills, summary
+from tests.faults import kills
 from tests.faults.program import PROCESSES, Outcome, Program, note_checkpoints, use_threads
 from tests.faults.trainings import KILLED, prepare
 
@@ -32,9 +32,10 @@ def main() -> int:
     """Measure, and write what was found into the documents."""
     store = Store(RESULTS)
     found = [row for part in (growth, equality, checkpoints) for row in part()]
-    store.write(summary.MEASURES, found, summary.MEASURED)
-    documents.write_tables(summary.measured(store))
-    print(summary.measured(store)["reliability-measures"])
+    store.write(reliability.MEASURES, found, reliability.MEASURES_COLUMNS)
+    table = reliability.measures(store)
+    documents.write_tables({"reliability-measures": table})
+    print(table)
     return 0
 
 
