@@ -70,7 +70,13 @@ def faults() -> Iterator[Fault]:
         for where in ("/proc", "/proc/nowhere", "/dev/null/x", "x" * 300, "x/" * 3000):
             yield Fault("folders that cannot be written", f"{flag} {where[:20]}", task, flags(task, flag, where))
     for name in NAMES:
-        yield Fault("names of runs", f"--name {name[:20]!r}", "generation", (*flags("generation"), "--name", name))
+        yield Fault(
+            "names of runs",
+            f"--name {name[:20]!r}",
+            "generation",
+            (*flags("generation"), "--name", name),
+            statuses=(0,) if name == "-" else (2,),
+        )
     yield from _links()
     for what, make in bad_to_write("bad").items():  # a cache is no more than a help
         words = flags("words", "--cache-dir", "bad")
