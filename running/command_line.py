@@ -130,6 +130,6 @@ def _overview(tasks: Tasks, program: str) -> str:
 
 def _about(task_class: type, indent: str = "") -> str:
     """Return the first sentence of a task's file, as wide as the terminal."""
-    sentence = inspect.getmodule(task_class).__doc__.splitlines()[0]
+    sentence = (inspect.getmodule(task_class).__doc__ or "").partition("\n")[0]  # python -OO leaves none
     width = max(shutil.get_terminal_size().columns - 2, 40)
     return textwrap.fill(sentence, width, initial_indent=indent, subsequent_indent=indent)
