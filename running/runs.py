@@ -262,6 +262,8 @@ def _check(settings: RunSettings) -> None:
         raise ValueError(f"`name` must be made of letters, digits and . _ + = -. Received: {settings.name!r}")
     if settings.overwrite and settings.resume:
         raise ValueError("`resume` must not come with `overwrite`. Received: both")
+    if settings.results_dir.resolve() == settings.log_dir.resolve():
+        raise ValueError(f"`log_dir` must not be `results_dir`. Received: {settings.log_dir} for both")
     if settings.resume and not settings.name:
         raise ValueError("`resume` needs `name`, of the run to go on with. Received: None")
     if not 0 <= settings.checkpoint_seconds < math.inf:

@@ -129,6 +129,10 @@ class CharacterModel(Task):
         characters = len(self.text.characters)
         self.network = Network(settings, Characters(streams, characters), characters, streams=streams)
 
+    @property
+    def kept(self) -> tuple:
+        return self.data, self.testing
+
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return the mean cross-entropy in bits a character."""
         targets = tf.broadcast_to(targets, outputs.shape[:-1])

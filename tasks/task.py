@@ -100,6 +100,11 @@ class Task(abc.ABC):
     def replicas(self) -> int:
         return len(self.seeds)
 
+    @property
+    def kept(self) -> Any:
+        """All arrays that results depend on, which must be the same when a training goes on."""
+        return self.data
+
     def places(self) -> Callable[[int, int], np.ndarray]:
         """Return (first update, count) → where in the data those updates find their batches: int32 [count], or examples
         of each replica's own [count, R, B]."""

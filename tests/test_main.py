@@ -404,6 +404,7 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["--start", "392400", "--target", str(ROOT / "data" / "music.flac")], "--start + --length must be at most"),
         (["--results-dir", str(ROOT / "main.py")], "--results-dir must be a folder that can be written. Received:"),
         (["--log-dir", str(ROOT / "main.py")], "--log-dir must be a folder that can be written. Received:"),
+        (["--log-dir", "a", "--results-dir", "b/../a"], "--log-dir must not be --results-dir. Received: a for both"),
         (["--name", "../up"], "--name must be made of letters, digits and"),
         (["--resume", "--overwrite", "--name", "a"], "--resume must not come with --overwrite"),
         (["words", "--corpus", "nowhere"], "--corpus must be a folder with a folder for each word. Received: nowhere"),
