@@ -206,6 +206,10 @@ class CharacterModel(Task):
         return compiled(bits)
 
     @classmethod
+    def made(cls, settings: Settings) -> tuple[str, int]:
+        return "sample_length", settings.sample_length
+
+    @classmethod
     def use(cls, settings: Settings, folder: Path) -> None:
         """Let a trained run write on from the prime, and print what it writes."""
         if not settings.sample:

@@ -279,6 +279,10 @@ class SpeechPrediction(Task):
         return values * self.std + self.mean
 
     @classmethod
+    def made(cls, settings: Settings) -> tuple[str, int]:
+        return "phones", load_times(Path(settings.phones))[-1][1] if settings.phones else 0
+
+    @classmethod
     def use(cls, settings: Settings, folder: Path) -> None:
         """Let a trained run speak a file of phones, from silence on, and write the sound into its folder."""
         if not settings.generate or settings.phones is None:

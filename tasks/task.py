@@ -155,6 +155,11 @@ class Task(abc.ABC):
         """Return what is left of trained networks [R, P]; what only one can give is that of the first."""
 
     @classmethod
+    def made(cls, settings: NetworkSettings) -> tuple[str, int]:
+        """Return which setting says how much a trained run is to make, and how many steps that is."""
+        return "run", 0
+
+    @classmethod
     def use(cls, settings: NetworkSettings, folder: Path) -> None:
         """Do what the settings ask of the trained run in a folder; raises a ValueError if they ask for nothing."""
         raise ValueError(f"`run` is for tasks that can use a trained run. Received: {folder.name} for {cls.name}")
