@@ -106,6 +106,8 @@ class CharacterModel(Task):
         self.metrics = {"bits": self.loss}
         _check(settings)
         self.text = load_text(settings.text)
+        if len(self.text.characters) == 1:
+            raise ValueError(f"`text` must hold different characters. Received: only {self.text.characters!r}")
         _check_prime(settings.prime, self.text.characters)
         count = len(self.text.indices)
         tested = round(settings.test_share * count)

@@ -159,6 +159,9 @@ class SpeechPrediction(Task):
         if not self.std:
             raise ValueError(f"`utterance` must not be silent. Received: only {self.mean} in {self.utterance.name}")
         self.signal = (samples - self.mean) / self.std  # [N]
+        said = self.signal[settings.window :]
+        if (said == said[0]).all():
+            raise ValueError(f"`window` must leave samples that vary. Received: {settings.window} of {used}")
         self.phones = self.utterance.phones[settings.window : used]  # [N − k]
         self.batches = -(-len(self.phones) // settings.chunk)
         self.steps_of_update = settings.chunk
