@@ -18,7 +18,8 @@ def prepare() -> None:
             OSError
         ):  # closed, as by `2>&-`: the next file that is opened, perhaps a checkpoint, would take its place
             os.open(os.devnull, os.O_RDWR)
-    for text in (sys.stdout, sys.stderr):
-        if text:  # what the terminal's encoding lacks is spelt out
-            text.reconfigure(errors="backslashreplace")
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # which Python makes of a closed one, and progress bars do not take
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (open to the end)
+        getattr(sys, name).reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is spelt out
     os.environ.update(SETTINGS)

@@ -27,6 +27,7 @@ def test_what_an_encoding_lacks_is_spelt_out(encoding, said):
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
     path = tmp_path / "file"
     code = f"file = os.open({str(path)!r}, os.O_CREAT | os.O_WRONLY); os.write(2, b'a warning'); assert file > 2"
+    code += "; import sys; print('a line', file=sys.stderr); sys.stdout.write('another')"
     assert run(code, "{} <&- >&- 2>&-").returncode == 0
     assert path.read_bytes() == b""
 
