@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from running import signals
+from running import signals, surroundings
 
 if __name__ == "__main__":
+    surroundings.prepare()
     signals.end_quietly()
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)

@@ -28,7 +28,7 @@ from experiments.experiment import RESULTS, Experiment
 from experiments.grid import Options, cores, processor
 from experiments.markdown import markdown
 from experiments.store import Store
-from running import metrics, signals
+from running import metrics, signals, surroundings
 from tasks.report import Report
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -139,5 +139,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    surroundings.prepare()
     signals.end_quietly()
     sys.exit(main(sys.argv[1:]))

@@ -250,7 +250,11 @@ def _who_hears_whom(connections: Connections, periods: list[int]) -> np.ndarray:
                 f"Received: {connections!r}"
             )
         return WIRINGS[connections](np.array(periods)[:, None], np.array(periods)[None, :])
-    matrix, g = np.asarray(connections), len(periods)
+    g = len(periods)
+    try:
+        matrix = np.asarray(connections)
+    except ValueError:
+        raise ValueError(f"`connections` must have rows of equal length. Received: {connections!r}") from None
     if matrix.shape != (g, g):
         raise ValueError(f"`connections` must be of shape {(g, g)}, row hears column. Received: shape {matrix.shape}")
     if matrix.dtype != bool and not np.isin(matrix, (0, 1)).all():

@@ -1,6 +1,7 @@
 """What the three Keras layers share: their weights, their state with its clock, and the way into the network and out of it."""
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 
 import keras
 import numpy as np
@@ -284,6 +285,6 @@ def elementwise(name: str, activation: str | Callable | None) -> Callable:
 
 
 def _share(name: str, value: float) -> float:
-    if not 0 <= value < 1:
+    if not isinstance(value, Real) or not 0 <= value < 1:
         raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {value}")
     return value

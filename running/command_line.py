@@ -44,11 +44,12 @@ def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tu
         first = [setting for setting in settings if setting.group == FIRST]
         _leave_with_help(first, default, _overview(tasks, program))
     chosen = replace(default, **values)
+    _check_types(chosen, settings, program)
     if chosen.run:
-        from running.runs import as_trained  # here, because documents are made without TensorFlow
+        from running.runs import as_trained, configuration  # here, because documents are made without TensorFlow
 
         chosen = replace(as_trained(task, chosen), **values)
-    _check_types(chosen, settings, program)
+        _check_types(chosen, settings, str(configuration(task, chosen)))
     return task_class, chosen
 
 
@@ -96,17 +97,17 @@ def _recipe_names(recipes: Sequence[Any]) -> list[str]:
     return list(dict.fromkeys(recipe.recipe for recipe in recipes))
 
 
-def _check_types(chosen: Any, settings: Sequence[Setting], program: str) -> None:
+def _check_types(chosen: Any, settings: Sequence[Setting], source: str) -> None:
     """Raise a ValueError that names the first setting that is too large for 32 bits, or not of its type.
 
-    Flags are of their type, so it is one of a recipe.
+    Flags are of their type, so it is one of a recipe or of a trained run: the source.
     """
     for setting in settings:
         value = getattr(chosen, setting.name)
         hints.check_range(setting.name, value)
         if not hints.is_of(value, setting.hint):
             wanted = hints.expected(setting.hint, "a tuple of ")
-            raise ValueError(f"{setting.name} in {program} must be {wanted}. Received: {value!r}")
+            raise ValueError(f"{setting.name} in {source} must be {wanted}. Received: {value!r}")
 
 
 def _leave_with_help(settings: Sequence[Setting], default: Any, description: str) -> None:
@@ -129,6 +130,6 @@ def _overview(tasks: Tasks, program: str) -> str:
 
 def _about(task_class: type, indent: str = "") -> str:
     """Return the first sentence of a task's file, as wide as the terminal."""
-    sentence = inspect.getmodule(task_class).__doc__.splitlines()[0]
+    sentence = (inspect.getmodule(task_class).__doc__ or "").partition("\n")[0]  # python -OO leaves none
     width = max(shutil.get_terminal_size().columns - 2, 40)
     return textwrap.fill(sentence, width, initial_indent=indent, subsequent_indent=indent)

@@ -2,7 +2,7 @@
 
 import argparse
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from tasks.report import Quantity, Report
 
 SETTINGS = ("model", "units")  # in every line of the table
 CONFIG = (*SETTINGS, "replicas", "command")  # that there must be, and of the metrics
-METRICS = ("task", "quantities", "parameters", "seconds")
+METRICS = ("quantities", "parameters", "seconds")
 MOST_METRICS = 3  # of a task, in the table
 
 
@@ -71,17 +71,28 @@ def find(results_dir: Path, names: Sequence[str]) -> list[Run]:
             known = near or f"; there are {', '.join(sorted(there))}"
             raise ValueError(f"RUN must be a finished run in {results_dir}. Received: {name}{known}")
         chosen |= found
-    return [
-        Run(name, at, read_json(at / "config.json", *CONFIG), read_json(at / "metrics.json", *METRICS))
-        for name, at in chosen.items()
-    ]
+    return [_read(name, folder) for name, folder in chosen.items()]
+
+
+def _read(name: str, folder: Path) -> Run:
+    """Return a run, once it is sure that all that is told of it is there."""
+    file = folder / "metrics.json"
+    metrics = read_json(file, *METRICS)
+    try:
+        for result in results(metrics):
+            quantity = Quantity(**metrics["quantities"][result])
+            "".join((quantity.label, quantity.unit, quantity.naive_is, mean(metrics, result), said(quantity.naive)))
+        said(metrics["parameters"]), said(metrics["seconds"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{file} must hold what a run leaves. Received: {type(error).__name__}, {error}") from None
+    return Run(name, folder, read_json(folder / "config.json", *CONFIG), metrics)
 
 
 def compare(runs: Sequence[Run], output: Path) -> None:
     """Print the table of runs and write `TASK.csv`, `TASK.png` and `report.html` into a folder."""
     tasks = []
-    for task in dict.fromkeys(run.metrics["task"] for run in runs):
-        own = [run for run in runs if run.metrics["task"] == task]
+    for task in dict.fromkeys(run.folder.parent.name for run in runs):
+        own = [run for run in runs if run.folder.parent.name == task]
         head, lines = lines_of(own)
         print(f"\n{task}\n" + table([head, *lines]))
         write_csv(output / f"{task}.csv", head, (dict(zip(head, line, strict=True)) for line in lines))
@@ -103,7 +114,10 @@ def compare(runs: Sequence[Run], output: Path) -> None:
 def lines_of(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
     """Return the names of the columns, and a line for each run of one task."""
     quantities = runs[0].metrics["quantities"]
-    first, *others = [name for name in quantities if all(name in results(run.metrics) for run in runs)][:MOST_METRICS]
+    common = [name for name in quantities if all(name in results(run.metrics) for run in runs)][:MOST_METRICS]
+    if not common:
+        raise ValueError(f"runs must have a result in common. Received: {', '.join(run.name for run in runs)}")
+    first, *others = common
     head = ["run", *SETTINGS, "parameters", "networks", quantities[first]["label"], "without learning"]
     head += [*(quantities[name]["label"] for name in others), "training time"]
     lines = []
@@ -122,10 +136,11 @@ def _curves(runs: Sequence[Run]):
     quantities = runs[0].metrics["quantities"]
     name, file = next(iter(quantities)), "epochs"
     if not all((run.folder / "epochs.csv").exists() for run in runs):
-        name, file = list(_columns(runs[0].folder / "training.csv"))[2], "training"  # behind update and seconds
+        columns, file = _columns(runs[0].folder / "training.csv", quantities), "training"
+        name = next(column for column in columns if column in quantities)
     curves = {}
     for run in runs:
-        columns = _columns(run.folder / f"{file}.csv")
+        columns = _columns(run.folder / f"{file}.csv", [name])
         spread = [columns.get(f"{name}{kind}", columns[name]) for kind in ("_lower_quartile", "", "_upper_quartile")]
         curves[run.folder.name] = next(iter(columns.values())), np.stack(spread)
     quantity = Quantity(**quantities[name])
@@ -134,13 +149,17 @@ def _curves(runs: Sequence[Run]):
     return figures.comparison_figure(curves, "epochs" if file == "epochs" else "updates", quantity)
 
 
-def _columns(path: Path) -> dict[str, np.ndarray]:
+def _columns(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
+    """Return the columns of a table that a run has left, among which must be one of these names."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
             head, *lines = csv.reader(file)
-        return dict(zip(head, np.array(lines, float).T, strict=True))
-    except ValueError as error:
+        columns = dict(zip(head, np.array(lines, float).T, strict=True))
+    except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} must be a table as a run leaves it. Received: {error}") from None
+    if not columns.keys() & set(names):
+        raise ValueError(f"{path} must have a column of {' or '.join(names)}. Received: {', '.join(head)}")
+    return columns
 
 
 def _differing(runs: Sequence[Run]) -> dict[str, list[Any]]:

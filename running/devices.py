@@ -64,9 +64,10 @@ def _config() -> tuple[list[str], int]:
     try:
         config = json.loads(text)
         found, index = config["cluster"]["worker"], config["task"]["index"]
-        if config["task"]["type"] == "worker" and found[index]:
-            return list(found), int(index)
-    except (json.JSONDecodeError, KeyError, TypeError, IndexError):
+        named = isinstance(found, list) and all(isinstance(worker, str) for worker in found)
+        if config["task"]["type"] == "worker" and named and index in range(len(found)):
+            return found, int(index)
+    except (json.JSONDecodeError, KeyError, TypeError):
         pass
     form = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}'
     raise ValueError(f"TF_CONFIG must be JSON of the form {form}. Received: {text}")

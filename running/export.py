@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from running import folders
 from tasks.trained_model import load_model
 
 FILES = {"saved_model": "saved_model", "onnx": "model.onnx", "litert": "model.tflite"}
@@ -47,17 +47,20 @@ def export_run(folder: Path, kind: str) -> str:
     wanted = np.asarray(model(inputs if len(inputs) > 1 else inputs[0], training=False))
     target = folder / FILES[kind]
     part = target.with_name(f".part.{target.name}")
+    folders.remove(part)  # of an export that was killed
     try:
         found = WRITERS[kind](model, part, inputs)
         largest = float(np.abs(np.asarray(found) - wanted).max())
         if not largest <= TOLERANCE * max(1.0, float(np.abs(wanted).max())):
             raise ValueError(f"`export` to {kind} must give what the model gives. Received: off by {largest:.2g}")
         size = sum(file.stat().st_size for file in ([part] if part.is_file() else part.rglob("*")) if file.is_file())
-        if target.is_dir():
-            shutil.rmtree(target)
+        if target.is_dir() or part.is_dir():
+            folders.remove(target)
         os.replace(part, target)
+    except tf.errors.OpError as error:  # TensorFlow's own word for a full disk
+        raise OSError(f"{target}: {error.message}") from None
     finally:
-        shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+        folders.remove(part)
     return f"{target}: {size / 1024:.0f} KiB, off by at most {largest:.1g} for inputs of shape {', '.join(map(str, shapes))}"
 
 

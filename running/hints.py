@@ -28,6 +28,8 @@ def value_of(words: Sequence[str], hint: Any) -> Any:
                 return value_of(words, part)
         raise ValueError(words)
     (word,) = words
+    if not word:  # as of a shell's variable that is not set
+        raise ValueError(word)
     if hint not in NAMED and not choices(hint):
         return hint(word)
     values = {str(value): value for value in NAMED.get(hint, choices(hint))}

@@ -29,6 +29,7 @@ WEIGHTS = (
 DRAWN = 8  # numbers of a dense recurrent matrix, from which initial weights are cut, while it is drawn
 NOTED = 12  # numbers noted of an update, twice while more are added
 A_PROGRAM, A_MODULE = 100 * 2**20, 12 * 2**20  # bytes of what is compiled
+A_STEP = 40  # bytes of what a trained run makes, of which 16 to 30 were measured
 SPARE = 0.9  # of what is free
 SHOWN = 256  # periods that stand for all where it is asked who hears whom
 
@@ -104,6 +105,14 @@ def check(task_class: type[Task], settings: Any, recipe: Any = None, facts: Fact
             f"`periods` must be fewer, for memory to hold them. Received: {len(clock(settings)[0])} modules"
         )
     raise ValueError(f"`{name}` must be at most {most}, as many as memory holds. Received: {getattr(settings, name)}")
+
+
+def check_use(task_class: type[Task], settings: Any) -> None:
+    """Raise a ValueError if memory does not hold what a trained run is to make."""
+    name, steps = task_class.made(settings)
+    most = int(SPARE * free() / A_STEP) if steps else 0
+    if steps > most:
+        raise ValueError(f"`{name}` must be of at most {most} steps, as many as memory holds. Received: {steps}")
 
 
 def needed(task_class: type[Task], settings: Any, facts: Facts = Facts()) -> float:  # noqa: B008

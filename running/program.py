@@ -14,7 +14,7 @@ from running.cluster import connect
 from running.devices import LostWorkerError
 from running.export import export_run
 from running.failures import FAILURES, in_words
-from running.memory import check, make_task
+from running.memory import check, check_use, make_task
 from running.metrics import counts, rows, table
 from running.runs import Run, trained
 from running.train import DivergenceError, train, train_along
@@ -64,6 +64,7 @@ def _use(task_class: type[Task], settings: Any, recipe: Any) -> None:
         print(export_run(folder, settings.export))
     else:
         check(task_class, dataclasses.replace(settings, replicas=1, epochs=1), recipe)
+        check_use(task_class, settings)
         task_class.use(settings, folder)
 
 

@@ -228,18 +228,23 @@ def trained(task: str, settings: RunSettings) -> Path:
     )
 
 
+def configuration(task: str, settings: RunSettings) -> Path:
+    """Return where it is written how the run was trained that the settings name."""
+    return settings.results_dir / task / settings.run / "config.json"
+
+
 def as_trained(task: str, settings: RunSettings) -> RunSettings:
     """Return the settings with which the run that they name was trained; where it is and what is done with it are as given.
 
     Who uses the run says that it is not there, if it is not: the settings are as given then.
     """
-    file = settings.results_dir / task / settings.run / "config.json"
+    file = configuration(task, settings)
     saved, values = read_json(file) if file.is_file() else {}, {}
     for field in dataclasses.fields(settings):
         if field.name in saved and field.name not in WHERE:
             value, given = saved[field.name], getattr(settings, field.name)
             value = tuple(value) if isinstance(value, list) else value
-            values[field.name] = Path(value) if isinstance(given, Path) else value
+            values[field.name] = Path(value) if isinstance(given, Path) and isinstance(value, str) else value
     return dataclasses.replace(settings, **values)
 
 
@@ -260,6 +265,8 @@ def _check(settings: RunSettings) -> None:
         raise ValueError(f"`name` must be made of letters, digits and . _ + = -. Received: {settings.name!r}")
     if settings.overwrite and settings.resume:
         raise ValueError("`resume` must not come with `overwrite`. Received: both")
+    if settings.results_dir.resolve() == settings.log_dir.resolve():
+        raise ValueError(f"`log_dir` must not be `results_dir`. Received: {settings.log_dir} for both")
     if settings.resume and not settings.name:
         raise ValueError("`resume` needs `name`, of the run to go on with. Received: None")
     if not 0 <= settings.checkpoint_seconds < math.inf:

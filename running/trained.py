@@ -1,5 +1,6 @@
 """Networks trained in the loop, each for as long as it needs."""
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from running.settings import TrainingSettings
 from tasks.task import Task
 
 State = dict[str, np.ndarray]
+
+ROUNDING = 1e-5  # of the norm of data
 
 
 class Trained:
@@ -101,19 +104,21 @@ class Trained:
         leaves = {
             f"progress_{place}": np.asarray(leaf) for place, leaf in enumerate(tf.nest.flatten(self.loop.progress))
         }
-        seen = np.array(self.seen)
-        own = {"stopped": self.stopped, "diverged": self.diverged, "best": self.best, "seen": seen}
+        own = {"stopped": self.stopped, "diverged": self.diverged, "best": self.best}
+        own |= {"seen": np.array(self.seen), "data": self._data}
         return leaves | own | {"epochs": np.array(epochs)}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take everything from a state; raises a CheckpointError if it is not of these networks."""
+        """Take everything from a state; raises a CheckpointError if it is not of these networks and these data."""
         for name, own in self.state().items():
-            there = state.get(name)
+            there = state.get(name, own if name == "data" else None)  # which earlier versions have not saved
             if there is None or (there.dtype.kind, there.shape[1:]) != (own.dtype.kind, own.shape[1:]):
                 came = "nothing" if there is None else f"{there.dtype} of shape {there.shape}"
                 raise CheckpointError(
                     f"the checkpoint must hold {own.dtype} of shape {own.shape} as {name}. Received: {came}"
                 )
+        if not same_data(self._data, state.get("data", self._data)):
+            raise CheckpointError("`resume` needs the data that the run began with. Received: others")
         self.join([state])
 
     def join(self, states: Sequence[Mapping[str, np.ndarray]]) -> None:
@@ -136,6 +141,27 @@ class Trained:
             {name: np.concatenate([own[name] for own in notes]) for name in notes[0]}
             for notes in zip(*held, strict=True)
         ]
+
+    @functools.cached_property
+    def _data(self) -> np.ndarray:
+        return data_in_short(self.task.kept)
+
+
+def data_in_short(data: Any) -> np.ndarray:
+    """Return the size of each array, its norm, and its sum with signs drawn: what no other data have, and no hash.
+
+    Another machine may round the last bits of features otherwise, and there a training can go on.
+    """
+    rng = np.random.default_rng(0)
+    arrays = [np.ravel(array).astype(float) for array in tf.nest.flatten(data)]
+    return np.array([(len(own), np.linalg.norm(own), own @ rng.choice((-1.0, 1.0), len(own))) for own in arrays])
+
+
+def same_data(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether what `data_in_short` says of them is the same, to rounding."""
+    if not np.array_equal(one[:, 0], other[:, 0]):
+        return False
+    return bool((np.abs(one - other) <= ROUNDING * one[:, 1:2]).all())
 
 
 def _held(values: np.ndarray, count: int) -> np.ndarray:

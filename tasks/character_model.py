@@ -106,6 +106,8 @@ class CharacterModel(Task):
         self.metrics = {"bits": self.loss}
         _check(settings)
         self.text = load_text(settings.text)
+        if len(self.text.characters) == 1:
+            raise ValueError(f"`text` must hold different characters. Received: only {self.text.characters!r}")
         _check_prime(settings.prime, self.text.characters)
         count = len(self.text.indices)
         tested = round(settings.test_share * count)
@@ -128,6 +130,10 @@ class CharacterModel(Task):
         )  # what is read and what is wanted [batches, streams, T]
         characters = len(self.text.characters)
         self.network = Network(settings, Characters(streams, characters), characters, streams=streams)
+
+    @property
+    def kept(self) -> tuple:
+        return self.data, self.testing
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return the mean cross-entropy in bits a character."""
@@ -200,6 +206,10 @@ class CharacterModel(Task):
             return tf.map_fn(one, weights, fn_output_signature=(tf.float32, tf.float32))
 
         return compiled(bits)
+
+    @classmethod
+    def made(cls, settings: Settings) -> tuple[str, int]:
+        return "sample_length", settings.sample_length
 
     @classmethod
     def use(cls, settings: Settings, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The pictures: signals, training curves and hidden states, legible in print and in greyscale."""
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -274,7 +275,8 @@ def plain(text: str, most: int = 60) -> str:
 
 def png(figure: Figure) -> bytes:
     """Return a figure as a PNG file."""
-    with io.BytesIO() as buffer, matplotlib.rc_context(STYLE):
+    with io.BytesIO() as buffer, matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # one for each character of a Chinese text
         figure.savefig(buffer, format="png")
         return buffer.getvalue()
 

@@ -159,6 +159,9 @@ class SpeechPrediction(Task):
         if not self.std:
             raise ValueError(f"`utterance` must not be silent. Received: only {self.mean} in {self.utterance.name}")
         self.signal = (samples - self.mean) / self.std  # [N]
+        said = self.signal[settings.window :]
+        if (said == said[0]).all():
+            raise ValueError(f"`window` must leave samples that vary. Received: {settings.window} of {used}")
         self.phones = self.utterance.phones[settings.window : used]  # [N − k]
         self.batches = -(-len(self.phones) // settings.chunk)
         self.steps_of_update = settings.chunk
@@ -277,6 +280,10 @@ class SpeechPrediction(Task):
     def _in_units(self, values: np.ndarray) -> np.ndarray:
         """Return values of the normalised signal as samples of the recording."""
         return values * self.std + self.mean
+
+    @classmethod
+    def made(cls, settings: Settings) -> tuple[str, int]:
+        return "phones", load_times(Path(settings.phones))[-1][1] if settings.phones else 0
 
     @classmethod
     def use(cls, settings: Settings, folder: Path) -> None:

@@ -172,6 +172,10 @@ class SpokenWords(Task):
         mean = total / count
         return mean.astype(np.float32), np.maximum(squares / count - mean**2, 0).astype(np.float32)
 
+    @property
+    def kept(self) -> tuple:
+        return self.data, self.training, self.testing
+
     def places(self) -> Callable[[int, int], np.ndarray]:
         """Return (first update, count) → the clips of those updates [count, R, B]; updates must come in order."""
         pairs = zip(self.seeds, self.training, strict=True)

@@ -100,6 +100,11 @@ class Task(abc.ABC):
     def replicas(self) -> int:
         return len(self.seeds)
 
+    @property
+    def kept(self) -> Any:
+        """All arrays that results depend on, which must be the same when a training goes on."""
+        return self.data
+
     def places(self) -> Callable[[int, int], np.ndarray]:
         """Return (first update, count) → where in the data those updates find their batches: int32 [count], or examples
         of each replica's own [count, R, B]."""
@@ -148,6 +153,11 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def report(self, weights: np.ndarray) -> Report:
         """Return what is left of trained networks [R, P]; what only one can give is that of the first."""
+
+    @classmethod
+    def made(cls, settings: NetworkSettings) -> tuple[str, int]:
+        """Return which setting says how much a trained run is to make, and how many steps that is."""
+        return "run", 0
 
     @classmethod
     def use(cls, settings: NetworkSettings, folder: Path) -> None:

@@ -306,6 +306,23 @@ def test_mistyped_hyperparameters_in_the_file_are_one_line(changes, message, tmp
     assert capsys.readouterr().err == f"main.py: {message}\n"
 
 
+@pytest.mark.parametrize(
+    "task, changes, message",
+    [
+        ("generation", {"units": "many"}, "units in {} must be a whole number. Received: 'many'"),
+        ("words", {"cache_dir": 5}, "cache_dir in {} must be a path. Received: 5"),
+        ("words", {"cache_dir": None}, "cache_dir in {} must be a path. Received: None"),
+    ],
+)
+def test_mistyped_settings_of_a_trained_run_are_one_line(task, changes, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    config = Path("results", task, "a", "config.json")
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps(changes))
+    assert main.main([task, "--run", "a"]) == 2
+    assert capsys.readouterr().err == f"main.py: {message.format(config)}\n"
+
+
 def test_a_flag_mends_what_the_file_says(monkeypatch):
     task_class, recipes = main.TASKS["generation"]
     monkeypatch.setitem(main.TASKS, "generation", (task_class, [replace(recipes[0], units="many")]))
@@ -387,6 +404,7 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["--start", "392400", "--target", str(ROOT / "data" / "music.flac")], "--start + --length must be at most"),
         (["--results-dir", str(ROOT / "main.py")], "--results-dir must be a folder that can be written. Received:"),
         (["--log-dir", str(ROOT / "main.py")], "--log-dir must be a folder that can be written. Received:"),
+        (["--log-dir", "a", "--results-dir", "b/../a"], "--log-dir must not be --results-dir. Received: a for both"),
         (["--name", "../up"], "--name must be made of letters, digits and"),
         (["--resume", "--overwrite", "--name", "a"], "--resume must not come with --overwrite"),
         (["words", "--corpus", "nowhere"], "--corpus must be a folder with a folder for each word. Received: nowhere"),
@@ -425,6 +443,9 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
             ["--run", "new"],
             "--run must be the name of a run that was trained, of which there is none. Received: new, not in results/generation",
         ),
+        (["--run", ""], "--run must be a text. Received: nothing"),
+        (["--name", ""], "--name must be a text. Received: nothing"),
+        (["--results-dir", ""], "--results-dir must be a path. Received: nothing"),
         (["words", "--recipe", "tensorflow-2016"], "--recipe must be one of modern, paper. Received: tensorflow-2016"),
         (["--resume", "--name", "new"], "--resume needs a run with a checkpoint. Received: results/generation/new"),
         (

@@ -105,6 +105,8 @@ def test_fit_does_not_compile_again_at_each_update(jit_compile):
     "kwargs, message",
     [
         ({"activation": "softmax"}, "`activation` must be elementwise"),
+        ({"dropout": "half"}, "`dropout` must be at least 0 and below 1. Received: half"),
+        ({"connections": [[1], [1, 0]]}, "`connections` must have rows of equal length. Received: "),
         ({"dropout": 1.0}, "`dropout` must be at least 0 and below 1. Received: 1.0"),
         ({"recurrent_dropout": -0.1}, "`recurrent_dropout` must be at least 0"),
     ],

@@ -57,6 +57,8 @@ def test_two_devices_do_what_one_does():
         '{"cluster": {"worker": ["a:1", "b:2"]}}',
         '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 2}}',
         '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "ps", "index": 0}}',
+        '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": -1}}',
+        '{"cluster": {"worker": "ab"}, "task": {"type": "worker", "index": 0}}',
     ],
 )
 def test_a_cluster_that_is_not_described_is_refused(monkeypatch, config):

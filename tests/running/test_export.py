@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import main
-from running import export
+from running import export, folders
 
 TINY = {
     "generation": ["--units", "4", "--periods", "1", "2", "--length", "12", "--epochs", "1", "--constant-input"],
@@ -49,6 +50,35 @@ def test_a_file_that_gives_something_else_is_refused_and_not_left(trained, monke
     with pytest.raises(ValueError, match="`export` to wrong must give what the model gives. Received: off by"):
         export.export_run(folder / "words" / "a", "wrong")
     assert not [file.name for file in (folder / "words" / "a").iterdir() if "wrong" in file.name]
+
+
+def test_what_a_killed_export_left_is_no_part_of_the_next_one(trained, monkeypatch):
+    def write(model, path, inputs):
+        path.mkdir()
+        return model(inputs[0])
+
+    monkeypatch.setitem(export.WRITERS, "saved_model", write)
+    folder = trained("words") / "results" / "words" / "a"
+    left = folder / ".part.saved_model" / "left"
+    left.parent.mkdir()
+    left.touch()
+    target = folder / "saved_model"
+    folders.remove(target)
+    target.write_text("a file")
+    export.export_run(folder, "saved_model")
+    assert target.is_dir() and not (target / "left").exists() and not left.parent.exists()
+
+
+def test_a_full_disk_is_one_line(trained, monkeypatch, capsys):
+    def fail(*arguments):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setitem(export.WRITERS, "onnx", fail)
+    monkeypatch.setitem(export.PACKAGES, "onnx", ())
+    results = trained("words") / "results"
+    assert main.main(["words", "--run", "a", "--export", "onnx", f"--results-dir={results}"]) == 2
+    file = results / "words" / "a" / "model.onnx"
+    assert capsys.readouterr().err == f"main.py: {file}: No space left on device\n"
 
 
 def test_a_missing_package_is_named(trained, monkeypatch):

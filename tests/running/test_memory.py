@@ -77,6 +77,20 @@ def test_more_periods_than_memory_holds_are_refused():
         make_task(unmade("generation"), settings, recipe("generation"))
 
 
+def test_no_trained_run_makes_more_than_memory_holds(monkeypatch, tmp_path):
+    monkeypatch.setattr(memory, "free", lambda: 40e6)
+    phones = tmp_path / "long.PHN"
+    phones.write_text("0 999999999 h#\n")
+    for task, changes, message in [
+        ("text", {"sample_length": 2_000_000}, "`sample_length` must be of at most 900000 steps, as many as memory"),
+        ("speech", {"phones": str(phones)}, "`phones` must be of at most 900000 steps, .* Received: 999999999"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            memory.check_use(main.TASKS[task][0], main.recipe(task, **changes))
+    for task in main.TASKS:
+        memory.check_use(main.TASKS[task][0], main.recipe(task))
+
+
 def test_what_the_data_tell_counts_too(monkeypatch):
     tiny = recipe("generation", units=9, length=20)
     one = needed(SequenceGeneration, tiny, facts_of(SequenceGeneration(tiny)))

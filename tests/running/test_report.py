@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -121,6 +122,56 @@ def test_refuses(runs, words, message, tmp_path, capsys):
     errors = capsys.readouterr().err
     assert errors.startswith("main.py: ") and len(errors.splitlines()) == 1 and message in errors
     assert not list(tmp_path.iterdir())
+
+
+def _damaged(content, *keys, value):
+    """Write a value into a JSON text, at a place in its objects."""
+    found = place = json.loads(content)
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    return json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    "file, damage, message",
+    [
+        ("metrics.json", {"keys": ["quantities"], "value": None}, "must hold what a run leaves. Received: TypeError"),
+        ("metrics.json", {"keys": ["quantities"], "value": {}}, "runs must have a result in common. Received: "),
+        ("metrics.json", {"keys": ["quantities", "mse"], "value": {}}, "must hold what a run leaves"),
+        ("metrics.json", {"keys": ["quantities", "mse", "label"], "value": 5}, "must hold what a run leaves"),
+        ("metrics.json", {"keys": ["quantities", "mse", "more"], "value": 5}, "must hold what a run leaves"),
+        ("metrics.json", {"keys": ["parameters"], "value": [1]}, "must hold what a run leaves"),
+        ("metrics.json", {"keys": ["spread"], "value": {"mse": {}}}, "must hold what a run leaves"),
+        (
+            "training.csv",
+            "update,seconds\n0,1\n",
+            "must have a column of mse or nmse or nmse_paper. Received: update, seco",
+        ),
+        (
+            "training.csv",
+            f"update,seconds,mse\n0,1,{'9' * 200_000}\n",
+            "must be a table as a run leaves it. Received: ",
+        ),
+    ],
+)
+def test_what_is_damaged_in_a_run_is_named(runs, file, damage, message, tmp_path, capsys):
+    shutil.copytree(runs, tmp_path / "results")
+    path = tmp_path / "results" / "generation" / "music" / file
+    path.write_text(
+        damage if isinstance(damage, str) else _damaged(path.read_text(), *damage["keys"], value=damage["value"])
+    )
+    assert main.main(["compare", f"--results-dir={tmp_path / 'results'}"]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith("main.py: ") and len(errors.splitlines()) == 1 and message in errors
+
+
+def test_a_comparison_writes_into_its_folder_whatever_runs_say(runs, tmp_path):
+    shutil.copytree(runs, tmp_path / "results")
+    path = tmp_path / "results" / "generation" / "music" / "metrics.json"
+    path.write_text(_damaged(path.read_text(), "task", value="../../outside"))
+    assert main.main(["compare", f"--results-dir={tmp_path / 'results'}"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
 
 
 def test_refuses_folders_without_runs(tmp_path, capsys):

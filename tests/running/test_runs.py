@@ -233,6 +233,13 @@ def test_the_checkpoint_of_another_network_is_refused(settings):
         train(SequenceGeneration(longer), longer, run)
 
 
+def test_a_run_does_not_go_on_with_other_data(settings):
+    longer = replace(settings, resume=True, epochs=70)
+    moved = SequenceGeneration(replace(longer, start=1))
+    with pytest.raises(ValueError, match="`resume` needs the data that the run began with. Received: others"):
+        train(moved, longer, Run("generation", longer))
+
+
 def test_after_any_interruption_each_point_is_on_the_board_once(settings, monkeypatch):
     """Points that were logged behind the last checkpoint come again, and are not there twice."""
     begun = replace(settings, name="b", epochs=400)

@@ -151,3 +151,10 @@ def test_training_learns_a_repeated_sentence_and_writes(make):
 def test_refuses(changes, message, make):
     with pytest.raises(ValueError, match=message):
         CharacterModel(make(**changes))
+
+
+def test_refuses_a_text_of_one_character(make, tmp_path):
+    text = tmp_path / "a.txt"
+    text.write_text("\n" * 2000)
+    with pytest.raises(ValueError, match=r"`text` must hold different characters. Received: only '\\n'"):
+        CharacterModel(make(text=str(text)))

@@ -120,7 +120,7 @@ def test_names_are_on_one_line_of_some_length():
     assert len(figures.plain("w" * 255)) == 61 and figures.plain("ab" * 9, most=6) == "aba…bab"
 
 
-@pytest.mark.parametrize("name", ["_$\\x$\n", "w" * 255])
+@pytest.mark.parametrize("name", ["_$\\x$\n", "w" * 255, "慢的钟"])
 def test_every_picture_takes_every_name(name):
     two = np.ones((1, 3))
     pictures = [

@@ -156,6 +156,7 @@ def test_compare_measures_what_it_says():
     "changes, message",
     [
         ({"window": 160}, "`window` must be below the 160 samples of the utterance. Received: 160"),
+        ({"window": 159}, "`window` must leave samples that vary. Received: 159 of 160"),
         ({"window": 0}, "`window` must be at least 1. Received: 0"),
         ({"chunk": 0}, "`chunk` must be at least 1. Received: 0"),
         ({"seconds": -1.0}, "`seconds` must be at least 0. Received: -1.0"),

@@ -1,0 +1,37 @@
+"""What a shell leaves for the program: closed files, a narrow encoding, settings of other programs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOTHING_ELSE = "import os; from running import surroundings; surroundings.prepare()\n"
+
+
+def run(code, shell="{}", **environment):
+    """Run a program as a shell does."""
+    command = shell.format('"$0" -c "$1"')
+    given = {"env": os.environ | environment, "cwd": ROOT, "capture_output": True}
+    return subprocess.run(["sh", "-c", command, sys.executable, NOTHING_ELSE + code], **given)
+
+
+@pytest.mark.parametrize("encoding, said", [("ascii", rb"\u2026 \xe9"), ("latin-1", b"\\u2026 \xe9")])
+def test_what_an_encoding_lacks_is_spelt_out(encoding, said):
+    done = run("print('… é')", PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stdout, done.stderr) == (0, said + b"\n", b"")
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
+    path = tmp_path / "file"
+    code = f"file = os.open({str(path)!r}, os.O_CREAT | os.O_WRONLY); os.write(2, b'a warning'); assert file > 2"
+    code += "; import sys; print('a line', file=sys.stderr); sys.stdout.write('another')"
+    assert run(code, "{} <&- >&- 2>&-").returncode == 0
+    assert path.read_bytes() == b""
+
+
+def test_backends_are_ours_whatever_others_have_set():
+    code = "print(os.environ['KERAS_BACKEND'], os.environ['MPLBACKEND'])"
+    assert run(code, KERAS_BACKEND="jax", MPLBACKEND="junk").stdout == b"tensorflow agg\n"
