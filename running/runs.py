@@ -1,5 +1,6 @@
 """Where a run writes: its folders and its configuration."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -110,7 +111,8 @@ class Run:
             self.write_json("config.json", self.about)
         except BaseException:
             for folder in made:
-                folders.remove(folder)
+                with contextlib.suppress(OSError):  # the error that led here says more
+                    folders.remove(folder)
             self.release()
             raise
 
@@ -265,7 +267,7 @@ def _check(settings: RunSettings) -> None:
         raise ValueError(f"`name` must be made of letters, digits and . _ + = -. Received: {settings.name!r}")
     if settings.overwrite and settings.resume:
         raise ValueError("`resume` must not come with `overwrite`. Received: both")
-    if settings.results_dir.resolve() == settings.log_dir.resolve():
+    if os.path.realpath(settings.results_dir) == os.path.realpath(settings.log_dir):
         raise ValueError(f"`log_dir` must not be `results_dir`. Received: {settings.log_dir} for both")
     if settings.resume and not settings.name:
         raise ValueError("`resume` needs `name`, of the run to go on with. Received: None")
@@ -316,7 +318,8 @@ def _begin(new: Iterable[Path]) -> None:
 
 
 def _check_writable(setting: str, folder: Path) -> None:
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    above = (path for path in folder.absolute().parents if folders.is_there(path))
+    existing = folder if folder.exists() else next(above)
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise ValueError(f"`{setting}` must be a folder that can be written. Received: {folder}, but for {existing}")
 

@@ -188,6 +188,17 @@ def test_where_a_folder_cannot_be_made_nothing_is_left_in_the_other(tmp_path, se
     assert not list(tmp_path.glob("*/*/*"))
 
 
+@pytest.mark.parametrize("setting", ["results_dir", "log_dir"])
+def test_a_folder_that_is_a_link_to_itself_is_refused_and_nothing_is_left(tmp_path, setting):
+    (tmp_path / "loop").symlink_to("loop")
+    settings = replace(settings_in(tmp_path), **{setting: tmp_path / "loop"})
+    with pytest.raises(
+        ValueError, match=f"`{setting}` must be a folder that can be written. Received: .*, but for .*loop"
+    ):
+        Run("generation", settings)
+    assert [path.name for path in tmp_path.rglob("*")] == ["loop"]
+
+
 def test_a_name_is_chosen_that_nobody_has(settings):
     first, second = (Run("generation", replace(settings, name=None)) for _ in range(2))
     assert (first.name, second.name) == ("clockwork_rnn-1", "clockwork_rnn-2")
