@@ -66,7 +66,8 @@ def run(experiment: Callable[[Any], None], arguments: Sequence[str], default: An
     """Run an experiment that can be stopped and started again, with flags read as in `parse`; returns the exit status."""
     with signals.raised():
         try:
-            experiment(parse(arguments, default, program))
+            with signals.as_they_were():
+                experiment(parse(arguments, default, program))
         except (ValueError, *FAILURES) as error:
             return refuse(error, program)
         except signals.Stopped as stop:

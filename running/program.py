@@ -58,6 +58,7 @@ def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
         return _train(*prepared)
 
 
+@signals.as_they_were()
 def _use(task_class: type[Task], settings: Any, recipe: Any) -> None:
     folder = trained(task_class.name, settings)
     if settings.export:
@@ -68,6 +69,7 @@ def _use(task_class: type[Task], settings: Any, recipe: Any) -> None:
         task_class.use(settings, folder)
 
 
+@signals.as_they_were()
 def _prepare(
     task_class: type[Task], settings: Any, recipe: Any
 ) -> tuple[Task, Any, tf.distribute.Strategy | None, Run | None]:

@@ -16,5 +16,6 @@ if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "0":
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(nothing)
-    # Programs that are each traced once, TensorFlow takes for one that is traced again and again.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # Programs that are each traced once, TensorFlow takes for one that is traced again and again; and where Ctrl-C comes while
+    # it traces one, it complains in ten lines that nobody used the result.
+    logging.getLogger("tensorflow").setLevel(logging.CRITICAL)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_came: list[int] = []  # numbers of the signals that were raised
 
 
 class Stopped(KeyboardInterrupt):
@@ -52,7 +53,20 @@ def raised() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def as_they_were() -> Iterator[None]:
+    """Raise `Stopped` where TensorFlow, in the middle of which it was raised, has made another error of it."""
+    before = len(_came)
+    try:
+        yield
+    except Exception as error:
+        if len(_came) > before:
+            raise Stopped(_came[-1]) from error
+        raise
+
+
 def _raise(number: int, frame: object) -> None:
+    _came.append(number)
     raise Stopped(number)
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from data.files import write_whole
-from running import board, checkpoints, optimizers
+from running import board, checkpoints, optimizers, signals
 from running.devices import LostWorkerError, make_loop
 from running.failures import FAILURES, in_words, warn
 from running.loop import Loop
@@ -32,6 +32,7 @@ class DivergenceError(Exception):
     """The loss of every replica stopped being a finite number."""
 
 
+@signals.as_they_were()
 def train(task: Task, settings: TrainingSettings, run: Run, sharing: tf.distribute.Strategy | None = None) -> dict:
     """Train a task's networks from their seeds, or from the run's checkpoint, and write everything that the run leaves.
 
@@ -116,6 +117,7 @@ class Following(Trained):
             self.restore(run.saved.state)
         self.logged = self.flushed = self.seen
 
+    @signals.as_they_were()
     def to_the_end(self) -> "Following":
         if self.task.settings.ray:
             self.checkpoint()
@@ -287,8 +289,9 @@ def _write_networks(following: Following, metrics: dict) -> None:
 def _write_report(following: Following, metrics: dict) -> None:
     task, run, step = following.task, following.run, following.loop.progress.done
     try:
-        report = task.report(following.weights)
-        report = dataclasses.replace(report, figures=report.figures | clock_pictures(task.network.hidden))
+        with signals.as_they_were():
+            report = task.report(following.weights)
+            report = dataclasses.replace(report, figures=report.figures | clock_pictures(task.network.hidden))
     except Exception as error:
         _not_made("what it learned", error)
         report = Report({})

@@ -17,7 +17,7 @@ from data.sounds import read_samples
 from data.spoken_words import SHIPPED, Clip, Split, load_folder, load_timit
 from tasks.flag import Flag
 from tasks.network import Network
-from tasks.network_settings import NetworkSettings
+from tasks.network_settings import NetworkSettings, check
 from tasks.report import Quantity, Report, Sound
 from tasks.task import Task, compiled, layer_modules
 from tasks.trained_model import load_json, load_model
@@ -113,6 +113,9 @@ class SpokenWords(Task):
             raise ValueError(f"`input_noise` must be at most 1. Received: {settings.input_noise}")
         if settings.classify:
             raise ValueError("`classify` needs `run`, the name of a trained run. Received: none")
+        check(
+            settings, mfcc.CHANNELS, stateful=False
+        )  # before features are computed, which takes minutes of a large corpus
         drawn = {seed: load_clips(dataclasses.replace(settings, seed=seed)) for seed in dict.fromkeys(self.seeds)}
         every = {(clip.path, clip.span): clip for clips in drawn.values() for clip in clips}
         self.features = load_features(list(every.values()), settings.cache_dir, settings.longest)

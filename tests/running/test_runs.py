@@ -15,9 +15,8 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import main
-import running.train
 from running import checkpoints, folders
-from running.runs import WHERE, Run, trained
+from running.runs import Run, trained
 from running.train import DivergenceError, train
 from running.trained import Trained
 from tasks.report import Report
@@ -27,21 +26,7 @@ TINY = main.recipe("generation", units=3, periods=(1, 2), length=12, epochs=60, 
 GOOD = ("model.keras", "metrics.json", "config.json", "checkpoint.npz")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compile_once():
-    """Begin again with the same compiled program wherever a training differs in no more than where it writes and its seed."""
-    made, make_loop = {}, running.train.make_loop
-
-    def cached(task, settings, sharing):
-        key = replace(settings, **{name: None for name in WHERE}, seed=0)
-        if key not in made:
-            made[key] = make_loop(task, settings, sharing)
-            return made[key]
-        return made[key].restart(task)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running.train, "make_loop", cached)
-        yield
+pytestmark = pytest.mark.usefixtures("compile_once")
 
 
 @pytest.fixture(scope="module")

@@ -54,3 +54,17 @@ def test_the_second_signal_ends_the_process_at_once_even_within_a_long_call():
         time.sleep(0.1)
     output, errors = process.communicate(timeout=5)
     assert (process.returncode, output, errors) == (130, "", "\nmain.py: left at once\n")
+
+
+def test_what_a_library_has_made_of_a_signal_is_the_signal_again():
+    with pytest.raises(signals.Stopped) as caught, signals.raised(), signals.as_they_were():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except signals.Stopped:
+            raise RuntimeError("MISMATCH of original and normalized active exception types") from None
+    assert caught.value.status == 143
+
+
+def test_errors_without_a_signal_are_left_alone():
+    with pytest.raises(RuntimeError, match="another"), signals.as_they_were():
+        raise RuntimeError("another")

@@ -22,6 +22,8 @@ from tasks.sequence_generation import SequenceGeneration
 from tasks.speech_prediction import SpeechPrediction
 from tasks.spoken_words import SpokenWords
 
+pytestmark = pytest.mark.usefixtures("compile_once")
+
 TINY = recipe("generation", units=3, periods=(1, 2), length=12, epochs=7)
 
 
@@ -112,7 +114,7 @@ def test_divergence_says_at_which_update(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory):
+def three(compile_once, tmp_path_factory):
     """A run of three replicas, of which the learning rate makes none diverge, and what was drawn of it."""
     folder = tmp_path_factory.mktemp("three")
     settings, run = make_run(folder, replace(TINY, epochs=20, replicas=3, seed=4, keep="all"))

@@ -45,6 +45,12 @@ def settings(corpus, tmp_path):
     )
 
 
+def test_settings_are_checked_before_features_are_computed(settings, monkeypatch):
+    monkeypatch.setattr("tasks.spoken_words.load_features", None)
+    with pytest.raises(ValueError, match="`units` must be at least 1. Received: 0"):
+        SpokenWords(replace(settings, units=0))
+
+
 def test_an_epoch_is_each_training_clip_once_in_an_order_of_its_own(settings):
     task = SpokenWords(replace(settings, batch_size=4), seeds=(0, 1))
     assert (task.training.shape, task.testing.shape) == ((2, 16), (2, 4))
