@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import matplotlib.ticker
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -140,7 +139,7 @@ def pictures(store: Store) -> dict[str, Figure]:
             for axis, units in zip(row, sizes, strict=True):
                 _draw(axis, {of: found[of][units] for of in found}, name)
                 axis.set_title(f"{units} units", fontsize="medium")
-            row[0].set_ylabel(f"{title},\ntimes a simple RNN's")
+            row[0].set_ylabel(f"simple RNN : Clockwork RNN,\n{title}")
         for axis in axes[-1]:
             axis.set_xlabel("groups")
         legend(figure, axes[0][0])
@@ -156,9 +155,9 @@ def _draw(axis: Axes, factor: dict[str, pd.Series], name: str) -> None:
     style = {"color": COLOURS["clockwork_rnn"], "fmt": "o-", "markersize": 3.5, "linewidth": 1.1, "capsize": 2}
     axis.errorbar(groups, median, [median - low, high - median], label="seconds, median and quartiles", **style)
     axis.axhline(1, color="0.8", linewidth=0.8)
-    axis.set(yscale="log", xticks=range(2, 13, 2), yticks=[1, 2, 4, 8, 16, 32])
+    axis.set_xticks(groups[::2])
+    axis.set_yscale("log", base=2)
     axis.yaxis.set_major_formatter("{x:g}")
-    axis.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
 
 
 EXPERIMENT = Experiment(
