@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from models.plan import Plan
 
 PASSES = {"update": "forward pass and update", "forward": "forward pass alone"}
+BOUNDS = {  # factor → in words, and by what the groups are divided in the paper's bound
+    "recurrent": ("recurrent products of the equations", 2),
+    "equations": ("all products of the equations", 4),
+    "computed": ("all products as computed", 4),
+    **{name: (f"seconds of a {words}", 4) for name, words in PASSES.items()},
+}
 COLUMNS = ("units", "groups", "recurrent", "equations", "computed")
 SECONDS = ("units", "groups", "pass", "round", "seconds")
 
@@ -108,16 +114,24 @@ def factors(store: Store) -> dict[str, pd.DataFrame]:
 
 
 def tables(store: Store) -> dict[str, str]:
-    """Return each factor by groups and units, beside the paper's bound, and the times of the simple RNN."""
-    tables = {}
-    for name, found in factors(store).items():
-        what, share = ("g/2", 2) if name == "recurrent" else ("g/4", 4)
-        lines = [(g, f"{g / share:g}", *map(_words, row)) for g, row in zip(found.index, found.to_numpy(), strict=True)]
+    """Return each factor by groups and units, beside the paper's bound, and for how many numbers of groups that holds."""
+    found, tables, held = factors(store), {}, []
+    sizes = [f"{n} units" for n in found["equations"]]
+    for name, (words, share) in BOUNDS.items():
+        of = found[name]
+        lines = [(g, f"{g / share:g}", *map(_words, row)) for g, row in zip(of.index, of.to_numpy(), strict=True)]
         if name in PASSES:
             lines.append(("simple RNN", "", *_simple(store, name)))
-        head = ("groups", f"bound {what}", *(f"{n} units" for n in found))
-        tables[f"arithmetic-{name}"] = markdown(head, lines)
+        tables[f"arithmetic-{name}"] = markdown(("groups", f"bound g/{share}", *sizes), lines)
+        held.append((words, f"g/{share}", *_held(of, share)))
+    tables["arithmetic-bound"] = markdown(("factor", "bound", *sizes), held)
     return tables
+
+
+def _held(of: pd.DataFrame, share: int) -> list[str]:
+    """Return for how many numbers of groups a factor, or its median, is at least the bound, for each number of units."""
+    medians = of.map(lambda factor: factor[1] if isinstance(factor, tuple) else factor)
+    return [f"{count} of {len(of)}" for count in medians.ge(of.index / share, axis=0).sum()]
 
 
 def _words(factor: float | tuple[float, float, float]) -> str:

@@ -95,6 +95,17 @@ def test_the_tables_have_the_ratios_of_the_rows(store):
     assert f"| {median:.2f} ({low:.2f}–{high:.2f}) |" in line
 
 
+def test_the_bound_is_counted_by_medians(store):
+    seconds = store["arithmetic_seconds"]
+    own = seconds[(seconds["pass"] == "forward") & (seconds.units == 144)]
+    wide = own.pivot_table("seconds", "round", "groups")
+    held = sum(np.median(wide[1] / wide[groups]) >= groups / 4 for groups in range(2, 13))
+    lines = arithmetic.tables(store)["arithmetic-bound"].splitlines()
+    assert lines[-1].split(" | ")[3] == f"{held} of 11"
+    # With 36 units 11 groups have 4, 4, 4 and eight times 3 units, the larger ones at the fastest clocks.
+    assert lines[2] == "| recurrent products of the equations | g/2 | 10 of 11 | 11 of 11 | 11 of 11 | 11 of 11 |"
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -117,6 +128,6 @@ def test_runs_small(tmp_path, in_this_process):
     assert store["arithmetic_seconds"].seconds.min() > 0
     assert set(store["arithmetic_seconds"].groups) == {1, 2}
     assert set(arithmetic.tables(store)) == {
-        f"arithmetic-{name}" for name in ("recurrent", "equations", "computed", "update", "forward")
+        f"arithmetic-{name}" for name in ("recurrent", "equations", "computed", "update", "forward", "bound")
     }
     assert set(arithmetic.pictures(store)) == {"arithmetic"}
