@@ -13,7 +13,7 @@ from experiments.experiment import Experiment
 from experiments.grid import ROOT, Arrays, Cell, Options, compute
 from experiments.markdown import markdown, mean
 from experiments.pictures import COLOURS, NAMES, PUBLISHED, band, generated, legend, panels
-from experiments.published import TENSORFLOW_2016_MSE
+from experiments.published import TENSORFLOW_2016_EPOCHS, TENSORFLOW_2016_MSE
 from experiments.store import Store
 
 SETTINGS = {"tensorflow-2016": "the setting of 2016", "modern": "the best setting known"}
@@ -24,7 +24,7 @@ ALONE = 5  # networks of each kind that are trained by themselves, for their tim
 KIND = ("setting", "method", "units")
 COLUMNS = ("setting", "target", "method", "parameters", "units", "seed", "mse", "diverged", "seconds")
 ALONE_COLUMNS = (*COLUMNS, "equations", "computed")
-CURVE = (*KIND, "update", "low", "median", "high")
+CURVE = (*KIND, "update", "seconds", "low", "median", "high")
 SIGNAL = (*KIND, "step", "wanted", "output")
 
 
@@ -34,7 +34,7 @@ class Flags(Options):
     """Sound files, of which the first 320 samples are generated; times and signals are of the first."""
     seeds: int = 100
     """Networks of each kind for each target, with the seeds from 0 on."""
-    epochs: int = 1000
+    epochs: int = TENSORFLOW_2016_EPOCHS
     """Updates of each network."""
     workers: int = 1
     """Processes on this machine, of one core each; 0 is one for each core. With one, nothing else disturbs the times."""
@@ -62,10 +62,10 @@ def run(options: Flags, store: Store) -> None:
     results = compute(generation.train_networks, cells, store, options)
     done = [(key, result) for (key, _), result in zip(together, results, strict=False)]
     store.write("tensorflow_2016", (row for one in done for row in _rows(*one, targets)), COLUMNS)
-    store.write("tensorflow_2016_curves", generation.curves(done, KIND, options.epochs), CURVE)
     single = list(zip(alone, results[len(together) :], strict=True))
     rows = [row | _products(cell) for (key, cell), result in single for row in _rows(key, result, first)]
     store.write("tensorflow_2016_alone", rows, ALONE_COLUMNS)
+    store.write("tensorflow_2016_curves", _curves(done, times(store).alone, options.epochs), CURVE)
     drawn = [(key, result) for (key, _), result in single if key["seeds"] == (0,)]
     store.write("tensorflow_2016_signals", pd.concat(_signals(drawn, first)), SIGNAL)
 
@@ -86,6 +86,15 @@ def _products(cell: Cell) -> dict[str, float]:
     hidden = SequenceGeneration(settings).network.hidden
     plan = make_plan(hidden.modules, settings.length)
     return dict(zip(ALONE_COLUMNS[-2:], products(plan, hidden.cell.gates, int(settings.constant_input)), strict=True))
+
+
+def _curves(done: Sequence[tuple[dict, Arrays]], alone: pd.Series, epochs: int) -> Iterator[dict]:
+    """Yield quartiles of the loss, and the seconds until then of a median network trained alone."""
+    from experiments.training import generation
+
+    for point in generation.curves(done, KIND, epochs):
+        seconds = alone[tuple(point[name] for name in KIND)]
+        yield point | {"seconds": seconds * point["update"] / epochs}
 
 
 def _signals(drawn: Sequence[tuple[dict, Arrays]], target: dict) -> Iterator[pd.DataFrame]:
@@ -155,38 +164,33 @@ def _seconds(own: pd.Series) -> tuple[str, str]:
 
 
 def pictures(store: Store) -> dict[str, Figure]:
-    signals = signals_figure(store["tensorflow_2016_signals"])
-    return {"tensorflow_2016_curves": curves_figure(store), "tensorflow_2016_signals": signals}
+    curves, signals = store["tensorflow_2016_curves"], store["tensorflow_2016_signals"]
+    return {"tensorflow_2016_curves": curves_figure(curves), "tensorflow_2016_signals": signals_figure(signals)}
 
 
-def curves_figure(store: Store) -> Figure:
+def curves_figure(frame: pd.DataFrame) -> Figure:
     """Draw the loss by update and by time, median and quartiles, a column for networks of about as many parameters."""
-    curves = store["tensorflow_2016_curves"].set_index(list(KIND))
-    last, seconds = curves["update"].max() + 10, times(store).alone
-    with panels(2 * len(SETTINGS), len(SIZES), 9, 9, sharey=True) as (figure, axes):
-        for place, setting in enumerate(SETTINGS):
-            for column, sizes in enumerate(SIZES):
-                by_update, by_time = axes[2 * place][column], axes[2 * place + 1][column]
-                for kind in ((setting, *pair) for pair in zip(TENSORFLOW_2016_MSE, sizes, strict=True)):
-                    curve = curves.loc[[kind]]
-                    band(by_update, curve["update"], curve, kind[1])
-                    band(by_time, curve["update"] * seconds[kind] / last, curve, kind[1])
-                    if setting == "tensorflow-2016":
-                        _published(by_update, last, *kind[1:])
-                by_update.set(
-                    xlim=(0, last), xlabel="epochs", title=f"{SETTINGS[setting]}: {sizes[0]} and {sizes[1]} units"
-                )
-                by_time.set(xlim=(0, None), xlabel="time of training, alone on one core (s)")
-        for row in axes:
-            row[0].set(ylabel="loss (MSE)", yscale="log")
+    rows = [(setting, x) for setting in SETTINGS for x in ("update", "seconds")]
+    with panels(len(rows), len(SIZES), 9, 8.5, sharey=True) as (figure, axes):
+        for row, (setting, x) in zip(axes, rows, strict=True):
+            for axis, sizes in zip(row, SIZES, strict=True):
+                for method, units in zip(TENSORFLOW_2016_MSE, sizes, strict=True):
+                    kind = (frame.setting == setting) & (frame.method == method) & (frame.units == units)
+                    band(axis, frame[kind][x], frame[kind], method)
+                    if (setting, x) == ("tensorflow-2016", "update"):
+                        _published(axis, method, units)
+                axis.set(xlim=(0, None), xlabel="epochs" if x == "update" else "training, alone on one core (s)")
+            row[0].set(ylabel=f"{SETTINGS[setting]}\nloss (MSE)", yscale="log")
+        for axis, (units, rival) in zip(axes[0], SIZES, strict=True):
+            axis.set_title(f"Clockwork RNN of {units}, LSTM of {rival}", fontsize="medium")
         legend(figure, axes[0][0])
     return figure
 
 
-def _published(axis: Axes, epochs: int, method: str, units: int) -> None:
+def _published(axis: Axes, method: str, units: int) -> None:
     style = {"color": COLOURS[method], "markeredgecolor": PUBLISHED, "markersize": 5, "clip_on": False, "zorder": 3}
     label = "single run of 2016, other music" if method == "lstm" else None
-    axis.plot([epochs], [TENSORFLOW_2016_MSE[method][units]], "D", label=label, **style)
+    axis.plot([TENSORFLOW_2016_EPOCHS], [TENSORFLOW_2016_MSE[method][units]], "D", label=label, **style)
 
 
 def signals_figure(frame: pd.DataFrame) -> Figure:
