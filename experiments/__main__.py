@@ -11,6 +11,7 @@ from benchmarks import rows, summary
 from benchmarks.figure import scaling_figure
 from data.closest import did_you_mean
 from experiments import (
+    arithmetic,
     documents,
     evolution,
     extensions,
@@ -35,6 +36,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
     for experiment in (
         main_job.EXPERIMENT,
+        arithmetic.EXPERIMENT,
         sequence_generation.EXPERIMENT,
         spoken_words.EXPERIMENT,
         speech.EXPERIMENT,

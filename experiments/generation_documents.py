@@ -7,11 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.markdown import markdown, mean
-from experiments.pictures import COLOURS, NAIVE, NAMES, boxes, legend, panels
+from experiments.pictures import NAIVE, NAMES, band, boxes, generated, legend, panels
 from experiments.published import GENERATION_NMSE, GENERATION_TABLE_3
 from experiments.statistics import holm, quartiles, rank_p
 from experiments.store import Store
-from tasks.figures import TARGET, plain
+from tasks.figures import plain
 
 TITLES = {
     "paper": "the paper's setting, with gradients clipped",
@@ -137,8 +137,8 @@ def curves_figure(frame: pd.DataFrame) -> Figure:
             largest = cell[cell.parameters == cell.parameters.max()]
             for method, curve in largest.groupby("method", sort=False):
                 for axis, x in zip(row, ("update", "seconds"), strict=True):
-                    axis.semilogy(curve[x], curve["median"], color=COLOURS[method], label=NAMES[method])
-                    axis.fill_between(curve[x], curve.low, curve.high, color=COLOURS[method], alpha=0.25, linewidth=0)
+                    band(axis, curve[x], curve, method)
+                    axis.set_yscale("log")
                     axis.set_xlim(left=0)
             row[0].set(ylabel="MSE")
             row[0].set_title(f"{TITLES[setting]}, {cell.parameters.max()} parameters", loc="left")
@@ -156,10 +156,8 @@ def outputs_figure(frame: pd.DataFrame) -> Figure:
         for row, target in zip(axes, targets, strict=True):
             own = frame[frame.target == target]
             for axis, method in zip(row, methods, strict=True):
-                axis.plot(own.step, own.wanted, **TARGET | {"color": "0.82"}, label="target" * (method == methods[0]))
-                axis.plot(own.step, own[method], color=COLOURS[method], linewidth=1.1, label=NAMES[method])
+                generated(axis, own.wanted, own[method], method)
                 nmse = ((own[method] - own.wanted) ** 2).mean() / own.wanted.var(ddof=0) / 2
-                axis.set(xlim=(0, own.step.max()), ylim=(-1.15, 1.15))
                 axis.set_title(f"NMSE {nmse:.2g}", fontsize=8, loc="right", pad=2)
             row[0].set_ylabel(plain(target.replace("_", " ")))
         for axis in axes[-1]:

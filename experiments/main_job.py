@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from experiments.experiment import Experiment
 from experiments.grid import ROOT, Arrays, Options, compute
 from experiments.markdown import markdown, mean
-from experiments.pictures import COLOURS, NAMES, legend, panels
+from experiments.pictures import NAMES, band, legend, panels
 from experiments.store import Store
 from tasks.figures import signal_figure, states_figure
 
@@ -109,12 +109,9 @@ def training_figure(frame: pd.DataFrame) -> Figure:
     with panels(1, frame.target.nunique(), 7, 3, sharey=True) as (figure, (axes,)):
         for axis, (target, own) in zip(axes, frame.groupby("target", sort=False), strict=True):
             for method, cell in own.groupby("model", sort=False):
-                curve = cell.groupby("update").mse.agg(["min", "median", "max"])
-                axis.semilogy(curve.index, curve["median"], color=COLOURS[method], label=NAMES[method])
-                axis.fill_between(
-                    curve.index, curve["min"], curve["max"], color=COLOURS[method], alpha=0.25, linewidth=0
-                )
-            axis.set(title=target, xlabel="updates", xlim=(0, frame["update"].max()))
+                curve = cell.groupby("update").mse.agg(low="min", median="median", high="max")
+                band(axis, curve.index, curve, method)
+            axis.set(title=target, xlabel="updates", xlim=(0, frame["update"].max()), yscale="log")
         axes[0].set_ylabel("MSE")
         legend(figure, axes[0])
     return figure

@@ -10,7 +10,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tasks.figures import STYLE
+from tasks.figures import STYLE, TARGET
 
 # Of seaborn's palette "colorblind"; a gated network has a colour near to that of its counterpart without clocks.
 COLOURS = {
@@ -54,6 +54,19 @@ def legend(figure: Figure, *axes: Axes) -> None:
     names = models + [name for name in named if name not in models]
     handles = [named[name] for name in names]
     figure.legend(handles, names, ncols=len(names), loc="outside upper center", columnspacing=1.2)
+
+
+def band(axis: Axes, x: Sequence[float], curve: pd.DataFrame, method: str) -> None:
+    """Draw a curve's column `median` in the colour of its method, and the band from `low` to `high`."""
+    axis.plot(x, curve["median"], color=COLOURS[method], label=NAMES[method])
+    axis.fill_between(x, curve.low, curve.high, color=COLOURS[method], alpha=0.25, linewidth=0)
+
+
+def generated(axis: Axes, wanted: Sequence[float], output: Sequence[float], method: str) -> None:
+    """Draw the sequence that a network generates, in the colour of its method, over the one that it was to generate."""
+    axis.plot(range(len(wanted)), wanted, **TARGET | {"color": "0.82"}, label="target")
+    axis.plot(range(len(wanted)), output, color=COLOURS[method], linewidth=1.1, label=NAMES[method])
+    axis.set(xlim=(0, len(wanted) - 1), ylim=(-1.15, 1.15))
 
 
 def boxes(

@@ -11,7 +11,6 @@ from experiments import generation_documents
 from experiments.experiment import Experiment, Method
 from experiments.grid import Arrays, Cell, Options, compute, cores, processor
 from experiments.published import GENERATION_TARGETS, GENERATION_UNITS
-from experiments.statistics import quartiles
 from experiments.store import Store
 
 # How each setting differs from the recipes in `main.py`. The clipping keeps simple RNNs from diverging; the paper has none.
@@ -76,19 +75,11 @@ def run(options: Flags, store: Store) -> None:
 
 def curves(done: Sequence[tuple[dict, Arrays]], epochs: int, steps: int) -> Iterator[dict]:
     """Yield quartiles of the MSE over the networks of a kind, before every tenth update."""
-    from experiments.training.generation import UPDATES_PER_POINT
+    from experiments.training import generation
 
-    kinds: dict[tuple, list[Arrays]] = {}
-    for key, result in done:
-        kinds.setdefault(tuple(key[name] for name in CURVE[:3]), []).append(result)
-    for kind, results in kinds.items():
-        losses = np.concatenate([result["curve"].reshape(len(result["curve"]), -1) for result in results], axis=1)
-        mse = losses if kind[0] == "modern" else losses * 2 / steps  # the paper's loss is half the sum of squares
-        mse = np.where(np.isfinite(mse), mse, np.inf)
-        seconds = np.median([result["seconds"] for result in results]) / epochs  # of an update of one network
-        for place, values in enumerate(quartiles(mse, axis=1).T):
-            update = place * UPDATES_PER_POINT
-            yield dict(zip(CURVE, (*kind, update, seconds * update, *values), strict=True))
+    for point in generation.curves(done, CURVE[:3], epochs):
+        factor = 1 if point["setting"] == "modern" else 2 / steps  # the paper's loss is half the sum of squares
+        yield point | {name: factor * point[name] for name in ("low", "median", "high")}
 
 
 def times(done: Sequence[tuple[dict, Arrays]], cells: Sequence[Cell], options: Flags) -> Iterator[dict]:

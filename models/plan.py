@@ -93,6 +93,20 @@ class Plan:
         """
         return tuple(m for group in reversed(self.groups) for m in group.members)
 
+    @property
+    def work(self) -> float:
+        """Multiply-adds a step of the recurrent products as this plan takes them; `Modules.work` has those of the equations.
+
+        What a group says to those that tick as often or more often is multiplied once at each of its own ticks, not at each of theirs.
+        """
+        products = (
+            own.width
+            * (own.width * own.hears_itself + len(own.told) + sum(self.groups[k].width for k in own.samples))
+            / own.ticks.period
+            for own in self.groups
+        )
+        return float(sum(products))
+
     def __repr__(self) -> str:
         """The schedule, as in Figure 2 of Koutník et al. 2014: a row a module, a column a step, # where it fires."""
         modules, shown = self.modules, min(SHOWN_STEPS, SHOWN_STEPS if self.steps is None else self.steps)

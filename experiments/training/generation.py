@@ -13,6 +13,7 @@ import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.sequences import Target, load_target
 from data.tables import column_names
 from experiments.grid import Arrays, Cell
+from experiments.statistics import quartiles
 from main import recipe
 from running.loop import Loop
 from tasks.sequence_generation import SequenceGeneration, Settings
@@ -77,6 +78,29 @@ def make_rows(key: Mapping[str, Any], result: Arrays, targets: Mapping[str, Targ
             nmse = mse / np.var(target.values, dtype=float)
             found = {"target": name, "seed": seed, "mse": mse, "nmse": nmse, "nmse_paper": nmse / 2}
             yield common | found | {"diverged": int(diverged)}
+
+
+def curves(
+    done: Iterable[tuple[Mapping[str, Any], Arrays]], names: Sequence[str], epochs: int
+) -> Iterator[dict[str, Any]]:
+    """Yield quartiles of the loss over the networks of a kind, before every tenth update, and the seconds until then.
+
+    Args:
+        done: what is said of each cell, and its result.
+        names: of what is said, what tells kinds apart.
+        epochs: updates of each network.
+    """
+    kinds: dict[tuple, list[Arrays]] = {}
+    for key, result in done:
+        kinds.setdefault(tuple(key[name] for name in names), []).append(result)
+    for kind, results in kinds.items():
+        losses = np.concatenate([result["curve"].reshape(len(result["curve"]), -1) for result in results], axis=1)
+        losses = np.where(np.isfinite(losses), losses, np.inf)
+        seconds = np.median([result["seconds"] for result in results]) / epochs  # of an update of one network
+        for place, (low, median, high) in enumerate(quartiles(losses, axis=1).T):
+            update = place * UPDATES_PER_POINT
+            point = {"update": update, "seconds": seconds * update, "low": low, "median": median, "high": high}
+            yield dict(zip(names, kind, strict=True)) | point
 
 
 def train_networks(
