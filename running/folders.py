@@ -37,6 +37,15 @@ def recover(results: Path, log: Path) -> None:
         replace(results, log)
 
 
+def copy(folder: Path, to: Path) -> None:
+    """Copy what is in a folder, but for links to nothing; raises an OSError that names the first file that it cannot copy."""
+    try:
+        shutil.copytree(folder, to, ignore_dangling_symlinks=True, dirs_exist_ok=True)
+    except shutil.Error as error:  # a list
+        source, _, reason = error.args[0][0]
+        raise OSError(f"{source}: {reason}") from None
+
+
 def remove(path: Path) -> None:
     """Remove a folder, a file or a link, if there is one."""
     if path.is_dir() and not path.is_symlink():

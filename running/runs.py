@@ -9,7 +9,6 @@ import os
 import platform
 import re
 import shlex
-import shutil
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -177,7 +176,7 @@ class Run:
                 return self._final
             _begin(new)
             if self._final[1].exists():
-                shutil.copytree(self._final[1], new[1], dirs_exist_ok=True)
+                folders.copy(self._final[1], new[1])
             checkpoints.save(new[0], self.saved.state, self.saved.about)
             return new
         if there and not self.settings.overwrite:

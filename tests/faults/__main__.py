@@ -1,4 +1,7 @@
-"""The campaign: `python -m tests.faults` injects a few faults of each kind, `--all` all of them, and `--kills N` kills N trainings."""
+"""The campaign: `python -m tests.faults` injects a few faults of each kind, `--all` all of them, and `--kills N` kills N trainings.
+
+What `--all`, `--only` and `--kills` find goes into `results/reliability.csv` and the table made of it.
+"""
 
 import argparse
 import collections
@@ -16,7 +19,8 @@ from experiments.store import Store
 from tests.faults import contents, damage, disk, flags, kills, places, trainings
 from tests.faults.fault import Fault, inject
 
-LISTS = (flags, places, contents, damage, disk)
+LISTS = (disk, damage, contents, places, flags)
+SAME = ("kind", "fault", "task")  # rows of faults that are the same
 OF_A_KIND = 3  # faults, where not all are wanted
 AT_ONCE = 2
 
@@ -26,36 +30,43 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--all", action="store_true", help="inject every fault of the lists")
     parser.add_argument("--kills", type=int, default=0, metavar="N", help="kill N trainings, over all settings in turn")
-    parser.add_argument(
-        "--only", default="", metavar="TEXT", help="inject the faults whose kind, name or task has this text"
-    )
+    parser.add_argument("--only", metavar="TEXT", help="inject the faults whose kind, name or task has this text")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
     options = parser.parse_args()
-    store = Store(RESULTS if options.all else trainings.new())
     trainings.trained("generation")  # the first process is slow, for it waits for imports
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = [row for rows in (_faults(pool, options), _kills(pool, options)) for row in rows]
-    store.write(reliability.FAULTS, found, reliability.FAULTS_COLUMNS)
-    table = reliability.faults(store)
-    print(table)
-    if options.all:
-        documents.write_tables({reliability.FAULTS: table})
+        found = [row for rows in (_faults(pool, chosen(options)), _kills(pool, options)) for row in rows]
+    sample = not (options.all or options.only or options.kills)
+    store = Store(trainings.new() if sample else RESULTS)
+    _write(store, found)
+    print(reliability.faults(store))
+    if not sample:
+        documents.write_tables({reliability.FAULTS: reliability.faults(store)})
     return int(any(row["verdict"] not in ("held", "not injected") for row in found))
 
 
 def chosen(options: argparse.Namespace) -> list[Fault]:
-    """Return the faults to inject: all that are wanted, or a few of each kind."""
-    every = [fault for part in LISTS for fault in part.faults() if options.only in " ".join(fault[:3])]
-    if options.all or options.only:
+    """Return the faults to inject: all, those that are asked for, or a few of each kind."""
+    every = [fault for part in LISTS for fault in part.faults()]
+    if options.all:
         return every
+    if options.only or options.kills:
+        return [fault for fault in every if options.only and options.only in " ".join(fault[:3])]
     random.Random(options.seed).shuffle(every)
     counts = collections.Counter()
     return [fault for fault in every if (counts.update([fault.kind]) or counts[fault.kind]) <= OF_A_KIND]
 
 
-def _faults(pool: ThreadPoolExecutor, options: argparse.Namespace) -> Iterator[dict]:
+def _write(store: Store, found: list[dict]) -> None:
+    """Write rows in the place of those of the same faults."""
+    same = {tuple(row[name] for name in SAME) for row in found}
+    there = store[reliability.FAULTS].to_dict("records") if reliability.FAULTS in store else []
+    others = [row for row in there if tuple(row[name] for name in SAME) not in same]
+    store.write(reliability.FAULTS, [*others, *found], reliability.FAULTS_COLUMNS)
+
+
+def _faults(pool: ThreadPoolExecutor, faults: list[Fault]) -> Iterator[dict]:
     """Yield a row for each fault, and print those that did not hold."""
-    faults = chosen(options)
     for finding in tqdm(pool.map(inject, faults), "faults", len(faults)):
         fault, outcome = finding.fault, finding.outcome
         row = {"kind": fault.kind, "fault": ascii(fault.name), "task": fault.task, "verdict": finding.verdict}

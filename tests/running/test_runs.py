@@ -118,6 +118,15 @@ def test_a_finished_run_stays_until_its_longer_training_is_whole(settings, monke
     assert steps_on_the_board(run.log) == {step: 1 for step in range(0, 130, 10)}
 
 
+def test_a_link_to_nothing_in_the_log_does_not_keep_a_run_from_going_on(settings):
+    for path in (settings.log_dir / "generation" / "a").glob("events.*"):
+        path.unlink()
+        path.symlink_to("nowhere")
+    longer = replace(settings, resume=True, epochs=61)
+    metrics = train(SequenceGeneration(longer), longer, run := Run("generation", longer))
+    assert metrics["updates"] == 61 and steps_on_the_board(run.log) == {step: 1 for step in range(0, 61, 10)}
+
+
 def test_a_run_that_was_killed_while_it_drew_makes_its_pictures(settings):
     folder, before = settings.results_dir / "generation" / "a", contents(settings)
     drawn = {path.name for path in folder.iterdir()} - {"checkpoint.before.npz"}
