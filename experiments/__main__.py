@@ -12,6 +12,7 @@ from benchmarks.figure import scaling_figure
 from data.closest import did_you_mean
 from experiments import (
     documents,
+    equal_span,
     evolution,
     extensions,
     learned_periods,
@@ -39,6 +40,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         speech.EXPERIMENT,
         text.EXPERIMENT,
         extensions.EXPERIMENT,
+        equal_span.EXPERIMENT,
         tensorflow_2016.EXPERIMENT,
         search.EXPERIMENT,
         evolution.EXPERIMENT,

@@ -78,11 +78,12 @@ def run(options: Flags, store: Store) -> None:
 
 
 def make_rows(key: Mapping[str, Any], result: Arrays) -> Iterator[dict]:
-    """Yield a row for each network of a cell."""
+    """Yield a row for each network of a cell, with its share of the seconds."""
+    of_all = {name: value for name, value in key.items() if name not in ("targets", "seeds")}
+    of_all |= {"parameters": int(result["parameters"]), "seconds": float(result["seconds"])}
     for scores, target in zip(result["score"], key["targets"], strict=True):
         for score, seed in zip(scores, key["seeds"], strict=True):
-            row = {name: key[name] for name in (*KEYS, "units")}
-            yield row | {"parameters": int(result["parameters"]), "target": target, "seed": seed, "score": score}
+            yield of_all | {"target": target, "seed": seed, "score": score}
 
 
 def seed_scores(rows: pd.DataFrame) -> pd.Series:
