@@ -1,21 +1,26 @@
 """Clock series at one longest period: is it their ratio, their span or their coprime pairs that makes them good?"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from experiments.experiment import Experiment
 from experiments.extensions import COLUMNS as OF_EXTENSIONS
-from experiments.extensions import TASKS, make_rows
+from experiments.extensions import KEYS, TASKS, VERDICTS, comparisons, make_rows, seed_scores
 from experiments.grid import Options, compute
+from experiments.markdown import markdown
+from experiments.period_sets import EXPLANATIONS, correlations, explained, medians, steps
+from experiments.pictures import COLOURS, legend, panels
+from experiments.statistics import quartiles
 from experiments.store import Store
 
 GROUPS = ("series", "span", "coprime")
 COLUMNS = (*OF_EXTENSIONS, "periods", "seconds")
-PAPER, FIBONACCI = "the paper's", "Fibonacci"  # whose spans and coprime pairs are varied
-SPAN, COPRIME = "{} to {}", "near {}, {} coprime pairs"  # names of sets
+TICKS = {"ratio": (1.2, 1.5, 2, 3, 4), "span": (4, 8, 16, 32, 64, 128, 256, 512)}  # where axes are logarithmic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +28,7 @@ class Flags(Options):
     tasks: tuple[Literal[tuple(TASKS)], ...] = tuple(TASKS)
     """Tasks to train on."""
     groups: tuple[Literal[GROUPS], ...] = GROUPS
-    """Groups of periods to compare with the paper's: the series at its span, two of them at other spans, and few or many coprime pairs."""
+    """Sets of periods to compare with the paper's: series at its span, two of them at other spans, few and many coprime pairs."""
     seeds: int = 10
     """Networks of each kind, with the seeds from 0 on; on generation as many for each of five targets."""
     epochs: int | None = None
@@ -34,7 +39,9 @@ def run(options: Flags, store: Store) -> None:
     from experiments.training import equal_span, extensions
 
     made = [
-        cell for task in options.tasks for cell in equal_span.make_cells(task, options.groups, options.seeds, options.epochs)
+        cell
+        for task in options.tasks
+        for cell in equal_span.make_cells(task, options.groups, options.seeds, options.epochs)
     ]
     keys, cells = zip(*made, strict=True)
     results = compute(extensions.train_networks, cells, store, options)
@@ -46,9 +53,113 @@ def run(options: Flags, store: Store) -> None:
     store.write("equal_span", found, COLUMNS)
 
 
-def coprime_pairs(periods: Sequence[int]) -> int:
-    """Return how many pairs of periods have no common divisor but 1."""
-    return int(np.triu(np.gcd.outer(periods, periods) == 1, 1).sum())
+def tables(store: Store) -> dict[str, str]:
+    """Return what explains the scores, the steps from set to set behind it, and the scores of all sets, a table a task."""
+    rows = store["equal_span"]
+    of_tasks = {f"equal-span-{task}": _sets(task, own) for task, own in judged(rows).groupby("task", sort=False)}
+    return {"equal-span": _answers(rows), "equal-span-steps": _steps(rows), **of_tasks}
+
+
+def judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each task and set, under its first name: the scores of its seeds, what is the same for all of its networks,
+    and the `ratio`, `p` and `verdict` of its `comparisons` with the paper's."""
+    unique = rows.drop_duplicates(["task", "periods", "target", "seed"])
+    about = unique.groupby(["task", "variant"], sort=False).agg(
+        periods=("periods", lambda own: own.iloc[0] if own.nunique() == 1 else ""),
+        networks=("score", "size"),
+        diverged=("score", lambda own: np.isinf(own).sum()),
+        seconds=("seconds", "mean"),
+    )
+    scores = seed_scores(unique).groupby(KEYS, sort=False).agg(np.array).rename("own").reset_index()
+    verdicts = comparisons(unique)[[*KEYS, "ratio", "p", "verdict"]]
+    return scores.join(about, on=["task", "variant"]).merge(verdicts, how="left", on=KEYS)
+
+
+def _sets(task: str, sets: pd.DataFrame) -> str:
+    """Return the sets of a task, the paper's first."""
+    head = ("periods", "", "ratio", "coprime", "{}: {}".format(*TASKS[task]), "against the paper's", "diverged", "s")
+    lines = []
+    for row in sets.itertuples():
+        low, median, high = quartiles(row.own)
+        known = explained(row.periods) if row.periods else None  # random ones differ from seed to seed
+        line = (
+            [row.variant, row.periods, f"{known['ratio']:.2f}", known["coprime"]]
+            if known
+            else [row.variant, "", "", ""]
+        )
+        line += [f"{median:.3g} ({low:.3g}–{high:.3g})", _against(row), f"{row.diverged} of {row.networks}"]
+        lines.append([*line, f"{row.seconds:.2g}"])
+    lines[0][0], lines[0][5] = "**the paper's**", ""
+    return markdown(head, lines)
+
+
+def _against(row: Any) -> str:
+    return f"×{row.ratio:.3g}, {row.verdict} (p = {row.p:.1g})"
+
+
+def _answers(rows: pd.DataFrame) -> str:
+    """Return for each task and explanation how it goes with the scores over all sets, and what steps in it alone change."""
+    head = (
+        "task",
+        "explanation",
+        "ρ over all sets",
+        "p",
+        "steps in it alone",
+        "shown to differ",
+        "median factor",
+        "largest",
+    )
+    own = steps(rows).groupby(["task", "explanation"])
+    lines = []
+    for row in correlations(medians(rows)).itertuples():
+        step = own.get_group((row.task, row.explanation))
+        factors = np.exp(np.abs(np.log(step.ratio)))
+        differ = (step.verdict != "no difference shown").sum()
+        line = [
+            TASKS[row.task][0],
+            EXPLANATIONS[row.explanation][0],
+            f"{row.rho:+.2f} ({row.sets} sets)",
+            f"{row.p:.1g}",
+        ]
+        lines.append([*line, len(step), differ, f"×{factors.median():.3g}", f"×{factors.max():.3g}"])
+    return markdown(head, lines)
+
+
+def _steps(rows: pd.DataFrame) -> str:
+    head = ("task", "explanation", "from", "to", "score, to : from")
+    named = ((TASKS[row.task][0], row) for row in steps(rows).itertuples())
+    return markdown(head, ((task, row.explanation, row.before, row.after, _against(row)) for task, row in named))
+
+
+def pictures(store: Store) -> dict[str, Figure]:
+    """Draw the median score of each set over each explanation, one row of panels a task, with lines along steps in it alone."""
+    rows = store["equal_span"]
+    sets, found, moves = medians(rows), correlations(medians(rows)), steps(rows)
+    tasks = list(sets.task.unique())
+    with panels(len(tasks), len(EXPLANATIONS), 9.5, 0.7 + 2.6 * len(tasks), sharey="row") as (figure, axes):
+        for line, task in zip(axes, tasks, strict=True):
+            line[0].set(yscale="log", ylabel="{}\n{}, median".format(*TASKS[task]))
+            for axis, name in zip(line, EXPLANATIONS, strict=True):
+                of_task = [frame[frame.task == task] for frame in (sets, found, moves)]
+                draw_explanation(axis, name, *(of_task[0], *(own[own.explanation == name] for own in of_task[1:])))
+        legend(figure, *(axis for line in axes for axis in line))
+    return {"equal_span": figure}
+
+
+def draw_explanation(axis: Axes, name: str, sets: pd.DataFrame, found: pd.DataFrame, moves: pd.DataFrame) -> None:
+    """Draw the score of each set of a task over one explanation; a line joins two sets that differ in it alone."""
+    known = sets.set_index("periods")
+    for row in moves.itertuples():
+        ends = known.loc[[row.periods_before, row.periods_after]]
+        axis.plot(ends[name], ends.score, color=VERDICTS[row.verdict], linewidth=1.2, label=f"step: {row.verdict}")
+    axis.plot(sets[name], sets.score, "o", color="0.45", markersize=4, markeredgecolor="none", label="set of periods")
+    base = sets[sets.variant == "base"]
+    axis.plot(base[name], base.score, "D", color=COLOURS["clockwork_rnn"], markersize=7, label="the paper's")
+    axis.set(xlabel=EXPLANATIONS[name][0], title=f"ρ = {found.rho.item():+.2f} (p = {found.p.item():.1g})")
+    if name in TICKS:
+        axis.set_xscale("log")
+        axis.set_xticks(TICKS[name], [f"{tick:g}" for tick in TICKS[name]])
+        axis.set_xticks([], minor=True)
 
 
 EXPERIMENT = Experiment(
@@ -56,6 +167,7 @@ EXPERIMENT = Experiment(
     question="Is it their ratio, their span or their coprime pairs that makes clock periods good?",
     options=Flags(),
     run=run,
-    tables=lambda store: {},
-    quick={"tasks": ("generation",), "groups": ("series",), "seeds": 2, "epochs": 20},
+    tables=tables,
+    pictures=pictures,
+    quick={"tasks": ("generation",), "groups": ("coprime",), "seeds": 2, "epochs": 20},
 )

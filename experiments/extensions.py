@@ -100,8 +100,13 @@ def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
     found["base"] = [scores[task, "", "base"] for task in found.task]
     found["ratio"] = found.own.map(np.median) / found.base.map(np.median)
     found["p"] = holm([rank_p(own, base) for own, base in zip(found.own, found.base, strict=True)])
+    return found.assign(verdict=verdicts(found))
+
+
+def verdicts(found: pd.DataFrame) -> np.ndarray:
+    """Return what is shown of each row's `ratio` by its adjusted `p`."""
     better = np.where(found.ratio < 1, "better", "worse")
-    return found.assign(verdict=np.where(found.p <= SIGNIFICANT, better, "no difference shown"))
+    return np.where(found.p <= SIGNIFICANT, better, "no difference shown")
 
 
 def listed(found: pd.DataFrame) -> list[tuple[str, str]]:

@@ -5,15 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from experiments.equal_span import COPRIME, FIBONACCI, PAPER, SPAN, coprime_pairs
 from experiments.grid import Cell
+from experiments.period_sets import COPRIME, FEW, FIBONACCI, MANY, PAPER, SPAN, coprime_pairs
 from experiments.training import extensions
 from experiments.training.extensions import Settings, equal_cells
 from models.clocks import SERIES
 
 BASES = extensions.BASES | {"text": replace(extensions.BASES["text"], epochs=4)}  # half as many: text takes the longest
 EXPONENTS = (1.5, 2.0, 3.0, 4.0)
-MOVED = 0.25  # how far a period may be moved, as a share of it, to make it coprime with others; 1 step is always allowed
+MOVED = (
+    0.25  # how far a period may be moved, as a share of it, to make it coprime with others; 1 step is always allowed
+)
 RANDOM = "random"
 
 Periods = tuple[int, ...]
@@ -64,7 +66,7 @@ def coprime(base: Periods) -> dict[str, Periods]:
     """Return name → periods with as few and as many coprime pairs as there are near the base's and near Fibonacci ones."""
     own = int(_fibonacci(base)[-1])
     names = SPAN.format(PAPER, base[-1]), SPAN.format(FIBONACCI, base[-1]), SPAN.format(FIBONACCI, own)
-    pairs = {"few": 0, "many": len(base) ** 2}
+    pairs = {FEW: 0, MANY: len(base) ** 2}
     near = {name: spans(base)[name] for name in names}
     return {
         COPRIME.format(name, said): with_coprime_pairs(periods, wanted)

@@ -48,9 +48,7 @@ def variants(task: str) -> dict[tuple[str, str], Settings]:
 
 def make_cells(task: str, questions: Sequence[str], seeds: int, epochs: int | None) -> Iterator[tuple[dict, Cell]]:
     """Yield what `equal_cells` does for the base and the answers to these questions, those of the base first."""
-    asked = [
-        (*key, settings, range(seeds)) for key, settings in variants(task).items() if key[0] in ("", *questions)
-    ]
+    asked = [(*key, settings, range(seeds)) for key, settings in variants(task).items() if key[0] in ("", *questions)]
     return equal_cells(task, asked, epochs)
 
 
