@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.experiment import Experiment
 from experiments.extensions import COLUMNS as OF_EXTENSIONS
-from experiments.extensions import KEYS, TASKS, VERDICTS, comparisons, make_rows, seed_scores
+from experiments.extensions import KEYS, SIGNIFICANT, TASKS, VERDICTS, comparisons, make_rows, seed_scores
 from experiments.grid import Options, compute
 from experiments.markdown import markdown
 from experiments.period_sets import EXPLANATIONS, correlations, explained, medians, steps
@@ -20,7 +21,7 @@ from experiments.store import Store
 
 GROUPS = ("series", "span", "coprime")
 COLUMNS = (*OF_EXTENSIONS, "periods", "seconds")
-TICKS = {"ratio": (1.2, 1.5, 2, 3, 4), "span": (4, 8, 16, 32, 64, 128, 256, 512)}  # where axes are logarithmic
+TICKS = {"ratio": (1.2, 1.5, 2, 3, 4, 6, 8), "span": tuple(2**power for power in range(2, 10))}  # of logarithmic axes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,20 +78,20 @@ def judged(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _sets(task: str, sets: pd.DataFrame) -> str:
     """Return the sets of a task, the paper's first."""
-    head = ("periods", "", "ratio", "coprime", "{}: {}".format(*TASKS[task]), "against the paper's", "diverged", "s")
+    head = ("name", "periods", "ratio", "coprime", "{}: {}".format(*TASKS[task]))
     lines = []
     for row in sets.itertuples():
         low, median, high = quartiles(row.own)
-        known = explained(row.periods) if row.periods else None  # random ones differ from seed to seed
-        line = (
-            [row.variant, row.periods, f"{known['ratio']:.2f}", known["coprime"]]
-            if known
-            else [row.variant, "", "", ""]
-        )
-        line += [f"{median:.3g} ({low:.3g}–{high:.3g})", _against(row), f"{row.diverged} of {row.networks}"]
-        lines.append([*line, f"{row.seconds:.2g}"])
+        line = [row.variant, row.periods, *_of_periods(row.periods), f"{median:.3g} ({low:.3g}–{high:.3g})"]
+        lines.append([*line, _against(row), f"{row.diverged} of {row.networks}", f"{row.seconds:.2g}"])
     lines[0][0], lines[0][5] = "**the paper's**", ""
-    return markdown(head, lines)
+    return markdown((*head, "against the paper's", "diverged", "seconds"), lines)
+
+
+def _of_periods(periods: str) -> tuple[object, object]:
+    """Return ratio and coprime pairs in words; nothing of random periods, which differ from seed to seed."""
+    known = explained(periods) if periods else None
+    return (f"{known['ratio']:.2f}", known["coprime"]) if known else ("", "")
 
 
 def _against(row: Any) -> str:
@@ -99,30 +100,16 @@ def _against(row: Any) -> str:
 
 def _answers(rows: pd.DataFrame) -> str:
     """Return for each task and explanation how it goes with the scores over all sets, and what steps in it alone change."""
-    head = (
-        "task",
-        "explanation",
-        "ρ over all sets",
-        "p",
-        "steps in it alone",
-        "shown to differ",
-        "median factor",
-        "largest",
-    )
-    own = steps(rows).groupby(["task", "explanation"])
+    head = ("task", "explanation", "ρ over all sets", "p", "steps in it alone", "shown to differ", "factor, median")
+    moves = steps(rows)
     lines = []
     for row in correlations(medians(rows)).itertuples():
-        step = own.get_group((row.task, row.explanation))
-        factors = np.exp(np.abs(np.log(step.ratio)))
-        differ = (step.verdict != "no difference shown").sum()
-        line = [
-            TASKS[row.task][0],
-            EXPLANATIONS[row.explanation][0],
-            f"{row.rho:+.2f} ({row.sets} sets)",
-            f"{row.p:.1g}",
-        ]
-        lines.append([*line, len(step), differ, f"×{factors.median():.3g}", f"×{factors.max():.3g}"])
-    return markdown(head, lines)
+        own = moves[(moves.task == row.task) & (moves.explanation == row.explanation)]
+        factors = np.exp(np.abs(np.log(own.ratio)))
+        line = [TASKS[row.task][0], EXPLANATIONS[row.explanation][0], f"{row.rho:+.2f} ({row.sets} sets)"]
+        line += [f"{row.p:.1g}", len(own), (own.p <= SIGNIFICANT).sum()]
+        lines.append([*line, f"×{factors.median():.3g}", f"×{factors.max():.3g}"])
+    return markdown((*head, "largest"), lines)
 
 
 def _steps(rows: pd.DataFrame) -> str:
@@ -138,7 +125,9 @@ def pictures(store: Store) -> dict[str, Figure]:
     tasks = list(sets.task.unique())
     with panels(len(tasks), len(EXPLANATIONS), 9.5, 0.7 + 2.6 * len(tasks), sharey="row") as (figure, axes):
         for line, task in zip(axes, tasks, strict=True):
-            line[0].set(yscale="log", ylabel="{}\n{}, median".format(*TASKS[task]))
+            line[0].set(
+                yscale="log" if task == "generation" else "linear", ylabel="{}\n{}, median".format(*TASKS[task])
+            )
             for axis, name in zip(line, EXPLANATIONS, strict=True):
                 of_task = [frame[frame.task == task] for frame in (sets, found, moves)]
                 draw_explanation(axis, name, *(of_task[0], *(own[own.explanation == name] for own in of_task[1:])))
@@ -157,9 +146,12 @@ def draw_explanation(axis: Axes, name: str, sets: pd.DataFrame, found: pd.DataFr
     axis.plot(base[name], base.score, "D", color=COLOURS["clockwork_rnn"], markersize=7, label="the paper's")
     axis.set(xlabel=EXPLANATIONS[name][0], title=f"ρ = {found.rho.item():+.2f} (p = {found.p.item():.1g})")
     if name in TICKS:
+        ticks = [tick for tick in TICKS[name] if sets[name].min() / 1.1 <= tick <= sets[name].max() * 1.1]
         axis.set_xscale("log")
-        axis.set_xticks(TICKS[name], [f"{tick:g}" for tick in TICKS[name]])
+        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.set_xticks([], minor=True)
+    else:
+        axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
 
 
 EXPERIMENT = Experiment(

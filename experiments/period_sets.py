@@ -1,7 +1,7 @@
 """Sets of clock periods beside each other: what may explain their scores, and which differ in one of these things only."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -81,9 +81,9 @@ def matched(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     for own in spans:
         for shorter, longer in pairwise(own):
             yield "span", shorter, longer
-    for near in chain(*spans):
-        if (few := COPRIME.format(near, FEW)) in names:
-            yield "coprime", few, COPRIME.format(near, MANY)
+    for name in names:
+        if f", {FEW} " in name:
+            yield "coprime", name, name.replace(f", {FEW} ", f", {MANY} ")
 
 
 def steps(rows: pd.DataFrame) -> pd.DataFrame:
