@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.experiment import Experiment
 from experiments.extensions import COLUMNS as OF_EXTENSIONS
-from experiments.extensions import KEYS, SIGNIFICANT, TASKS, VERDICTS, comparisons, make_rows, seed_scores
+from experiments.extensions import KEYS, SIGNIFICANT, TASKS, comparisons, make_rows, seed_scores
 from experiments.grid import Options, compute
 from experiments.markdown import markdown
 from experiments.period_sets import EXPLANATIONS, correlations, explained, medians, steps
@@ -21,7 +21,8 @@ from experiments.store import Store
 
 GROUPS = ("series", "span", "coprime")
 COLUMNS = (*OF_EXTENSIONS, "periods", "seconds")
-TICKS = {"ratio": (1.2, 1.5, 2, 3, 4, 6, 8), "span": tuple(2**power for power in range(2, 10))}  # of logarithmic axes
+OCTAVES = tuple(2**power for power in range(10))
+TICKS = {"ratio": (1.2, 1.5, 2, 3, 4, 6, 8), "span": OCTAVES, "typical": OCTAVES}  # of logarithmic axes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,20 +79,22 @@ def judged(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _sets(task: str, sets: pd.DataFrame) -> str:
     """Return the sets of a task, the paper's first."""
-    head = ("name", "periods", "ratio", "coprime", "{}: {}".format(*TASKS[task]))
+    head = ("name", "periods", "ratio", "coprime", "mean", "{}: {}".format(*TASKS[task]))
     lines = []
     for row in sets.itertuples():
         low, median, high = quartiles(row.own)
         line = [row.variant, row.periods, *_of_periods(row.periods), f"{median:.3g} ({low:.3g}–{high:.3g})"]
         lines.append([*line, _against(row), f"{row.diverged} of {row.networks}", f"{row.seconds:.2g}"])
-    lines[0][0], lines[0][5] = "**the paper's**", ""
+    lines[0][0], lines[0][6] = "**the paper's**", ""
     return markdown((*head, "against the paper's", "diverged", "seconds"), lines)
 
 
-def _of_periods(periods: str) -> tuple[object, object]:
-    """Return ratio and coprime pairs in words; nothing of random periods, which differ from seed to seed."""
-    known = explained(periods) if periods else None
-    return (f"{known['ratio']:.2f}", known["coprime"]) if known else ("", "")
+def _of_periods(periods: str) -> list[str]:
+    """Return ratio, coprime pairs and geometric mean in words; nothing of random periods, which differ from seed to seed."""
+    if not periods:
+        return [""] * 3
+    known = explained(periods)
+    return [f"{known['ratio']:.2f}", f"{known['coprime']:.0f}", f"{known['typical']:.3g}"]
 
 
 def _against(row: Any) -> str:
@@ -108,7 +111,7 @@ def _answers(rows: pd.DataFrame) -> str:
         factors = np.exp(np.abs(np.log(own.ratio)))
         line = [TASKS[row.task][0], EXPLANATIONS[row.explanation][0], f"{row.rho:+.2f} ({row.sets} sets)"]
         line += [f"{row.p:.1g}", len(own), (own.p <= SIGNIFICANT).sum()]
-        lines.append([*line, f"×{factors.median():.3g}", f"×{factors.max():.3g}"])
+        lines.append([*line, *(f"×{factor:.3g}" if len(own) else "–" for factor in (factors.median(), factors.max()))])
     return markdown((*head, "largest"), lines)
 
 
@@ -123,7 +126,7 @@ def pictures(store: Store) -> dict[str, Figure]:
     rows = store["equal_span"]
     sets, found, moves = medians(rows), correlations(medians(rows)), steps(rows)
     tasks = list(sets.task.unique())
-    with panels(len(tasks), len(EXPLANATIONS), 9.5, 0.7 + 2.6 * len(tasks), sharey="row") as (figure, axes):
+    with panels(len(tasks), len(EXPLANATIONS), 11, 0.7 + 2.4 * len(tasks), sharey="row") as (figure, axes):
         for line, task in zip(axes, tasks, strict=True):
             line[0].set(
                 yscale="log" if task == "generation" else "linear", ylabel="{}\n{}, median".format(*TASKS[task])
@@ -140,10 +143,20 @@ def draw_explanation(axis: Axes, name: str, sets: pd.DataFrame, found: pd.DataFr
     known = sets.set_index("periods")
     for row in moves.itertuples():
         ends = known.loc[[row.periods_before, row.periods_after]]
-        axis.plot(ends[name], ends.score, color=VERDICTS[row.verdict], linewidth=1.2, label=f"step: {row.verdict}")
-    axis.plot(sets[name], sets.score, "o", color="0.45", markersize=4, markeredgecolor="none", label="set of periods")
+        colour, shown = ("black", "a") if row.p <= SIGNIFICANT else ("0.75", "no")
+        axis.plot(ends[name], ends.score, color=colour, linewidth=1.2, label=f"one step, {shown} difference shown")
+    axis.plot(
+        sets[name],
+        sets.score,
+        "o",
+        color=COLOURS["clockwork_rnn"],
+        markersize=4,
+        alpha=0.6,
+        markeredgecolor="none",
+        label="set of periods",
+    )
     base = sets[sets.variant == "base"]
-    axis.plot(base[name], base.score, "D", color=COLOURS["clockwork_rnn"], markersize=7, label="the paper's")
+    axis.plot(base[name], base.score, "D", color=COLOURS["clockwork_lstm"], markersize=6, label="the paper's periods")
     axis.set(xlabel=EXPLANATIONS[name][0], title=f"ρ = {found.rho.item():+.2f} (p = {found.p.item():.1g})")
     if name in TICKS:
         ticks = [tick for tick in TICKS[name] if sets[name].min() / 1.1 <= tick <= sets[name].max() * 1.1]

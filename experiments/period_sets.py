@@ -31,17 +31,18 @@ EXPLANATIONS: dict[str, tuple[str, Callable[[Sequence[int]], float]]] = {
     "ratio": ("ratio of neighbouring periods, median", neighbours_ratio),
     "span": ("longest period", max),
     "coprime": ("coprime pairs of periods", coprime_pairs),
+    "typical": ("geometric mean of the periods", stats.gmean),
 }
 
 
 def explained(periods: str) -> dict[str, float]:
     """Return explanation → its value for periods written as in the CSV files.
 
-    >>> explained("1 2 3 12")
-    {'ratio': 2.0, 'span': 12, 'coprime': 4}
+    >>> explained("1 2 4")
+    {'ratio': 2.0, 'span': 4, 'coprime': 2, 'typical': 2.0}
     """
     numbers = [int(period) for period in periods.split()]
-    return {name: value(numbers) for name, (_, value) in EXPLANATIONS.items()}
+    return {name: float(value(numbers)) for name, (_, value) in EXPLANATIONS.items()}
 
 
 def seeds_and_periods(rows: pd.DataFrame) -> pd.DataFrame:

@@ -100,7 +100,7 @@ def test_runs_all_sets_and_draws_what_explains_them(tmp_path, monkeypatch):
     lines = [line for line in equal_span.tables(store)["equal-span"].splitlines() if "| longest period |" in line]
     assert len(lines) == 1 and "+1.00" in lines[0]
     (figure,) = equal_span.pictures(store).values()
-    assert len(figure.axes) == 3 and all(axis.lines for axis in figure.axes)
+    assert len(figure.axes) == 4 and all(axis.lines for axis in figure.axes)
 
 
 def scored_by_span(function, cells, *_):

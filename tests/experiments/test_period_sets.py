@@ -16,7 +16,9 @@ def rows(variant, periods, scores, question="span"):
 
 
 def test_explanations_are_those_of_a_count_by_hand():
-    assert period_sets.explained("1 2 3 12") == {"ratio": 2.0, "span": 12, "coprime": 4}
+    mean = 72 ** (1 / 4)
+    wanted = {"ratio": 2, "span": 12, "coprime": 4, "typical": mean}
+    assert period_sets.explained("1 2 3 12") == pytest.approx(wanted)
     drawn = np.random.default_rng(0).integers(1, 300, 12).tolist()
     assert period_sets.coprime_pairs(drawn) == sum(math.gcd(*pair) == 1 for pair in combinations(drawn, 2))
 
@@ -31,10 +33,10 @@ def test_a_set_of_two_names_counts_once_and_each_random_set_by_itself():
 
 def test_correlations_are_those_of_ranks():
     sets = pd.DataFrame({"task": "text", "ratio": [1, 2, 3, 4, 5, 6], "span": [6, 5, 4, 3, 2, 1]})
-    sets = sets.assign(coprime=[2, 1, 4, 3, 6, 5], score=[0.1, 0.2, 0.4, 0.8, 1.6, 9])
+    sets = sets.assign(coprime=[2, 1, 4, 3, 6, 5], typical=[1, 2, 4, 8, 16, 15], score=[0.1, 0.2, 0.4, 0.8, 1.6, 9])
     found = period_sets.correlations(sets)
-    assert found.rho.tolist() == pytest.approx([1, -1, 1 - 6 * 6 / (6 * 35)])  # 1 − 6 Σ d² / (n (n² − 1))
-    assert found.sets.tolist() == [6, 6, 6]
+    wanted = [1, -1, 1 - 6 * 6 / (6 * 35), 1 - 6 * 2 / (6 * 35)]  # 1 − 6 Σ d² / (n (n² − 1))
+    assert found.rho.tolist() == pytest.approx(wanted) and found.sets.tolist() == [6] * 4
 
 
 def test_steps_join_sets_that_differ_in_one_thing():
