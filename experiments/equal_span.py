@@ -15,7 +15,7 @@ from experiments.extensions import KEYS, SIGNIFICANT, TASKS, comparisons, make_r
 from experiments.grid import Options, compute
 from experiments.markdown import markdown
 from experiments.period_sets import EXPLANATIONS, correlations, explained, medians, steps
-from experiments.pictures import COLOURS, legend, panels
+from experiments.pictures import COLOURS, PUBLISHED, legend, panels
 from experiments.statistics import quartiles
 from experiments.store import Store
 
@@ -23,6 +23,7 @@ GROUPS = ("series", "span", "coprime")
 COLUMNS = (*OF_EXTENSIONS, "periods", "seconds")
 OCTAVES = tuple(2**power for power in range(10))
 TICKS = {"ratio": (1.2, 1.5, 2, 3, 4, 6, 8), "span": OCTAVES, "typical": OCTAVES}  # of logarithmic axes
+DOT = {"color": COLOURS["clockwork_rnn"], "markersize": 4, "alpha": 0.6, "markeredgecolor": "none"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,40 +125,32 @@ def _steps(rows: pd.DataFrame) -> str:
 def pictures(store: Store) -> dict[str, Figure]:
     """Draw the median score of each set over each explanation, one row of panels a task, with lines along steps in it alone."""
     rows = store["equal_span"]
-    sets, found, moves = medians(rows), correlations(medians(rows)), steps(rows)
+    sets, moves = medians(rows), steps(rows)
+    found = correlations(sets).set_index(["task", "explanation"])
     tasks = list(sets.task.unique())
     with panels(len(tasks), len(EXPLANATIONS), 11, 0.7 + 2.4 * len(tasks), sharey="row") as (figure, axes):
         for line, task in zip(axes, tasks, strict=True):
-            line[0].set(
-                yscale="log" if task == "generation" else "linear", ylabel="{}\n{}, median".format(*TASKS[task])
-            )
+            scale = "log" if task == "generation" else "linear"
+            line[0].set(yscale=scale, ylabel="{}\n{}, median".format(*TASKS[task]))
             for axis, name in zip(line, EXPLANATIONS, strict=True):
-                of_task = [frame[frame.task == task] for frame in (sets, found, moves)]
-                draw_explanation(axis, name, *(of_task[0], *(own[own.explanation == name] for own in of_task[1:])))
+                own = moves[(moves.task == task) & (moves.explanation == name)]
+                draw_explanation(axis, name, sets[sets.task == task], own)
+                axis.set_title("ρ = {rho:+.2f} (p = {p:.1g})".format(**found.loc[task, name]))
         legend(figure, *(axis for line in axes for axis in line))
     return {"equal_span": figure}
 
 
-def draw_explanation(axis: Axes, name: str, sets: pd.DataFrame, found: pd.DataFrame, moves: pd.DataFrame) -> None:
+def draw_explanation(axis: Axes, name: str, sets: pd.DataFrame, moves: pd.DataFrame) -> None:
     """Draw the score of each set of a task over one explanation; a line joins two sets that differ in it alone."""
     known = sets.set_index("periods")
     for row in moves.itertuples():
         ends = known.loc[[row.periods_before, row.periods_after]]
-        colour, shown = ("black", "a") if row.p <= SIGNIFICANT else ("0.75", "no")
+        colour, shown = ("0.2", "a") if row.p <= SIGNIFICANT else ("0.75", "no")
         axis.plot(ends[name], ends.score, color=colour, linewidth=1.2, label=f"one step, {shown} difference shown")
-    axis.plot(
-        sets[name],
-        sets.score,
-        "o",
-        color=COLOURS["clockwork_rnn"],
-        markersize=4,
-        alpha=0.6,
-        markeredgecolor="none",
-        label="set of periods",
-    )
+    axis.plot(sets[name], sets.score, "o", **DOT, label="set of periods")
     base = sets[sets.variant == "base"]
-    axis.plot(base[name], base.score, "D", color=COLOURS["clockwork_lstm"], markersize=6, label="the paper's periods")
-    axis.set(xlabel=EXPLANATIONS[name][0], title=f"ρ = {found.rho.item():+.2f} (p = {found.p.item():.1g})")
+    axis.plot(base[name], base.score, "D", color=PUBLISHED, markersize=6, label="the paper's periods")
+    axis.set_xlabel(EXPLANATIONS[name][0])
     if name in TICKS:
         ticks = [tick for tick in TICKS[name] if sets[name].min() / 1.1 <= tick <= sets[name].max() * 1.1]
         axis.set_xscale("log")
