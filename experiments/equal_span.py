@@ -80,7 +80,7 @@ def judged(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _sets(task: str, sets: pd.DataFrame) -> str:
     """Return the sets of a task, the paper's first."""
-    head = ("name", "periods", "ratio", "coprime", "mean", "{}: {}".format(*TASKS[task]))
+    head = ("name", "periods", "ratio", "coprime", "geometric mean", "{}: {}".format(*TASKS[task]))
     lines = []
     for row in sets.itertuples():
         low, median, high = quartiles(row.own)

@@ -10,12 +10,14 @@ from committed import RESULTS
 
 from experiments import equal_span
 from experiments.equal_parameters import parameters
-from experiments.period_sets import coprime_pairs
+from experiments.grid import ROOT
+from experiments.period_sets import coprime_pairs, correlations, medians
 from experiments.store import Store
 from experiments.training import equal_span as training
 from models.clocks import make_periods
 
 PAPER = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+SPANS = (55, 128, 256, 512)
 BASES = {task: settings.periods for task, settings in training.BASES.items()}
 SIZES = {"generation": (0, 1), "words": (13, 25), "text": (103, 103)}  # inputs and outputs
 
@@ -76,7 +78,6 @@ def test_committed_rows_are_all_sets_with_equal_parameters(rows):
         wanted = {key: " ".join(map(str, periods)) for key, periods in training.sets(BASES[task]).items()}
         assert found.to_dict() == wanted
         assert own.groupby("variant").seed.nunique().min() >= 10 and own.parameters.nunique() == 1
-    assert set(rows.task) == set(BASES)
 
 
 def test_tables_say_what_the_rows_say(rows):
@@ -84,10 +85,37 @@ def test_tables_say_what_the_rows_say(rows):
     words = rows[(rows.task == "words") & (rows.variant == "Fibonacci to 21")].score
     line = next(line for line in tables["equal-span-words"].splitlines() if "| Fibonacci to 21 " in line)
     assert f"{words.median():.3g} ({words.quantile(0.25):.3g}–{words.quantile(0.75):.3g})" in line
-    text = rows[rows.task == "text"].drop_duplicates(["periods", "seed"]).groupby("periods").score.median()
-    longest = pd.Series({periods: int(periods.split()[-1]) for periods in text.index})
-    rho = np.corrcoef(text.rank(), longest[text.index].rank())[0, 1]
-    assert f"| text | longest period | {rho:+.2f} ({len(text)} sets)" in tables["equal-span"]
+    sets = rows[rows.task == "words"].drop_duplicates(["periods", "seed"]).groupby("periods").score.median()
+    longest = pd.Series({periods: int(periods.split()[-1]) for periods in sets.index})
+    rho = np.corrcoef(sets.rank(), longest[sets.index].rank())[0, 1]
+    assert f"| spoken words | longest period | {rho:+.2f} ({len(sets)} sets)" in tables["equal-span"]
+
+
+def test_sentences_on_generation_and_words_say_what_was_measured(rows):
+    page = (ROOT / "docs" / "results" / "equal-span.md").read_text(encoding="utf-8").replace("\n", " ")
+    logs = np.log(rows.score).groupby([rows.task, rows.variant, rows.seed]).mean()
+    score = np.exp(logs).groupby(["task", "variant"]).median()
+    error, wrong = score["generation"], score["words"]
+    paper, fibonacci = ({span: error[f"{name} to {span}"] for span in SPANS} for name in ("the paper's", "Fibonacci"))
+    assert f"they have {fibonacci[256] / paper[256]:.0f} times the error of powers of two" in page
+    assert f"{paper[256] / paper[55]:.0f} and {paper[256] / paper[128]:.0f} times better than to 256" in page
+    others = [fibonacci[span] / paper[span] for span in SPANS[1:]]
+    said = f"differ by a factor of {paper[55] / fibonacci[55]:.1f}, which is not shown to be one; at the other spans"
+    assert f"{said} by {min(others):.0f} to {max(others):.0f}" in page
+    between = [round(own[512] / own[55], -1) for own in (paper, fibonacci)]
+    assert "between spans by {:,.0f} (the paper's) and {:,.0f} (Fibonacci)".format(*between) in page
+    worst = [round(error[name] / error["base"], -1) for name in ("linear", "logarithmic")]
+    assert "with {:,.0f} and {:,.0f} times the error".format(*worst) in page
+    spans = [wrong[f"the paper's to {span}"] for span in (21, 64, 128)]
+    assert "{:.0f}% wrong to 21, {:.0f}% to 64, {:.0f}% to 128".format(*spans) in page
+
+
+def test_sentences_on_correlations_say_what_was_found(rows):
+    page = (ROOT / "docs" / "results" / "equal-span.md").read_text(encoding="utf-8").replace("-", "−")
+    found = correlations(medians(rows)).set_index(["task", "explanation"]).rho
+    assert f"nearly alone (ρ = {found['generation', 'typical']:.2f})" in page
+    typical, span = (f"{found['words', name]:.2f}".replace("-", "−") for name in ("typical", "span"))
+    assert f"ρ is {typical}, that of the span {span}" in page
 
 
 def test_runs_all_sets_and_draws_what_explains_them(tmp_path, monkeypatch):
