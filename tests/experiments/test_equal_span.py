@@ -108,6 +108,11 @@ def test_sentences_on_generation_and_words_say_what_was_measured(rows):
     assert "with {:,.0f} and {:,.0f} times the error".format(*worst) in page
     spans = [wrong[f"the paper's to {span}"] for span in (21, 64, 128)]
     assert "{:.0f}% wrong to 21, {:.0f}% to 64, {:.0f}% to 128".format(*spans) in page
+    choosing = (ROOT / "docs" / "choosing-periods.md").read_text(encoding="utf-8")
+    assert "{:.0f}% wrong to 21, {:.0f}% to 64".format(*spans) in choosing
+    assert f"Fibonacci periods had {fibonacci[256] / paper[256]:.0f} times their error on generation" in choosing
+    assert "128 or 55 had a twentieth" in choosing
+    assert all(1 / 25 < paper[span] / paper[256] < 1 / 18 for span in (55, 128))
 
 
 def test_sentences_on_correlations_say_what_was_found(rows):
