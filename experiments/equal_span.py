@@ -1,7 +1,7 @@
 """Clock series at one longest period: is it their ratio, their span or their coprime pairs that makes them good?"""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.experiment import Experiment
 from experiments.extensions import COLUMNS as OF_EXTENSIONS
-from experiments.extensions import KEYS, SIGNIFICANT, TASKS, comparisons, make_rows, seed_scores
+from experiments.extensions import KEYS, SIGNIFICANT, TASKS, against, comparisons, make_rows, seed_scores
 from experiments.grid import Options, compute
 from experiments.markdown import markdown
 from experiments.period_sets import EXPLANATIONS, correlations, explained, medians, steps
@@ -85,7 +85,7 @@ def _sets(task: str, sets: pd.DataFrame) -> str:
     for row in sets.itertuples():
         low, median, high = quartiles(row.own)
         line = [row.variant, row.periods, *_of_periods(row.periods), f"{median:.3g} ({low:.3g}–{high:.3g})"]
-        lines.append([*line, _against(row), f"{row.diverged} of {row.networks}", f"{row.seconds:.2g}"])
+        lines.append([*line, against(row), f"{row.diverged} of {row.networks}", f"{row.seconds:.2g}"])
     lines[0][0], lines[0][6] = "**the paper's**", ""
     return markdown((*head, "against the paper's", "diverged", "seconds"), lines)
 
@@ -96,10 +96,6 @@ def _of_periods(periods: str) -> list[str]:
         return [""] * 3
     known = explained(periods)
     return [f"{known['ratio']:.2f}", f"{known['coprime']:.0f}", f"{known['typical']:.3g}"]
-
-
-def _against(row: Any) -> str:
-    return f"×{row.ratio:.3g}, {row.verdict} (p = {row.p:.1g})"
 
 
 def _answers(rows: pd.DataFrame) -> str:
@@ -119,7 +115,7 @@ def _answers(rows: pd.DataFrame) -> str:
 def _steps(rows: pd.DataFrame) -> str:
     head = ("task", "explanation", "from", "to", "score, to : from")
     named = ((TASKS[row.task][0], row) for row in steps(rows).itertuples())
-    return markdown(head, ((task, row.explanation, row.before, row.after, _against(row)) for task, row in named))
+    return markdown(head, ((task, row.explanation, row.before, row.after, against(row)) for task, row in named))
 
 
 def pictures(store: Store) -> dict[str, Figure]:

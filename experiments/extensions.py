@@ -109,6 +109,11 @@ def verdicts(found: pd.DataFrame) -> np.ndarray:
     return np.where(found.p <= SIGNIFICANT, better, "no difference shown")
 
 
+def against(row: Any) -> str:
+    """Return a row's `ratio`, `verdict` and `p` in words."""
+    return f"×{float(f'{row.ratio:.3g}'):,g}, {row.verdict} (p = {row.p:.1g})"
+
+
 def listed(found: pd.DataFrame) -> list[tuple[str, str]]:
     """Return (question, variant) of all comparisons, by question; before those of a question stands (question, "")."""
     places = []
@@ -137,11 +142,7 @@ def tables(store: Store) -> dict[str, str]:
         line = [label(*place) if place[1] else f"**{label(*place)}**"]
         for own in tasks.values():
             row = own.loc[place] if place in own.index else None
-            line += (
-                [spread(row.own, ".3g"), f"×{float(f'{row.ratio:.3g}'):,g}, {row.verdict} (p = {row.p:.1g})"]
-                if row is not None
-                else ["", ""]
-            )
+            line += ["", ""] if row is None else [spread(row.own, ".3g"), against(row)]
         lines.append(line)
     head = ["", *(cell for task in tasks for cell in ("{}: {}".format(*TASKS[task]), "against the paper's"))]
     said = ", ".join(f"{name} {loss:.2f}" for name, loss in EXTENSIONS_TEXT_LOSS.items())

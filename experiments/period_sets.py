@@ -39,7 +39,7 @@ def explained(periods: str) -> dict[str, float]:
     """Return explanation → its value for periods written as in the CSV files.
 
     >>> explained("1 2 4")
-    {'ratio': 2.0, 'span': 4, 'coprime': 2, 'typical': 2.0}
+    {'ratio': 2.0, 'span': 4.0, 'coprime': 2.0, 'typical': 2.0}
     """
     numbers = [int(period) for period in periods.split()]
     return {name: float(value(numbers)) for name, (_, value) in EXPLANATIONS.items()}
