@@ -13,6 +13,7 @@ from data.closest import did_you_mean
 from experiments import (
     arithmetic,
     documents,
+    equal_span,
     evolution,
     extensions,
     learned_periods,
@@ -42,6 +43,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         speech.EXPERIMENT,
         text.EXPERIMENT,
         extensions.EXPERIMENT,
+        equal_span.EXPERIMENT,
         tensorflow_2016.EXPERIMENT,
         search.EXPERIMENT,
         evolution.EXPERIMENT,

@@ -78,11 +78,12 @@ def run(options: Flags, store: Store) -> None:
 
 
 def make_rows(key: Mapping[str, Any], result: Arrays) -> Iterator[dict]:
-    """Yield a row for each network of a cell."""
+    """Yield a row for each network of a cell, with its share of the seconds."""
+    of_all = {name: value for name, value in key.items() if name not in ("targets", "seeds")}
+    of_all |= {"parameters": int(result["parameters"]), "seconds": float(result["seconds"])}
     for scores, target in zip(result["score"], key["targets"], strict=True):
         for score, seed in zip(scores, key["seeds"], strict=True):
-            row = {name: key[name] for name in (*KEYS, "units")}
-            yield row | {"parameters": int(result["parameters"]), "target": target, "seed": seed, "score": score}
+            yield of_all | {"target": target, "seed": seed, "score": score}
 
 
 def seed_scores(rows: pd.DataFrame) -> pd.Series:
@@ -99,8 +100,18 @@ def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
     found["base"] = [scores[task, "", "base"] for task in found.task]
     found["ratio"] = found.own.map(np.median) / found.base.map(np.median)
     found["p"] = holm([rank_p(own, base) for own, base in zip(found.own, found.base, strict=True)])
+    return found.assign(verdict=verdicts(found))
+
+
+def verdicts(found: pd.DataFrame) -> np.ndarray:
+    """Return what is shown of each row's `ratio` by its adjusted `p`."""
     better = np.where(found.ratio < 1, "better", "worse")
-    return found.assign(verdict=np.where(found.p <= SIGNIFICANT, better, "no difference shown"))
+    return np.where(found.p <= SIGNIFICANT, better, "no difference shown")
+
+
+def against(row: Any) -> str:
+    """Return a row's `ratio`, `verdict` and `p` in words."""
+    return f"×{float(f'{row.ratio:.3g}'):,g}, {row.verdict} (p = {row.p:.1g})"
 
 
 def listed(found: pd.DataFrame) -> list[tuple[str, str]]:
@@ -131,11 +142,7 @@ def tables(store: Store) -> dict[str, str]:
         line = [label(*place) if place[1] else f"**{label(*place)}**"]
         for own in tasks.values():
             row = own.loc[place] if place in own.index else None
-            line += (
-                [spread(row.own, ".3g"), f"×{float(f'{row.ratio:.3g}'):,g}, {row.verdict} (p = {row.p:.1g})"]
-                if row is not None
-                else ["", ""]
-            )
+            line += ["", ""] if row is None else [spread(row.own, ".3g"), against(row)]
         lines.append(line)
     head = ["", *(cell for task in tasks for cell in ("{}: {}".format(*TASKS[task]), "against the paper's"))]
     said = ", ".join(f"{name} {loss:.2f}" for name, loss in EXTENSIONS_TEXT_LOSS.items())

@@ -1,6 +1,6 @@
 """Clockwork RNNs that differ from the paper's wiring and clock in one thing, of equal numbers of parameters, on three tasks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,20 +47,33 @@ def variants(task: str) -> dict[tuple[str, str], Settings]:
 
 
 def make_cells(task: str, questions: Sequence[str], seeds: int, epochs: int | None) -> Iterator[tuple[dict, Cell]]:
-    """Yield (task, question, variant, units, targets and seeds, the cell that trains these networks), those of the base first."""
+    """Yield what `equal_cells` does for the base and the answers to these questions, those of the base first."""
+    asked = [(*key, settings, range(seeds)) for key, settings in variants(task).items() if key[0] in ("", *questions)]
+    return equal_cells(task, asked, epochs)
+
+
+def equal_cells(
+    task: str, networks: Iterable[tuple[str, str, Settings, Sequence[int]]], epochs: int | None
+) -> Iterator[tuple[dict, Cell]]:
+    """Yield (task, question, variant, units, periods, targets and seeds, the cell that trains these networks).
+
+    Args:
+        task: that all are trained on.
+        networks: question, variant, settings and seeds; they get the units that make their parameters equal to the base's.
+        epochs: of each network; None leaves them as in the settings.
+    """
     network = TASKS[task](BASES[task]).network
     features = network.front.features, network.outputs
     count = parameters(BASES[task], *features)
-    for (question, variant), settings in variants(task).items():
-        if question and question not in questions:
-            continue
+    for question, variant, settings, seeds in networks:
         settings = replace(settings, epochs=epochs or settings.epochs)
-        for number, (own, targets, of_seeds) in enumerate(_pieces(task, settings, range(seeds))):
+        for number, (own, targets, of_seeds) in enumerate(_pieces(task, settings, seeds)):
             sized = with_parameters(own, count, *features, _split(task, own))
             key = {"task": task, "question": question, "variant": variant, "units": sized.units}
+            key |= {"periods": clock(sized)[0], "targets": targets, "seeds": of_seeds}
             name = "-".join(filter(None, (task, question, variant, str(number)))).replace(" ", "_").replace(",", "")
             arguments = {"task": task, "settings": sized, "targets": targets, "seeds": of_seeds}
-            yield key | {"targets": targets, "seeds": of_seeds}, Cell(name, arguments, len(targets) * len(of_seeds))
+            yield key, Cell(name, arguments, len(targets) * len(of_seeds))
 
 
 def _pieces(
@@ -88,7 +101,13 @@ def _split(task: str, settings: Settings) -> Callable[[int], Sequence[int] | Non
 
 
 def train_networks(task: str, settings: Settings, targets: Sequence[str], seeds: Sequence[int]) -> Arrays:
-    """Train one network for each target and seed; returns `score` [targets, seeds] and `parameters`."""
+    """Train one network for each target and seed.
+
+    Returns:
+        score [targets, seeds]: infinite if training diverged.
+        seconds: of training for each network, without compilation: an equal share of what all took.
+        parameters: of each network, without periods.
+    """
     if task == "generation":
         known = generation.load_targets([str(PAPER_TARGETS)])
         values = tuple(tuple(known[target].values.tolist()) for target in targets)
@@ -96,8 +115,9 @@ def train_networks(task: str, settings: Settings, targets: Sequence[str], seeds:
         score = np.where(result["diverged"], np.inf, result["mse"])
     elif task == "words":
         result = words.train_networks(settings, seeds)
-        score = result["test_error"][None]
+        score = np.where(result["diverged"], np.inf, result["test_error"])[None]
     else:
         result = text.train_networks(settings, seeds)
+        result["seconds"] = result["seconds"] / len(seeds)
         score = result["bits_per_character"][None]
-    return {"score": score, "parameters": np.array(result["parameters"])}
+    return {"score": score, **{name: np.array(result[name]) for name in ("seconds", "parameters")}}

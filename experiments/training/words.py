@@ -24,6 +24,7 @@ def train_networks(
     Returns:
         train_error, test_error: in percent, of clips without noise [seeds], or [seeds, folds].
         epochs: after how many training stopped, of the same shape.
+        diverged: whether a loss is not a finite number, of the same shape.
         seconds: of training for each network, without compilation: an equal share of what all took.
         parameters: of each network, without periods.
     """
@@ -37,6 +38,7 @@ def train_networks(
     return {
         **{name: values.reshape(shape) for name, values in errors.items()},
         "epochs": trained.stopped.reshape(shape),
+        "diverged": trained.lost.reshape(shape),
         "seconds": np.array(trained.loop.progress.seconds[-1] / task.replicas),
         "parameters": np.array(task.network.size),
     }
