@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from running.failures import in_words
 from running.metrics import as_words, results
 from tasks.network import Network
 from tasks.report import Quantity, Report
@@ -68,7 +69,7 @@ class Board:
             self.sizes = found
         except (OSError, tf.errors.OpError) as error:
             self.rewind()
-            raise error if isinstance(error, OSError) else OSError(error.message.splitlines()[0]) from None
+            raise error if isinstance(error, OSError) else OSError(in_words(error)) from None
 
     def rewind(self) -> None:
         """Forget what came since the last flush, and go on in a new file."""

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from running import folders
+from running.failures import in_words
 from tasks.trained_model import load_model
 
 FILES = {"saved_model": "saved_model", "onnx": "model.onnx", "litert": "model.tflite"}
@@ -58,7 +59,7 @@ def export_run(folder: Path, kind: str) -> str:
             folders.remove(target)
         os.replace(part, target)
     except tf.errors.OpError as error:  # TensorFlow's own word for a full disk
-        raise OSError(f"{target}: {error.message}") from None
+        raise OSError(f"{target}: {in_words(error)}") from None
     finally:
         folders.remove(part)
     return f"{target}: {size / 1024:.0f} KiB, off by at most {largest:.1g} for inputs of shape {', '.join(map(str, shapes))}"

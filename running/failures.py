@@ -1,10 +1,12 @@
 """What a person or a disk can do to a program that runs, in one line."""
 
+import re
 import sys
 
 import tensorflow as tf
 from tqdm import tqdm
 
+OPERATION = r"\{\{function_node .*?\}\} "  # of TensorFlow, before what it has to say
 # What is not ours to prevent: a full disk, a folder that is gone, too little memory.
 FAILURES = (OSError, MemoryError, tf.errors.ResourceExhaustedError)
 
@@ -15,7 +17,9 @@ def in_words(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return "memory does not hold all that was asked for; fewer units, steps, sequences or replicas need less"
-    text = error.message if isinstance(error, tf.errors.OpError) else str(error)
+    text = str(error)
+    if isinstance(error, tf.errors.OpError):
+        text = re.sub(OPERATION, "", error.message.partition("\n")[0])
     return " ".join(text.split()) or type(error).__name__
 
 

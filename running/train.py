@@ -26,6 +26,7 @@ from tasks.task import Task, clock_pictures
 UPDATES_PER_POINT = 10  # of TensorBoard's curves
 HISTOGRAMS = 10  # of each weight, over a whole training
 COST = 0.01  # of training, at most, for checkpoints
+LOG, CHECKPOINT = "TensorBoard's log is not whole", "no checkpoint"  # what is said where disks fail
 
 
 class DivergenceError(Exception):
@@ -111,6 +112,7 @@ class Following(Trained):
         self.quantities = self.task.quantities()
         self.looked = self.saved = time.monotonic()  # when updates were last looked at, and when saved, in seconds
         self.cost = 0.0  # of the last checkpoint, in seconds
+        self.said: dict[str, str] = {}  # why what failed the last time
         if run.saved:
             if run.saved.remark:
                 warn(run.saved.remark)
@@ -135,7 +137,8 @@ class Following(Trained):
         before = self.seen
         super().look()
         if self.seen > before:
-            self._log()
+            if not self.said.get(LOG):  # else all of it comes again with each checkpoint, whose cost is limited
+                self._log()
             self._stop_if_lost()
             self._show()
             if self._is_time():
@@ -161,8 +164,9 @@ class Following(Trained):
         self.flush()
         try:
             self.run.save(self.state())
+            self._warn(CHECKPOINT)
         except OSError as error:
-            warn(f"no checkpoint: {in_words(error)}")
+            self._warn(CHECKPOINT, in_words(error))
         self.saved = time.monotonic()
         self.cost = self.saved - began
 
@@ -172,9 +176,16 @@ class Following(Trained):
             self._log()
             self.run.board.flush()
             self.flushed = self.logged
+            self._warn(LOG)
         except OSError as error:
-            warn(f"TensorBoard's log is not whole: {in_words(error)}")
+            self._warn(LOG, in_words(error))
             self.logged = self.flushed = self.flushed if self.run.board.sizes else 0
+
+    def _warn(self, what: str, why: str = "") -> None:
+        """Say what fails and why, once until it is another reason; without one, that it works."""
+        if why and self.said.get(what) != why:
+            warn(f"{what}: {why}")
+        self.said[what] = why
 
     def log_about(self) -> None:
         """Log what the run is."""
