@@ -38,9 +38,10 @@ def faults() -> Iterator[Fault]:
                 yield Fault(
                     "full disks", f"{kib} KiB for {name}", task, flags(task), _tmpfs(name, kib), statuses=(0, 1, 2)
                 )
-        for name, statuses in {"results": (0,), "log": (0,), "cache": (0,), "corpus": (0,), "a.txt": (0,)}.items():
+        for name in ("results", "log", "cache", "corpus", "a.txt"):
             for what, do in {"removed": _remove, "replaced by a file": _replace}.items():
-                statuses = (0, 1) if what == "replaced by a file" else statuses
+                # Without results model and metrics have no place, at the wrong moment; the message says how to go on.
+                statuses = (0, 1) if what == "replaced by a file" or name == "results" else (0,)
                 yield _while_training(
                     f"{name} {what} while training",
                     task,

@@ -11,7 +11,7 @@ from tests.faults.program import Outcome, Program
 from tests.faults.trainings import prepare
 
 REFUSAL = 5.0  # seconds that a refusal may take
-LINES = 10  # of stderr, at most
+LINES = 20  # of stderr, at most
 WRITTEN = ("model.keras", "metrics.json")  # what a run is made for
 ALONGSIDE = "two at once"  # the kind in which another run writes into the folder meanwhile
 

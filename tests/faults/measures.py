@@ -1,4 +1,4 @@
-"""What long runs take: `python -m tests.faults.measures` (about 15 minutes on two cores; other work beside it disturbs the times).
+"""What long runs take: `python -m tests.faults.measures` (about 8 minutes on two cores; other work beside it disturbs the times).
 
 Memory over 20,000 updates and over 1,000 calls of `fit` and `predict`; weights with one thread and with two, and of one run and
 the next; the time between checkpoints, which is what a kill loses at most, and what they cost.
@@ -25,7 +25,7 @@ from tests.faults.trainings import KILLED, prepare
 
 UPDATES, CALLS = 20_000, 1_000
 SETTLED = 0.1  # of the updates or calls, after which memory should not grow
-LONG = 45.0  # seconds of a training whose checkpoints are noted
+LONG = 25.0  # seconds of a training whose checkpoints are noted
 
 
 def main() -> int:
