@@ -21,6 +21,7 @@ from tests.faults.fault import Fault, inject
 
 LISTS = (disk, damage, contents, places, flags)
 SAME = ("kind", "fault", "task")  # rows of faults that are the same
+GOOD = ("held", "not injected")
 OF_A_KIND = 3  # faults, where not all are wanted
 AT_ONCE = 2
 
@@ -31,18 +32,24 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="inject every fault of the lists")
     parser.add_argument("--kills", type=int, default=0, metavar="N", help="kill N trainings, over all settings in turn")
     parser.add_argument("--only", metavar="TEXT", help="inject the faults whose kind, name or task has this text")
+    parser.add_argument("--again", action="store_true", help="inject the faults that did not hold the last time")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
     options = parser.parse_args()
     trainings.trained("generation")  # the first process is slow, for it waits for imports
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = [row for rows in (_faults(pool, chosen(options)), _kills(pool, options)) for row in rows]
-    sample = not (options.all or options.only or options.kills)
+    sample = not (options.all or options.only or options.again or options.kills)
     store = Store(trainings.new() if sample else RESULTS)
     _write(store, found)
     print(reliability.faults(store))
     if not sample:
         documents.write_tables({reliability.FAULTS: reliability.faults(store)})
-    return int(any(row["verdict"] not in ("held", "not injected") for row in found))
+    return int(any(row["verdict"] not in GOOD for row in found))
+
+
+def key(fault: Fault) -> tuple[str, str, str]:
+    """Return what names a fault in the CSV file."""
+    return fault.kind, ascii(fault.name), fault.task
 
 
 def chosen(options: argparse.Namespace) -> list[Fault]:
@@ -50,6 +57,10 @@ def chosen(options: argparse.Namespace) -> list[Fault]:
     every = [fault for part in LISTS for fault in part.faults()]
     if options.all:
         return every
+    if options.again:
+        rows = Store(RESULTS)[reliability.FAULTS]
+        bad = {tuple(row[name] for name in SAME) for _, row in rows[~rows.verdict.isin(GOOD)].iterrows()}
+        return [fault for fault in every if key(fault) in bad]
     if options.only or options.kills:
         return [fault for fault in every if options.only and options.only in " ".join(fault[:3])]
     random.Random(options.seed).shuffle(every)
@@ -69,9 +80,9 @@ def _faults(pool: ThreadPoolExecutor, faults: list[Fault]) -> Iterator[dict]:
     """Yield a row for each fault, and print those that did not hold."""
     for finding in tqdm(pool.map(inject, faults), "faults", len(faults)):
         fault, outcome = finding.fault, finding.outcome
-        row = {"kind": fault.kind, "fault": ascii(fault.name), "task": fault.task, "verdict": finding.verdict}
+        row = dict(zip(SAME, key(fault), strict=True)) | {"verdict": finding.verdict}
         yield row | {"status": outcome.status, "seconds": outcome.seconds}
-        if finding.verdict not in ("held", "not injected"):
+        if finding.verdict not in GOOD:
             tqdm.write(f"{finding.verdict}: {fault.kind}, {fault.name}, {fault.task}: {outcome}")
 
 

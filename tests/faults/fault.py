@@ -72,7 +72,7 @@ def inject(fault: Fault) -> Finding:
     if callable(end):
         end()
     shutil.rmtree(folder.parent)
-    lost = not before.keys() <= after.keys() or (outcome.status != 0 and after != before)
+    lost = not before.keys() <= after.keys() or (outcome.status != 0 and not before.items() <= after.items())
     return Finding(fault, judge(fault, outcome, lost, not left or fault.kind == ALONGSIDE), outcome)
 
 

@@ -42,7 +42,6 @@ def _of(task: str, *words: str) -> Fault:
 
 def end_later(program: Program, folder: Path) -> None:
     """Send Ctrl-C to a program that trains for long; one that says nothing for long is not helped."""
-    program.process.join(PATIENCE)
-    if program.process.is_alive() and program.says("compiled in"):
+    if not program.ended(PATIENCE) and program.says("compiled in"):
         time.sleep(1.0)
         program.send(signal.SIGINT)

@@ -40,8 +40,7 @@ def kill(setting: str, rng: np.random.Generator) -> str:
     try:
         while True:
             program = Program(_resumed(words, folder), folder)
-            program.process.join(rng.uniform(0, 1.05) * whole.seconds)
-            if not program.process.is_alive():
+            if program.ended(rng.uniform(0, 1.05) * whole.seconds):
                 break
             program.kill()
             if rng.random() > TWICE:

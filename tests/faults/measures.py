@@ -44,7 +44,7 @@ def growth() -> Iterator[dict]:
     folder = prepare()
     program = Program((*KILLED["generation"], "--epochs", str(UPDATES), "--name", "a"), folder)
     held = {}
-    while program.process.is_alive():
+    while not program.ended():
         printed = program.printed[0].read_text() if program.printed[0].exists() else ""
         if done := re.findall(r"(\d+)/\d+ \[", printed):
             held[int(done[-1])] = _resident(program.process.pid)

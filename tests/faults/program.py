@@ -3,9 +3,11 @@
 import contextlib
 import itertools
 import multiprocessing
+import multiprocessing.connection
 import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.faults.preloaded"])
 LONGEST = 120.0  # seconds until a process counts as hanging
 _NUMBERS = itertools.count()
+_POLLING = threading.Lock()  # of how processes ended: of two threads that ask at once, one would not be told
 
 
 class Outcome(NamedTuple):
@@ -46,7 +49,12 @@ class Program:
         self.printed = [folder.with_name(f"{stream}.{number}") for stream in ("output", "errors")]
         self.began = time.monotonic()
         self.process = PROCESSES.Process(target=_be, args=(arguments, folder, self.printed, first))
-        self.process.start()
+        with _POLLING:
+            self.process.start()
+
+    def ended(self, seconds: float = 0.0) -> bool:
+        """Wait for its end so long at most; returns whether it has come."""
+        return bool(multiprocessing.connection.wait([self.process.sentinel], seconds))
 
     def send(self, number: int) -> None:
         """Send a signal, if there is still someone to get it."""
@@ -56,24 +64,26 @@ class Program:
     def says(self, text: str) -> bool:
         """Wait until it has printed a text; returns False if it ended without."""
         while text not in (self.printed[0].read_text() if self.printed[0].exists() else ""):
-            if not self.process.is_alive():
+            if self.ended():
                 return False
             time.sleep(0.02)
         return True
 
     def wait(self, seconds: float = LONGEST) -> Outcome:
         """Wait for its end; one that hangs is killed."""
-        self.process.join(seconds)
-        status = self.process.exitcode
-        if status is None:
+        if not self.ended(seconds):
             self.kill()
+            status = None
+        else:
+            with _POLLING:
+                status = self.process.exitcode
         output, errors = (path.read_text(errors="replace") if path.exists() else "" for path in self.printed)
         return Outcome(status, output, errors, time.monotonic() - self.began)
 
     def kill(self) -> None:
         """End it as nothing can that it could answer."""
         self.process.kill()
-        self.process.join()
+        self.ended(LONGEST)
 
 
 def run(arguments: Sequence[str], folder: Path, first: Callable[[], object] | None = None) -> Outcome:
