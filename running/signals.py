@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _came: list[int] = []  # numbers of the signals that were raised
+_holding, _waiting = False, []  # whether signals wait, and the numbers of those that do
 
 
 class Stopped(KeyboardInterrupt):
@@ -65,7 +66,27 @@ def as_they_were() -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Let signals wait for the end of this; the second one still leaves at once.
+
+    For some seconds of much Python: it loses what is raised in the middle of a weak reference's end, with a traceback.
+    """
+    global _holding
+    _waiting.clear()
+    _holding = True
+    try:
+        yield
+    finally:
+        _holding = False
+    if _waiting:
+        _raise(_waiting.pop(), None)
+
+
 def _raise(number: int, frame: object) -> None:
+    if _holding:
+        _waiting.append(number)
+        return
     _came.append(number)
     raise Stopped(number)
 

@@ -66,9 +66,11 @@ def train(task: Task, settings: TrainingSettings, run: Run, sharing: tf.distribu
             following.checkpoint()
             raise
         finally:
-            following.flush()
-            following.write_curves()
-        _write_report(following, metrics)
+            with signals.held():
+                following.flush()
+                following.write_curves()
+        with signals.held():
+            _write_report(following, metrics)
     finally:
         run.release()
     return metrics
@@ -300,9 +302,8 @@ def _write_networks(following: Following, metrics: dict) -> None:
 def _write_report(following: Following, metrics: dict) -> None:
     task, run, step = following.task, following.run, following.loop.progress.done
     try:
-        with signals.as_they_were():
-            report = task.report(following.weights)
-            report = dataclasses.replace(report, figures=report.figures | clock_pictures(task.network.hidden))
+        report = task.report(following.weights)
+        report = dataclasses.replace(report, figures=report.figures | clock_pictures(task.network.hidden))
     except Exception as error:
         _not_made("what it learned", error)
         report = Report({})

@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import main
-from running import checkpoints, folders
+from running import checkpoints, folders, signals
 from running.runs import Run, trained
 from running.train import DivergenceError, train
 from running.trained import Trained
@@ -116,6 +117,19 @@ def test_a_finished_run_stays_until_its_longer_training_is_whole(settings, monke
     metrics = train(SequenceGeneration(longer), longer, run := Run("generation", longer))
     assert metrics["updates"] == 130 and names(settings) == {"a"}
     assert steps_on_the_board(run.log) == {step: 1 for step in range(0, 130, 10)}
+
+
+def test_a_signal_while_pictures_are_drawn_waits_for_them(settings, monkeypatch):
+    again, report = replace(settings, overwrite=True), SequenceGeneration.report
+
+    def stopped(self, weights):
+        signal.raise_signal(signal.SIGTERM)
+        return report(self, weights)
+
+    monkeypatch.setattr(SequenceGeneration, "report", stopped)
+    with pytest.raises(signals.Stopped), signals.raised():
+        train(SequenceGeneration(again), again, run := Run("generation", again))
+    assert (run.results / "report.html").exists() and (run.results / "signal.png").exists()
 
 
 def test_a_link_to_nothing_in_the_log_does_not_keep_a_run_from_going_on(settings):

@@ -68,3 +68,11 @@ def test_what_a_library_has_made_of_a_signal_is_the_signal_again():
 def test_errors_without_a_signal_are_left_alone():
     with pytest.raises(RuntimeError, match="another"), signals.as_they_were():
         raise RuntimeError("another")
+
+
+def test_a_signal_that_is_held_is_raised_at_the_end():
+    done = []
+    with pytest.raises(signals.Stopped) as caught, signals.raised(), signals.held():
+        signal.raise_signal(signal.SIGHUP)
+        done.append("all")
+    assert done == ["all"] and caught.value.status == 129
