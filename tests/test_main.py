@@ -166,7 +166,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_only_the_same_run_goes_on(tmp_p
     assert process.returncode == status
     assert errors.strip() == "main.py: interrupted; go on with the same flags and --name long --resume"
     results = tmp_path / "results" / "generation" / "long"
-    assert {path.name for path in results.iterdir()} == {
+    assert {path.name for path in results.iterdir()} - {"checkpoint.before.npz"} == {  # which slow machines have
         "config.json",
         "checkpoint.npz",
         "training.png",
