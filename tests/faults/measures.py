@@ -92,8 +92,9 @@ def equality() -> Iterator[dict]:
 def checkpoints() -> Iterator[dict]:
     """Yield the longest time between checkpoints, and their share of the time of training, with the setting as in `main.py`."""
     for setting in KILLED:
-        program = Program((*KILLED[setting], "--epochs", "10000000", "--name", "a"), prepare(), note_checkpoints)
-        program.says("compiled in")
+        program = Program((*KILLED[setting], "--epochs", "100000", "--name", "a"), prepare(), note_checkpoints)
+        if not program.says("compiled in"):
+            raise RuntimeError(f"the training of {setting} must work. Received: {program.wait()}")
         began = time.monotonic()
         time.sleep(LONG)
         stopped = time.monotonic()
