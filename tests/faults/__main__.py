@@ -7,7 +7,7 @@ import argparse
 import collections
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -47,11 +47,6 @@ def main() -> int:
     return int(any(row["verdict"] not in GOOD for row in found))
 
 
-def key(fault: Fault) -> tuple[str, str, str]:
-    """Return what names a fault in the CSV file."""
-    return fault.kind, ascii(fault.name), fault.task
-
-
 def chosen(options: argparse.Namespace) -> list[Fault]:
     """Return the faults to inject: all, those that are asked for, or a few of each kind."""
     every = [fault for part in LISTS for fault in part.faults()]
@@ -59,8 +54,8 @@ def chosen(options: argparse.Namespace) -> list[Fault]:
         return every
     if options.again:
         rows = Store(RESULTS)[reliability.FAULTS]
-        bad = {tuple(row[name] for name in SAME) for _, row in rows[~rows.verdict.isin(GOOD)].iterrows()}
-        return [fault for fault in every if key(fault) in bad]
+        bad = set(map(_key, rows[~rows.verdict.isin(GOOD)].to_dict("records")))
+        return [fault for fault in every if _key(_row(fault)) in bad]
     if options.only or options.kills:
         return [fault for fault in every if options.only and options.only in " ".join(fault[:3])]
     random.Random(options.seed).shuffle(every)
@@ -68,11 +63,20 @@ def chosen(options: argparse.Namespace) -> list[Fault]:
     return [fault for fault in every if (counts.update([fault.kind]) or counts[fault.kind]) <= OF_A_KIND]
 
 
+def _row(fault: Fault) -> dict[str, str]:
+    """Return what names a fault in the CSV file."""
+    return dict(zip(SAME, (fault.kind, ascii(fault.name), fault.task), strict=True))
+
+
+def _key(row: Mapping[str, object]) -> tuple[object, ...]:
+    return tuple(row[name] for name in SAME)
+
+
 def _write(store: Store, found: list[dict]) -> None:
     """Write rows in the place of those of the same faults."""
-    same = {tuple(row[name] for name in SAME) for row in found}
+    same = set(map(_key, found))
     there = store[reliability.FAULTS].to_dict("records") if reliability.FAULTS in store else []
-    others = [row for row in there if tuple(row[name] for name in SAME) not in same]
+    others = [row for row in there if _key(row) not in same]
     store.write(reliability.FAULTS, [*others, *found], reliability.FAULTS_COLUMNS)
 
 
@@ -80,8 +84,7 @@ def _faults(pool: ThreadPoolExecutor, faults: list[Fault]) -> Iterator[dict]:
     """Yield a row for each fault, and print those that did not hold."""
     for finding in tqdm(pool.map(inject, faults), "faults", len(faults)):
         fault, outcome = finding.fault, finding.outcome
-        row = dict(zip(SAME, key(fault), strict=True)) | {"verdict": finding.verdict}
-        yield row | {"status": outcome.status, "seconds": outcome.seconds}
+        yield _row(fault) | {"verdict": finding.verdict, "status": outcome.status, "seconds": outcome.seconds}
         if finding.verdict not in GOOD:
             tqdm.write(f"{finding.verdict}: {fault.kind}, {fault.name}, {fault.task}: {outcome}")
 
