@@ -1,5 +1,7 @@
 """What a person or a disk can do to a program that runs, in one line."""
 
+import errno
+import os
 import re
 import sys
 
@@ -7,6 +9,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 OPERATION = r"\{\{function_node .*?\}\} "  # of TensorFlow, before what it has to say
+FULL = os.strerror(errno.ENOSPC)  # TensorFlow says of a full disk, too, that a resource is exhausted
 # What is not ours to prevent: a full disk, a folder that is gone, too little memory.
 FAILURES = (OSError, MemoryError, tf.errors.ResourceExhaustedError)
 
@@ -15,7 +18,7 @@ def in_words(error: BaseException) -> str:
     """Return what happened, and to which file, as one line."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
-    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError) and FULL not in str(error):
         return "memory does not hold all that was asked for; fewer units, steps, sequences or replicas need less"
     text = str(error)
     if isinstance(error, tf.errors.OpError):
