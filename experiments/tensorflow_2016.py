@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from experiments.experiment import Experiment
+from experiments.experiment import Answer, Experiment
 from experiments.grid import ROOT, Options, compute
-from experiments.markdown import markdown, mean
+from experiments.markdown import ahead, markdown, mean, times
 from experiments.pictures import NAMES
 from experiments.published import TENSORFLOW_2016_MSE
+from experiments.statistics import ratio
 from experiments.store import Store
 
 COLUMNS = ("target", "method", "parameters", "units", "seed", "mse", "diverged", "seconds")
@@ -47,6 +48,19 @@ def run(options: Flags, store: Store) -> None:
     store.write("tensorflow_2016", rows, COLUMNS)
 
 
+def answers(store: Store) -> list[Answer]:
+    """Return how much less the error of the largest Clockwork RNN is than that of the largest LSTM."""
+    frame = store["tensorflow_2016"]
+    own, lstm = (
+        frame[(frame.method == method) & (frame.units == max(TENSORFLOW_2016_MSE[method]))].mse
+        for method in ("clockwork_rnn", "lstm")
+    )
+    factor = ratio(lstm, own)
+    effect = f"LSTM : Clockwork RNN {times(factor)}, 800 parameters"
+    asked = "Is the Clockwork RNN ahead of the LSTM in the earlier project's setting?"
+    return [Answer(asked, ahead(factor), effect, len(frame))]
+
+
 def tables(store: Store) -> dict[str, str]:
     """Return the MSE over all networks that did not diverge, beside the single run."""
     lines = []
@@ -73,5 +87,6 @@ EXPERIMENT = Experiment(
     options=Flags(),
     run=run,
     tables=tables,
+    answers=answers,
     quick={"seeds": 2, "epochs": 20},
 )
