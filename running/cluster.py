@@ -47,6 +47,7 @@ class Cell:
     @property
     def file(self) -> str:
         text = repr(sorted((name, _what_counts(value)) for name, value in self.arguments.items()))
+        text = text.replace(str(ROOT), ".")  # a checkout that was moved goes on
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.npz"
 
 

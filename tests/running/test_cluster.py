@@ -74,6 +74,12 @@ def test_other_arguments_are_another_cell(tmp_path):
     assert one.file == Cell("cell", {"rate": 0.1}, networks=5).file
 
 
+def test_a_moved_checkout_goes_on(monkeypatch):
+    here = Cell("cell", {"file": str(cluster.ROOT / "data" / "a.csv")}, networks=5).file
+    monkeypatch.setattr(cluster, "ROOT", Path("/elsewhere"))
+    assert Cell("cell", {"file": "/elsewhere/data/a.csv"}, networks=5).file == here
+
+
 def test_a_failure_is_raised_and_what_is_done_is_kept(tmp_path):
     with pytest.raises(ArithmeticError, match="three"):
         compute(fail, cells(tmp_path), tmp_path / "kept", workers=1)
