@@ -40,7 +40,7 @@ class Flags(Options):
     """Wirings to probe; the paper's is always one of them."""
     seeds: int = 10
     """Networks of each wiring, with the seeds from 0 on."""
-    epochs: int = 8
+    epochs: int = 6
     """Epochs of each network."""
     characters: int | None = None
     """Characters of the text, from its beginning; without it, all."""
