@@ -56,6 +56,13 @@ def _tied_rank_p(own: Sequence[float], other: Sequence[float]) -> float:
     return float(ways[-1, as_far].sum() / ways[-1].sum())
 
 
+def sign_flip_p(values: Sequence[float]) -> float:
+    """Return p of the two-sided test that values lie as far above 0 as below, exact up to 20 values: their mean among those with
+    all signs dealt anew (Fisher's randomisation test)."""
+    found = stats.permutation_test((values,), np.mean, permutation_type="samples", n_resamples=2**20)
+    return float(found.pvalue)
+
+
 def holm(p: Sequence[float]) -> np.ndarray:
     """Return p adjusted for a family of tests by Holm's method, so that all together err at the level of one."""
     p = np.asarray(p, float)
