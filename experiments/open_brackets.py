@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.experiment import Experiment
+from experiments.experiment import Answer, Experiment
 from experiments.grid import Arrays, Options, compute
 from experiments.markdown import markdown
 from experiments.open_marks import BINS, BINS_OF, MARKS, best_of_ticks
@@ -113,6 +113,17 @@ def judged(rows: pd.DataFrame) -> pd.DataFrame:
     found["p_chance"], found["p_paper"] = adjusted[: len(found)], np.nan
     found.loc[compared, "p_paper"] = adjusted[len(found) :]
     return found
+
+
+def answers(store: Store) -> list[Answer]:
+    """Return in how many wirings the slowest module is shown to know of a mark far away, and how the full wiring does."""
+    rows, found = store["open_brackets"], judged(store["open_brackets"])
+    own = found[found.states != ALL].set_index("wiring")
+    said = f"Not shown to, in {(own.p_chance > SIGNIFICANT).sum()} of {len(own)} wirings"
+    low, median, high = quartiles(own.own["full"])
+    effect = f"AUC with full wiring {median:.3f} (quartiles {low:.3f}–{high:.3f}), chance 0.5"
+    asked = "Does the slowest module know, 51 to 200 characters later, that a mark is open?"
+    return [Answer(asked, said, effect, len(rows[["wiring", "seed"]].drop_duplicates()))]
 
 
 def tables(store: Store) -> dict[str, str]:
@@ -238,6 +249,7 @@ EXPERIMENT = Experiment(
     options=Flags(),
     run=run,
     tables=tables,
+    answers=answers,
     pictures=pictures,
     quick={"wirings": (PAPER,), "seeds": 2, "epochs": 1, "characters": 30_000},
 )
