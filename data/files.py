@@ -11,6 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+MOST = (
+    2**30
+)  # bytes of a file that is read at once: of many more, what is made of them fills the memory of most machines
+
 
 @contextlib.contextmanager
 def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
@@ -51,8 +55,15 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
+def check_size(path: Path) -> None:
+    """Raise a ValueError that names a file that is too large to be read at once."""
+    if (size := path.stat().st_size) > MOST:
+        raise ValueError(f"{path} must have at most {MOST / 2**30:g} GiB. Received: {size / 2**30:.3g} GiB")
+
+
 def read_json(path: Path, *names: str) -> dict[str, Any]:
     """Return what a JSON file holds; raises a ValueError that names it where it is damaged or lacks one of the names."""
+    check_size(path)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # no JSON, or no text

@@ -16,6 +16,7 @@ TIMIT_PHONES = """
     iy ih eh ey ae aa aw ay ah ao oy ow uh uw ux er ax ix axr ax-h pau epi h#
 """
 PHONES = (*TIMIT_PHONES.split(), "sil")  # the last as forced aligners write silence
+LONGEST = 3600.0  # seconds of an utterance
 SLACK = RATE // 50  # samples by which the last phone may miss the end of the sound, as TIMIT's do
 
 Times = list[tuple[int, int, str]]
@@ -70,7 +71,7 @@ def load_utterance(path: Path) -> Utterance:
         ValueError: they cannot be read or do not fit each other; names the file, what was expected and what came.
     """
     try:
-        samples, rate = read_samples(path)
+        samples, rate = read_samples(path, longest=LONGEST)
     except ValueError as problem:
         raise ValueError(f"`utterance` must be a sound that can be read. Received: {path}: {problem}") from None
     if rate != RATE:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from data.files import check_size
+
 
 @dataclass(frozen=True)
 class Text:
@@ -46,6 +48,7 @@ def load_text(path: str | None) -> Text:
 
 def read_text(path: Path) -> str:
     """Return what a text file in UTF-8 holds, without a byte-order mark; raises a ValueError that names it if it is none."""
+    check_size(path)
     try:
         return path.read_text(encoding="utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:

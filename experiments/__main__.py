@@ -134,21 +134,20 @@ def render() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; returns the exit status."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(
-            USAGE,
-            "",
-            metrics.table([("name", "question", "minutes", "last full run"), *_listed(Store(RESULTS))]),
-            sep="\n",
-        )
-        return 0
-    name, *flags = arguments
-    if name == "--render":
-        render()
-        return 0
-    if name not in EXPERIMENTS:
-        said = f"NAME must be one that `python -m experiments` lists. Received: {name}{did_you_mean(name, EXPERIMENTS)}"
-        print(f"python -m experiments: {said}", file=sys.stderr)
+    try:
+        if not arguments or arguments[0] in ("-h", "--help"):
+            head = ("name", "question", "minutes", "last full run")
+            print(USAGE, "", metrics.table([head, *_listed(Store(RESULTS))]), sep="\n")
+            return 0
+        name, *flags = arguments
+        if name == "--render":
+            render()
+            return 0
+        if name not in EXPERIMENTS:
+            near = did_you_mean(name, EXPERIMENTS)
+            raise ValueError(f"NAME must be one that `python -m experiments` lists. Received: {name}{near}")
+    except (ValueError, OSError) as error:  # of a table that is damaged or not there
+        print(f"python -m experiments: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     import running.quiet  # noqa: F401 (here, because documents are made without TensorFlow)
     from running import command_line

@@ -27,10 +27,18 @@ class Store:
         self._frames: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        """Return the rows of NAME.csv; empty fields are not a number, other texts stay as they are."""
+        """Return the rows of NAME.csv; empty fields are not a number, other texts stay as they are.
+
+        Raises:
+            ValueError: the file is damaged; names it.
+            OSError: it cannot be read.
+        """
         if name not in self._frames:
-            path = self.folder / f"{name}.csv"
-            self._frames[name] = pd.read_csv(path, keep_default_na=False, na_values=[""], float_precision="round_trip")
+            path, options = self.folder / f"{name}.csv", {"keep_default_na": False, "na_values": [""]}
+            try:
+                self._frames[name] = pd.read_csv(path, float_precision="round_trip", **options)
+            except ValueError as error:  # pandas' own among them
+                raise ValueError(f"{path} must be a table as an experiment leaves it. Received: {error}") from None
         return self._frames[name]
 
     def __contains__(self, name: str) -> bool:

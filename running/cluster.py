@@ -172,8 +172,8 @@ def connect(address: str) -> Any:
     folders = [path.name for path in ROOT.iterdir() if path.is_dir() and re.match(r"[._]|results|log|venv", path.name)]
     environment = {"working_dir": str(ROOT), "excludes": folders, "env_vars": ONE_THREAD}
     try:
-        host, colon, port = address.rpartition(":")
-        if colon and "://" not in address:  # Ray itself would try for minutes
+        host, colon, port = address.removeprefix("ray://").rpartition(":")
+        if colon and "://" not in host:  # Ray itself would try for minutes
             socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(address, runtime_env=environment, log_to_driver=False, logging_level="error")
     except (OSError, ValueError, RuntimeError) as error:

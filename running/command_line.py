@@ -64,15 +64,14 @@ def parse(arguments: Sequence[str], default: Any, program: str) -> Any:
 
 def run(experiment: Callable[[Any], None], arguments: Sequence[str], default: Any, program: str) -> int:
     """Run an experiment that can be stopped and started again, with flags read as in `parse`; returns the exit status."""
-    with signals.raised():
-        try:
-            with signals.as_they_were():
-                experiment(parse(arguments, default, program))
-        except (ValueError, *FAILURES) as error:
-            return refuse(error, program)
-        except signals.Stopped as stop:
-            print(f"\n{program}: interrupted; the same command goes on from here", file=sys.stderr)
-            return stop.status
+    try:
+        with signals.raised(), signals.as_they_were():
+            experiment(parse(arguments, default, program))
+    except (ValueError, *FAILURES) as error:
+        return refuse(error, program)
+    except signals.Stopped as stop:
+        print(f"\n{program}: interrupted; the same command goes on from here", file=sys.stderr)
+        return stop.status
     return 0
 
 

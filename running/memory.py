@@ -86,7 +86,7 @@ def check(task_class: type[Task], settings: Any, recipe: Any = None, facts: Fact
     usual = {name: max(1, min(value, getattr(recipe, name, 1))) for name, value in given.items()}
     allowed = SPARE * free()
 
-    def of(**changes: int) -> float:
+    def of(facts: Facts = facts, **changes: int) -> float:
         return needed(task_class, dataclasses.replace(settings, **given | changes), facts)
 
     def fits(**changes: int) -> bool:
@@ -100,6 +100,12 @@ def check(task_class: type[Task], settings: Any, recipe: Any = None, facts: Fact
     name = max(alone or given, key=lambda name: given[name] / usual[name])
     others = {} if alone else usual
     most = bisect.bisect_left(range(LARGEST), True, key=lambda value: not fits(**others | {name: value + 1}))
+    if not most and of(Facts(), **usual) <= allowed:
+        steps = round(facts.steps * _steps(task_class, settings))
+        raise ValueError(
+            f"the data must ask for less than memory holds. Received: {steps} steps at once, each of {facts.features} "
+            f"inputs and {facts.outputs} outputs"
+        )
     if not most:
         raise ValueError(
             f"`periods` must be fewer, for memory to hold them. Received: {len(clock(settings)[0])} modules"

@@ -43,19 +43,20 @@ def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
         The exit status: 0; 1 where all networks diverged, a worker was lost, or disk or memory did not suffice; 2 refused;
         128 and the number of the signal that ended it: 130 for Ctrl-C, 143 for SIGTERM.
     """
-    with signals.raised():
-        try:
-            if settings.run:
-                settings.check()
-                _use(task_class, settings, recipe)
-                return 0
-            prepared = _prepare(task_class, settings, recipe)
-        except (ValueError, *FAILURES) as error:
-            return command_line.refuse(error)
-        except signals.Stopped as stop:
-            print("\nmain.py: interrupted before training began", file=sys.stderr)
-            return stop.status
-        return _train(*prepared)
+    try:
+        with signals.raised():
+            try:
+                if settings.run:
+                    settings.check()
+                    _use(task_class, settings, recipe)
+                    return 0
+                prepared = _prepare(task_class, settings, recipe)
+            except (ValueError, *FAILURES) as error:
+                return command_line.refuse(error)
+            return _train(*prepared)
+    except signals.Stopped as stop:
+        print(f"\nmain.py: interrupted{' before training began' * (not settings.run)}", file=sys.stderr)
+        return stop.status
 
 
 @signals.as_they_were()

@@ -34,24 +34,30 @@ def end_quietly() -> None:
 def raised() -> Iterator[None]:
     """Raise `Stopped` in the main thread at the first signal; at the second one leave at once.
 
-    A signal that is ignored, as SIGHUP is under nohup, stays so.
+    A signal that is ignored, as SIGHUP is under nohup, stays so. One that comes at the very beginning is raised before the
+    body, and has to be caught around the whole; one that comes at the very end comes too late.
     """
-    heeded = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, _raise) for number in heeded}
+    global _holding
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heeded = [number for number in SIGNALS if before[number] != signal.SIG_IGN]
     listener, told = os.pipe()
     os.set_blocking(told, False)
     woken = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     thread = threading.Thread(target=_leave_at_the_second, args=(listener, heeded), daemon=True)
     thread.start()
     try:
+        for number in heeded:
+            signal.signal(number, _raise)
         yield
     finally:
+        _holding = True
         signal.set_wakeup_fd(woken)
         os.close(told)
         thread.join()
         os.close(listener)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in heeded:
+            signal.signal(number, before[number])
+        _holding = False
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from data import make_speech
+from data import make_speech, speech
 from data.speech import PHONES, RATE, SHIPPED, find_utterance, load_times, load_utterance, phones_at_samples
 
 
@@ -85,6 +85,14 @@ def test_refuses_a_sound_that_is_not_finite(tmp_path):
     soundfile.write(path, np.r_[np.zeros(1599), np.nan], RATE, subtype="FLOAT")
     with pytest.raises(ValueError, match="must be a sound that can be read. Received: .*a.wav: sample 1599 is nan"):
         load_utterance(path)
+
+
+def test_refuses_a_sound_that_would_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(speech, "LONGEST", 0.05)
+    with pytest.raises(
+        ValueError, match="must be a sound that can be read. Received: .*a.WAV: longer than 0.05 s: 0.1 s"
+    ):
+        load_utterance(write(tmp_path))
 
 
 def test_refuses_what_is_not_there(tmp_path):

@@ -24,6 +24,14 @@ def test_a_byte_order_mark_is_no_character(tmp_path):
     assert load_text(str(tmp_path / "a.txt")).characters == "ab"
 
 
+def test_a_text_that_would_fill_the_memory_is_refused_unread(tmp_path):
+    path = tmp_path / "a.txt"
+    with open(path, "wb") as file:
+        file.truncate(3 * 2**30)  # takes no place on disk
+    with pytest.raises(ValueError, match="a.txt must have at most 1 GiB. Received: 3 GiB"):
+        load_text(str(path))
+
+
 @given(content=st.binary())
 @example(content=b"")
 def test_any_bytes_are_their_text_or_refused_by_name(tmp_path_factory, content):

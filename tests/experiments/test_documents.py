@@ -67,6 +67,21 @@ def test_all_experiments_are_listed(capsys):
         assert any(line.startswith(experiment.name) and experiment.question in line for line in lines)
 
 
+@pytest.mark.parametrize("words", [[], ["--render"]])
+@pytest.mark.parametrize(
+    "content, message",
+    [(None, "No such file"), (b"", "must be a table as an experiment"), (b"\xff\xfe\x00", "must be a table as an")],
+)
+def test_a_table_that_is_damaged_or_gone_is_named_in_one_line(words, content, message, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(command, "RESULTS", tmp_path)
+    if content is not None:
+        (tmp_path / "experiments.csv").write_bytes(content)
+    assert command.main(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("python -m experiments: ") and said.count("\n") == 1
+    assert message in said and str(tmp_path / "experiments.csv") in said
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -102,7 +102,7 @@ def test_ray_computes_the_same_though_a_worker_dies(tmp_path):
     assert [calls(tmp_path, number) for number in range(5)] == [1, 1, 1, 2, 1]
 
 
-@pytest.mark.parametrize("address", ["localhost:1", "localhost:x", "nowhere", "auto"])
+@pytest.mark.parametrize("address", ["localhost:1", "localhost:x", "ray://localhost:1", "nowhere", "auto"])
 def test_a_cluster_that_is_not_there_is_refused(address, monkeypatch):
     ray = pytest.importorskip("ray")
     if address == "auto":  # would find one that another test has started

@@ -1,5 +1,7 @@
 """Trained runs as files for other runtimes: by the command line, checked, and nothing left where that fails."""
 
+import signal
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -79,6 +81,22 @@ def test_a_full_disk_is_one_line(trained, monkeypatch, capsys):
     assert main.main(["words", "--run", "a", "--export", "onnx", f"--results-dir={results}"]) == 2
     file = results / "words" / "a" / "model.onnx"
     assert capsys.readouterr().err == f"main.py: {file}: No space left on device\n"
+
+
+def test_a_signal_waits_until_the_file_is_written_and_nothing_is_left(trained, monkeypatch, capsys):
+    wrote = []
+
+    def write(model, path, inputs):
+        signal.raise_signal(signal.SIGTERM)  # in the middle of TensorFlow, which would lose it with a traceback
+        path.write_text("whole")
+        wrote.append(path)
+
+    monkeypatch.setitem(export.WRITERS, "onnx", write)
+    monkeypatch.setitem(export.PACKAGES, "onnx", ())
+    results = trained("words") / "results"
+    assert main.main(["words", "--run", "a", "--export", "onnx", f"--results-dir={results}"]) == 143
+    assert wrote and not wrote[0].exists() and not (results / "words" / "a" / "model.onnx").exists()
+    assert capsys.readouterr().err == "\nmain.py: interrupted\n"
 
 
 def test_a_missing_package_is_named(trained, monkeypatch):

@@ -104,6 +104,13 @@ def test_what_the_data_tell_counts_too(monkeypatch):
         check(SequenceGeneration, replace(tiny, epochs=2**31), tiny, Facts(batches=2))
 
 
+def test_data_that_ask_for_more_than_memory_holds_are_said_to():
+    tiny = recipe("text", units=8, streams=4, chunk=32)
+    facts = Facts(features=10**6, outputs=10**6, steps=1000)
+    with pytest.raises(ValueError, match="128000 steps at once, each of 1000000 inputs and 1000000 outputs"):
+        check(main.TASKS["text"][0], tiny, tiny, facts)
+
+
 @pytest.mark.parametrize(
     "settings", main.TASKS["generation"][1], ids=lambda settings: f"{settings.recipe}-{settings.model}"
 )

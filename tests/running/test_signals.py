@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -54,6 +55,27 @@ def test_the_second_signal_ends_the_process_at_once_even_within_a_long_call():
         time.sleep(0.1)
     output, errors = process.communicate(timeout=5)
     assert (process.returncode, output, errors) == (130, "", "\nmain.py: left at once\n")
+
+
+def test_a_signal_that_comes_while_they_are_set_is_raised(monkeypatch):
+    before, set_one = signal.getsignal(signal.SIGINT), signal.signal
+
+    def interrupted(number, handler):
+        monkeypatch.setattr(signal, "signal", set_one)
+        set_one(number, handler)
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(signal, "signal", interrupted)
+    with pytest.raises(signals.Stopped), signals.raised():
+        pass
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_signal_that_comes_when_all_is_done_is_too_late(monkeypatch):
+    join = threading.Thread.join
+    monkeypatch.setattr(threading.Thread, "join", lambda thread: (signal.raise_signal(signal.SIGINT), join(thread)))
+    with signals.raised():
+        pass
 
 
 def test_what_a_library_has_made_of_a_signal_is_the_signal_again():
