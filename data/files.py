@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-MOST = (
-    2**30
-)  # bytes of a file that is read at once: of many more, what is made of them fills the memory of most machines
+# Bytes of a file that is read at once: of many more, what is made of them fills the memory of most machines.
+MOST = 2**30
 
 
 @contextlib.contextmanager

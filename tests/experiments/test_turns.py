@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from committed import RESULTS
 
-from experiments import turns
+from experiments import extensions, turns
 from experiments.equal_parameters import parameters
+from experiments.grid import ROOT
 from experiments.store import Store
 from experiments.training import turns as training
 from models.clocks import fires
@@ -54,6 +56,40 @@ def test_all_have_equal_parameters_and_nothing_else_changed(task):
         assert parameters(settings, *SIZES[task]) == pytest.approx(parameters(base, *SIZES[task]), rel=0.026)
         same = {name: getattr(settings, name) for name in ("units", "periods", "turns", "turns_of")}
         assert replace(base, **same) == settings
+
+
+def test_sentences_say_what_was_measured():
+    page = (ROOT / "docs" / "results" / "turns.md").read_text(encoding="utf-8").replace("\n", " ")
+    found = extensions.comparisons(Store(RESULTS)["turns"]).set_index(["task", "variant"])
+    ratio, verdict = found.ratio, found.verdict
+    fastest, everyone = ("odd-even pairs of the fastest module alone", "odd-even pairs of all modules")
+    said = (f"{ratio[task, name]:.2f}" for task in ("generation", "text") for name in (fastest, everyone))
+    assert "×{} against ×{} on sequences, ×{} against ×{} on text".format(*said) in page
+    assert (
+        "×{:.2f} and ×{:.2f}".format(
+            *(ratio["text", f"{n} of the fastest module alone"] for n in ("odd-even pairs", "threes"))
+        )
+        in page
+    )
+    robins = [f"round robin of {many}" for many in ("three", "as many as there are")]
+    bits, wrong, errors = ([np.median(found.own[task, n]) for n in robins] for task in ("text", "words", "generation"))
+    assert "{:.2f} against {:.2f} bits".format(*bits) in page and bits[0] < bits[1]
+    assert "{1:.0f}% wrong instead of {0:.0f}%".format(*wrong) in page and wrong[0] > wrong[1] and errors[0] > errors[1]
+    assert all(verdict[task, n] == "worse" for task in SIZES for n in robins)
+    assert not (verdict == "better").any()
+    sets = [n for n in VARIANTS if "pairs" in n or "threes" in n]
+    assert {verdict["words", n] for n in sets} == {"no difference shown"} and {verdict["text", n] for n in sets} == {
+        "worse"
+    }
+    assert verdict["generation", "threes of the fastest module alone"] == "no difference shown"
+    assert f"(×{ratio['generation', 'threes of all modules']:.2f};" in page
+    assert ratio["generation", "threes of all modules"] < ratio["generation", everyone]
+
+
+def test_committed_rows_are_all_sets():
+    rows = Store(RESULTS)["turns"]
+    assert set(rows.task) == set(SIZES) and set(rows.variant) == VARIANTS
+    assert (rows.groupby(["task", "variant"]).seed.nunique() == 10).all()
 
 
 def test_runs_small(tmp_path, monkeypatch):
