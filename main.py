@@ -48,6 +48,7 @@ SHARED = {
     "series_base": 2.0,
     "lowest_period": 1,
     "turns": 1,
+    "turns_of": "all",
     "connections": "slow_to_fast",
     "input_modules": "all",
     "input_mean": False,

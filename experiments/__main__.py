@@ -25,6 +25,8 @@ from experiments import (
     spoken_words,
     tensorflow_2016,
     text,
+    turns,
+    wiring_input,
 )
 from experiments.experiment import RESULTS, Experiment
 from experiments.grid import Options, cores, processor
@@ -43,6 +45,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         speech.EXPERIMENT,
         text.EXPERIMENT,
         extensions.EXPERIMENT,
+        wiring_input.EXPERIMENT,
+        turns.EXPERIMENT,
         equal_span.EXPERIMENT,
         tensorflow_2016.EXPERIMENT,
         search.EXPERIMENT,
@@ -51,6 +55,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     )
 }
 RUNS = "experiments"  # the CSV file with when each experiment last ran, and how long it took
+ANSWERS = "answers"  # the table of what they say
 COLUMNS = ("experiment", "date", "minutes", "cores", "processor")
 USAGE = """python -m experiments                     list the experiments
 python -m experiments NAME [--quick] [--flag VALUE …]
@@ -64,6 +69,16 @@ def table(store: Store) -> str:
     for name, question, minutes, when in _listed(store):
         lines.append((f"[{name}]({name}.md)", question, f"`python -m experiments {name}`", minutes, when))
     return markdown(("experiment", "question", "command", "wall time (min)", "last full run"), lines)
+
+
+def answers(store: Store) -> str:
+    """Return what the experiments say as a Markdown table, a line a question."""
+    lines = [
+        (answer.question, answer.answer, answer.effect, f"{answer.networks:,}", f"[{name}]({name}.md)")
+        for name, experiment in EXPERIMENTS.items()
+        for answer in experiment.answers(store)
+    ]
+    return markdown(("question", "answer", "effect (95 % interval)", "networks", "experiment"), lines)
 
 
 def _listed(store: Store) -> list[tuple[str, str, str, str]]:
@@ -86,7 +101,7 @@ def run(experiment: Experiment, options: Options) -> None:
     Report(experiment.pictures(store)).write(store.folder)
     if store.folder == RESULTS and experiment.is_full(options):
         _note(store, experiment.name, minutes, options)
-        documents.write_tables({RUNS: table(store), **tables})
+        documents.write_tables({RUNS: table(store), ANSWERS: answers(store), **tables})
 
 
 def _note(store: Store, name: str, minutes: float, options: Options) -> None:
@@ -100,7 +115,7 @@ def _note(store: Store, name: str, minutes: float, options: Options) -> None:
 
 def all_tables(store: Store) -> dict[str, str]:
     """Return name → table of all experiments and of the benchmark."""
-    tables = {RUNS: table(store), **summary.tables(rows.read()), **reliability.tables(store)}
+    tables = {RUNS: table(store), ANSWERS: answers(store), **summary.tables(rows.read()), **reliability.tables(store)}
     for experiment in EXPERIMENTS.values():
         tables |= experiment.tables(store)
     return tables

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.experiment import Experiment
+from experiments.experiment import Answer, Experiment
 from experiments.grid import Cell, Options, compute
 from experiments.markdown import markdown
 from experiments.pictures import COLOURS, NAIVE, PUBLISHED, legend, panels
@@ -128,6 +128,21 @@ def tables(store: Store) -> dict[str, str]:
     return tables
 
 
+def answers(store: Store) -> list[Answer]:
+    """Return at which sizes the paper's bound holds, in products and in seconds."""
+    found, timed = factors(store), store["arithmetic_seconds"]
+    words = {}
+    for name in ("computed", "update"):
+        held = found[name].map(lambda factor: factor[1] if isinstance(factor, tuple) else factor)
+        holds = held.ge(held.index / BOUNDS[name][1], axis=0).all()
+        words[name] = ", ".join(map(str, holds.index[holds])) or "no"
+    low, median, high = found["update"].iloc[-1, -1]
+    said = f"Products: yes, with {words['computed']} units; seconds of an update: with {words['update']} units"
+    effect = f"×{median:.3g} (quartiles {low:.3g}–{high:.3g}) the seconds with {found['update'].columns[-1]} units, {found['update'].index[-1]} groups"
+    networks = len(timed[["units", "groups"]].drop_duplicates())
+    return [Answer("Does it compute, and take, g/4 times less?", said, effect, networks)]
+
+
 def _held(of: pd.DataFrame, share: int) -> list[str]:
     """Return for how many numbers of groups a factor, or its median, is at least the bound, for each number of units."""
     medians = of.map(lambda factor: factor[1] if isinstance(factor, tuple) else factor)
@@ -180,6 +195,7 @@ EXPERIMENT = Experiment(
     options=Flags(),
     run=run,
     tables=tables,
+    answers=answers,
     pictures=pictures,
     quick={"units": (36,), "groups": (2, 4), "steps": 64, "timings": 2},
 )

@@ -9,14 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments.experiment import Experiment
+from experiments.experiment import Answer, Experiment
 from experiments.extensions import COLUMNS as OF_EXTENSIONS
 from experiments.extensions import KEYS, SIGNIFICANT, TASKS, against, comparisons, make_rows, seed_scores
 from experiments.grid import Options, compute
-from experiments.markdown import markdown
-from experiments.period_sets import EXPLANATIONS, correlations, explained, medians, steps
+from experiments.markdown import markdown, times
+from experiments.period_sets import EXPLANATIONS, PAPER, SPAN, correlations, explained, medians, steps
 from experiments.pictures import COLOURS, PUBLISHED, legend, panels
-from experiments.statistics import quartiles
+from experiments.statistics import quartiles, ratio
 from experiments.store import Store
 
 GROUPS = ("series", "span", "coprime")
@@ -61,6 +61,20 @@ def tables(store: Store) -> dict[str, str]:
     rows = store["equal_span"]
     of_tasks = {f"equal-span-{task}": _sets(task, own) for task, own in judged(rows).groupby("task", sort=False)}
     return {"equal-span": _answers(rows), "equal-span-steps": _steps(rows), **of_tasks}
+
+
+def answers(store: Store) -> list[Answer]:
+    """Return for each task what goes most strongly with the scores, and what pressing the paper's periods to the shortest span does."""
+    rows, found = store["equal_span"], []
+    scores = judged(rows).set_index(["task", "variant"]).own
+    for task, own in correlations(medians(rows)).groupby("task", sort=False):
+        best = own.loc[own.rho.abs().idxmax()]
+        shortest = next(name for name in scores[task].index if name.startswith(SPAN.format(PAPER, "")))
+        said = f"{EXPLANATIONS[best.explanation][0]}, ρ = {best.rho:+.2f} over {best.sets} sets"
+        effect = f"{shortest} : the paper's {times(ratio(scores[task, shortest], scores[task, 'base']))}"
+        question = f"What makes periods good, on {TASKS[task][0]}?"
+        found.append(Answer(question, said, effect, int((rows.task == task).sum())))
+    return found
 
 
 def judged(rows: pd.DataFrame) -> pd.DataFrame:
@@ -162,6 +176,7 @@ EXPERIMENT = Experiment(
     options=Flags(),
     run=run,
     tables=tables,
+    answers=answers,
     pictures=pictures,
     quick={"tasks": ("generation",), "groups": ("coprime",), "seeds": 2, "epochs": 20},
 )

@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from experiments.experiment import Experiment
+from experiments.experiment import Answer, Experiment
 from experiments.grid import Cell, Options, compute
-from experiments.markdown import markdown
+from experiments.markdown import markdown, times
 from experiments.pictures import COLOURS, panels
+from experiments.statistics import ratio
 from experiments.store import Store
 
 START = 7  # the period of every module before the first generation
@@ -68,6 +69,14 @@ def tables(store: Store) -> dict[str, str]:
     return {"evolution": f"{markdown(head, lines)}\n\n{said}"}
 
 
+def answers(store: Store) -> list[Answer]:
+    """Return in how many seeds evolved periods are below exponential ones."""
+    frame = store["evolution"]
+    said = f"Yes: below them in {(frame.ratio < 1).sum()} of {len(frame)} seeds"
+    effect = f"evolved : exponential {times(ratio(frame.evolved, frame.exponential))}"
+    return [Answer("Are evolved periods as good as 1, 2, 4, … 256?", said, effect, len(store["evolution_generations"]))]
+
+
 def pictures(store: Store) -> dict[str, Figure]:
     """Draw how the error falls over the generations, which periods are found, and what they are worth."""
     frame, generations = store["evolution"], store["evolution_generations"]
@@ -115,6 +124,7 @@ EXPERIMENT = Experiment(
     options=Flags(),
     run=run,
     tables=tables,
+    answers=answers,
     pictures=pictures,
     quick={"seeds": 1, "generations": 2, "candidates": 8, "updates": 4, "epochs": 5},
 )

@@ -1,9 +1,9 @@
 """What an experiment is: a question, a run that leaves CSV files, and documents made of these alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -13,6 +13,22 @@ from experiments.store import Store
 Method = Literal["simple_rnn", "lstm", "clockwork_rnn"]
 
 RESULTS = ROOT / "results"
+
+
+class Answer(NamedTuple):
+    """What an experiment says to one question, in a line.
+
+    Args:
+        question: in a few words.
+        answer: likewise.
+        effect: how large, with an interval where there is more than one network.
+        networks: trained for it.
+    """
+
+    question: str
+    answer: str
+    effect: str
+    networks: int
 
 
 @dataclass(frozen=True)
@@ -25,6 +41,7 @@ class Experiment:
         options: the flags, with the values of the full run.
         run: trains what is missing and writes CSV files to the store.
         tables: the CSV files → the name of each table in the pages → Markdown.
+        answers: the CSV files → what they say to each question.
         pictures: the CSV files → the name of each PNG file → figure.
         quick: option → its value in a smoke run of a minute at most.
     """
@@ -34,6 +51,7 @@ class Experiment:
     options: Options
     run: Callable[[Any, Store], None]
     tables: Callable[[Store], Mapping[str, str]]
+    answers: Callable[[Store], Sequence[Answer]]
     pictures: Callable[[Store], Mapping[str, Figure]] = lambda store: {}
     quick: Mapping[str, Any] = field(default_factory=dict)
 

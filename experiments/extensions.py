@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.experiment import Experiment
+from experiments.experiment import Answer, Experiment
 from experiments.grid import Arrays, Options, compute
-from experiments.markdown import markdown, spread
+from experiments.markdown import markdown, spread, times
 from experiments.pictures import legend, panels, points
 from experiments.published import EXTENSIONS_TEXT_LOSS
-from experiments.statistics import holm, rank_p
+from experiments.statistics import holm, rank_p, ratio
 from experiments.store import Store
 
 # Task → what is measured, and how it is written.
@@ -103,6 +103,23 @@ def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
     return found.assign(verdict=verdicts(found))
 
 
+def answers(store: Store) -> list[Answer]:
+    """Return for each question the best answer on each task."""
+    asked = "{}: does another answer than the paper's ({}) lower the error?"
+    return [answer(store["extensions"], question, asked.format(*of).capitalize()) for question, of in QUESTIONS.items()]
+
+
+def answer(rows: pd.DataFrame, question: str, asked: str) -> Answer:
+    """Return the variant of a question with the lowest score on each task, and its ratio to the paper's."""
+    said, effects, found = [], [], comparisons(rows)
+    for task, own in found[found.question == question].groupby("task", sort=False):
+        best = own.loc[own.ratio.idxmin()]
+        name = ANSWERS.get(best.variant, best.variant) if best.verdict == "better" else "none shown"
+        said.append(f"{TASKS[task][0]}: {name}")
+        effects.append(times(ratio(best.own, best.base)))
+    return Answer(asked, "; ".join(said), "; ".join(effects), int(rows.question.fillna("").isin(["", question]).sum()))
+
+
 def verdicts(found: pd.DataFrame) -> np.ndarray:
     """Return what is shown of each row's `ratio` by its adjusted `p`."""
     better = np.where(found.ratio < 1, "better", "worse")
@@ -130,7 +147,13 @@ def label(question: str, variant: str) -> str:
 
 def tables(store: Store) -> dict[str, str]:
     """Return the scores of all answers beside the paper's, and what others reported."""
-    found = comparisons(store["extensions"])
+    said = ", ".join(f"{name} {loss:.2f}" for name, loss in EXTENSIONS_TEXT_LOSS.items())
+    elsewhere = f"Reported elsewhere, one run each, test loss on a text (neither it nor the unit is told): {said}."
+    return {"extensions": table(comparisons(store["extensions"])), "extensions-elsewhere": elsewhere}
+
+
+def table(found: pd.DataFrame) -> str:
+    """Return the scores of all answers beside the paper's, a pair of columns a task."""
     tasks = {task: own.set_index(["question", "variant"]) for task, own in found.groupby("task", sort=False)}
     lines = [
         [
@@ -145,14 +168,16 @@ def tables(store: Store) -> dict[str, str]:
             line += ["", ""] if row is None else [spread(row.own, ".3g"), against(row)]
         lines.append(line)
     head = ["", *(cell for task in tasks for cell in ("{}: {}".format(*TASKS[task]), "against the paper's"))]
-    said = ", ".join(f"{name} {loss:.2f}" for name, loss in EXTENSIONS_TEXT_LOSS.items())
-    elsewhere = f"Reported elsewhere, one run each, test loss on a text (neither it nor the unit is told): {said}."
-    return {"extensions": markdown(head, lines), "extensions-elsewhere": elsewhere}
+    return markdown(head, lines)
 
 
 def pictures(store: Store) -> dict[str, Figure]:
+    """Draw the scores of all answers."""
+    return {"extensions": picture(comparisons(store["extensions"]))}
+
+
+def picture(found: pd.DataFrame) -> Figure:
     """Draw the score of each network over the median of the base's, one panel a task, all on log scales."""
-    found = comparisons(store["extensions"])
     places = listed(found)
     with panels(1, found.task.nunique(), 9.5, 1.3 + 0.28 * len(places), sharey=True) as (figure, (axes,)):
         for axis, (task, own) in zip(axes, found.groupby("task", sort=False), strict=True):
@@ -165,7 +190,7 @@ def pictures(store: Store) -> dict[str, Figure]:
         figure.supxlabel(
             "times the median of the paper's wiring and clock, log scale (left of ×1 is better)", fontsize=9
         )
-    return {"extensions": figure}
+    return figure
 
 
 def draw_task(axis: Axes, task: str, found: pd.DataFrame, places: Sequence[tuple[str, str]]) -> None:
@@ -205,6 +230,7 @@ EXPERIMENT = Experiment(
     options=Flags(),
     run=run,
     tables=tables,
+    answers=answers,
     pictures=pictures,
     quick={"tasks": ("generation",), "questions": ("turns",), "seeds": 2, "epochs": 20},
 )

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.markdown import markdown, mean
+from experiments.experiment import Answer
+from experiments.markdown import ahead, markdown, mean, times
 from experiments.pictures import NAIVE, NAMES, band, boxes, generated, legend, panels
 from experiments.published import GENERATION_NMSE, GENERATION_TABLE_3
-from experiments.statistics import holm, quartiles, rank_p
+from experiments.statistics import holm, quartiles, rank_p, ratio
 from experiments.store import Store
 from tasks.figures import plain
 
@@ -27,6 +28,18 @@ def tables(store: Store) -> dict[str, str]:
     found["generation-by-target"] = _by_target(frame)
     found["generation-order"] = _order(frame)
     found["generation-time"] = _times(store["figure3_time"])
+    return found
+
+
+def answers(store: Store) -> list[Answer]:
+    """Return how much less the error of the Clockwork RNN is than the LSTM's with 1000 parameters, in both settings."""
+    frame, found = store["figure3"], []
+    for setting, cell in _settings(frame[frame.parameters == frame.parameters.max()]):
+        own, lstm = (cell[cell.method == method].mse for method in ("clockwork_rnn", "lstm"))
+        factor = ratio(lstm, own)
+        asked = f"Is the Clockwork RNN ahead of the LSTM on the paper's sequences, in {TITLES[setting]}?"
+        effect = f"LSTM : Clockwork RNN {times(factor)}, {cell.parameters.iloc[0]} parameters"
+        found.append(Answer(asked, ahead(factor), effect, int((frame.setting == setting).sum())))
     return found
 
 

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from experiments.evolution import periods_panel
-from experiments.experiment import Experiment
+from experiments.experiment import Answer, Experiment
 from experiments.grid import Arrays, Cell, Options, compute
-from experiments.markdown import markdown
+from experiments.markdown import markdown, times
 from experiments.pictures import COLOURS, panels
+from experiments.statistics import ratio
 from experiments.store import Store
 
 STARTS = ("bad", "good")
@@ -121,6 +122,16 @@ def tables(store: Store) -> dict[str, str]:
     return {"learned-periods": markdown(head, lines), "learned-periods-ratios": markdown(short, _ratios(store))}
 
 
+def answers(store: Store) -> list[Answer]:
+    """Return in how many seeds learned periods come within a factor of 2 of exponential ones, for each start."""
+    found = []
+    for start, own in store["learned_periods"].groupby("start", sort=False):
+        said = f"Within a factor of 2 of exponential ones in {(own.ratio <= 2).sum()} of {len(own)} seeds"
+        effect = f"learned : exponential {times(ratio(own.fine_tuned, own.exponential))}"
+        found.append(Answer(f"Can periods be learned by gradient, from a {start} start?", said, effect, len(own)))
+    return found
+
+
 def _ratios(store: Store) -> Iterator[Sequence[str]]:
     for apart, file in FILES.items():
         for start, own in store[file].groupby("start", sort=False):
@@ -186,6 +197,7 @@ EXPERIMENT = Experiment(
     options=Flags(),
     run=run,
     tables=tables,
+    answers=answers,
     pictures=pictures,
     quick={"seeds": 1, "annealing": 20, "updates": 40, "fine_tuning": 2},
 )

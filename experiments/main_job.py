@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.experiment import Experiment
+from experiments.experiment import Answer, Experiment
 from experiments.grid import ROOT, Arrays, Options, compute
-from experiments.markdown import markdown, mean
+from experiments.markdown import markdown, mean, times
 from experiments.pictures import NAMES, band, legend, panels
+from experiments.statistics import ratio
 from experiments.store import Store
 from tasks.figures import signal_figure, states_figure
 
@@ -85,6 +86,18 @@ def tables(store: Store) -> dict[str, str]:
     return {"main-job": markdown(("target", "network", "parameters", "MSE, mean ± std", "training"), lines)}
 
 
+def answers(store: Store) -> list[Answer]:
+    """Return how many times the error of the Clockwork RNN the next best has, for each target."""
+    frame, found = store["main_job"], []
+    for target, cell in frame.groupby("target", sort=False):
+        mse = cell.groupby("model").mse.agg(np.array)
+        best, second = sorted(mse.index, key=lambda model: np.median(mse[model]))[:2]
+        effect = f"{NAMES[second]} : {NAMES[best]} {times(ratio(mse[second], mse[best]))}"
+        said = f"MSE {np.median(mse[best]):.1e} with the {NAMES[best]}, the least of three"
+        found.append(Answer(f"What does `python main.py` reach on the {target}?", said, effect, len(cell)))
+    return found
+
+
 def pictures(store: Store) -> dict[str, Figure]:
     """Draw the first Clockwork RNN on music, its output and hidden states, and how all networks learn."""
     network = store["main_job_network"]
@@ -123,6 +136,7 @@ EXPERIMENT = Experiment(
     options=Flags(),
     run=run,
     tables=tables,
+    answers=answers,
     pictures=pictures,
     quick={"seeds": 2, "epochs": 20},
 )

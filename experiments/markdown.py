@@ -25,6 +25,22 @@ def spread(values: Sequence[float], digits: str = ".2g") -> str:
     return f"{np.median(values):{digits}} ({values.min():{digits}}–{values.max():{digits}})"
 
 
+def times(ratio: tuple[float, float, float]) -> str:
+    """Return a ratio and its interval in words.
+
+    >>> times((1234.5, 999.6, 1500))
+    '×1,230 (1,000–1,500)'
+    """
+    middle, low, high = (f"{float(f'{value:.3g}'):,g}" for value in ratio)
+    return f"×{middle} ({low}–{high})"
+
+
+def ahead(ratio: tuple[float, float, float]) -> str:
+    """Return whether another method's error over one's own is shown to be above 1, or below."""
+    _, low, high = ratio
+    return "Yes" if low > 1 else "No" if high < 1 else "Not shown"
+
+
 def mean(values: Sequence[float], digits: str = ".2g", deviation: str = ".1g") -> str:
     """Return the mean and the standard deviation of values, or a dash where one diverged or there is only one."""
     values = np.array(values, float)

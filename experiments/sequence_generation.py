@@ -110,6 +110,7 @@ EXPERIMENT = Experiment(
     question="Do Figures 3 and 5 and Table 3 of the paper hold, and what do its networks reach with their best settings?",
     options=Flags(),
     run=run,
+    answers=generation_documents.answers,
     tables=generation_documents.tables,
     pictures=generation_documents.pictures,
     quick={"seeds": 2, "epochs": 20, "parameters": (100, 250)},

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.experiment import Experiment
+from experiments.experiment import Answer, Experiment
 from experiments.grid import Cell, Options, compute
-from experiments.markdown import markdown, spread
+from experiments.markdown import markdown, spread, times
 from experiments.pictures import COLOURS, NAIVE, NAMES, legend, panels, points
+from experiments.statistics import ratio
 from experiments.store import Store
 from tasks.figures import speech_figure
 
@@ -109,6 +111,19 @@ def tables(store: Store) -> dict[str, str]:
     if "speech_speed" in store:
         found["speech-speed"] = speed_table(store["speech_speed"])
     return found
+
+
+def answers(store: Store) -> list[Answer]:
+    """Return which networks go on alone better than the mean of the signal does, and by how much than an LSTM treated alike."""
+    rows = in_one_size(store["speech"])
+    errors = rows.groupby("network").free_running_nmse.agg(np.array)
+    alone = [name for name, values in errors.items() if max(values) < 1]
+    kinds = {rows[rows.network == name].model.iloc[0] for name in alone}
+    said = f"Only {' and '.join(NAMES[kind] for kind in sorted(kinds))}, with a window of one sample"
+    effect = (
+        f"free-running NMSE, LSTM : Clockwork RNN {times(ratio(errors['LSTM, noise'], errors['Clockwork RNN, noise']))}"
+    )
+    return [Answer("Which network can go on speaking alone?", said, effect, len(store["speech"]))]
 
 
 def networks_table(rows: pd.DataFrame, naive: pd.DataFrame) -> str:
@@ -235,6 +250,7 @@ EXPERIMENT = Experiment(
     options=Flags(),
     run=run,
     tables=tables,
+    answers=answers,
     pictures=pictures,
     quick={"networks": ("diary", "simple RNN, noise"), "units": (3,), "seeds": 1, "epochs": 1, "seconds": 0.03},
 )

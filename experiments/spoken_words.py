@@ -8,12 +8,12 @@ from typing import Literal
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.experiment import Experiment, Method
+from experiments.experiment import Answer, Experiment, Method
 from experiments.grid import Cell, Options, compute
-from experiments.markdown import markdown, mean
+from experiments.markdown import ahead, markdown, mean, times
 from experiments.pictures import NAIVE, NAMES, boxes, legend, panels
 from experiments.published import WORDS_ERROR, WORDS_TABLE_3, WORDS_UNITS
-from experiments.statistics import holm, quartiles, rank_p
+from experiments.statistics import holm, quartiles, rank_p, ratio
 from experiments.store import Store
 
 NETWORKS_PER_CELL = 20
@@ -92,6 +92,21 @@ def tables(store: Store) -> dict[str, str]:
     digits = {name: store[name] for name in DIGITS if name in store}
     if digits:
         found["digits"] = errors_table("tested on", digits, compared(digits), published=False)
+    return found
+
+
+def answers(store: Store) -> list[Answer]:
+    """Return how many times as many words the LSTM gets wrong with 10,000 parameters, in both settings, and digits."""
+    frame, found = store["figure4"], []
+    largest = frame[frame.parameters == frame.parameters.max()]
+    groups = {f"words, with {SETTINGS[setting]}": own for setting, own in largest.groupby("setting", sort=False)}
+    groups |= {f"digits of {said}": store[name] for name, said in DIGITS.items()}
+    for name, cell in groups.items():
+        own, lstm = (cell[cell.method == method].test_error for method in ("clockwork_rnn", "lstm"))
+        factor = ratio(lstm, own)
+        effect = f"LSTM : Clockwork RNN {times(factor)}, 10,000 parameters"
+        asked = f"Does the Clockwork RNN err less than the LSTM on {name}?"
+        found.append(Answer(asked, ahead(factor), effect, len(cell)))
     return found
 
 
@@ -174,6 +189,7 @@ EXPERIMENT = Experiment(
     options=Flags(),
     run=run,
     tables=tables,
+    answers=answers,
     pictures=pictures,
     quick={"parameters": (500,), "seeds": 2, "epochs": 2},
 )

@@ -18,6 +18,20 @@ def quartiles(values: Sequence[float], percent: Sequence[float] = (25, 50, 75), 
     return np.where(found > HUGE / 1e6, np.inf, found)
 
 
+def ratio(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
+    """Return the ratio of two medians and its 95 % interval: percentiles of 10,000 bootstrapped ones, drawn with one seed.
+
+    Infinite values, of networks that diverged, count as larger than all others.
+    """
+    groups = [np.nan_to_num(np.asarray(values, float), posinf=HUGE) for values in (own, other)]
+
+    def medians(own: np.ndarray, other: np.ndarray, axis: int) -> np.ndarray:
+        return np.median(own, axis) / np.median(other, axis)
+
+    found = stats.bootstrap(groups, medians, n_resamples=10_000, method="percentile", rng=0).confidence_interval
+    return float(medians(*groups, 0)), float(found.low), float(found.high)
+
+
 def rank_p(own: Sequence[float], other: Sequence[float]) -> float:
     """Return p of the two-sided rank-sum test (Mann–Whitney), exact but for more than 50 values with ties among them.
 

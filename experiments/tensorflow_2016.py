@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.arithmetic import products
-from experiments.experiment import Experiment
+from experiments.experiment import Answer, Experiment
 from experiments.grid import ROOT, Arrays, Cell, Options, compute
-from experiments.markdown import markdown, mean
+from experiments.markdown import ahead, markdown, mean, times
 from experiments.pictures import COLOURS, NAMES, PUBLISHED, band, generated, legend, panels
 from experiments.published import TENSORFLOW_2016_EPOCHS, TENSORFLOW_2016_MSE
+from experiments.statistics import ratio
 from experiments.store import Store
 
 SETTINGS = {"tensorflow-2016": "the setting of 2016", "modern": "the best setting known"}
@@ -65,7 +66,7 @@ def run(options: Flags, store: Store) -> None:
     single = list(zip(alone, results[len(together) :], strict=True))
     rows = [row | _products(cell) for (key, cell), result in single for row in _rows(key, result, first)]
     store.write("tensorflow_2016_alone", rows, ALONE_COLUMNS)
-    store.write("tensorflow_2016_curves", _curves(done, times(store).alone, options.epochs), CURVE)
+    store.write("tensorflow_2016_curves", _curves(done, costs(store).alone, options.epochs), CURVE)
     drawn = [(key, result) for (key, _), result in single if key["seeds"] == (0,)]
     store.write("tensorflow_2016_signals", pd.concat(_signals(drawn, first)), SIGNAL)
 
@@ -105,6 +106,33 @@ def _signals(drawn: Sequence[tuple[dict, Arrays]], target: dict) -> Iterator[pd.
         yield pd.DataFrame(kind | {"step": range(len(wanted)), "wanted": wanted, "output": result["best"][0]})
 
 
+def answers(store: Store) -> list[Answer]:
+    """Return how much less the error of the largest Clockwork RNN is than the largest LSTM's in both settings, and its time."""
+    frame, alone, found = store["tensorflow_2016"], store["tensorflow_2016_alone"], []
+    for setting, said in SETTINGS.items():
+        own, lstm = _largest(frame, setting)
+        factor = ratio(lstm.mse, own.mse)
+        asked = f"Is the Clockwork RNN of 36 units ahead of the LSTM of 13, in {said}?"
+        effect = f"MSE, LSTM : Clockwork RNN {times(factor)}"
+        found.append(Answer(asked, ahead(factor), effect, int((frame.setting == setting).sum())))
+    own, lstm = _largest(alone, "tensorflow-2016")
+    factor = ratio(lstm.seconds, own.seconds)
+    asked, effect = (
+        "Does it train faster, alone, in the setting of 2016?",
+        f"seconds, LSTM : Clockwork RNN {times(factor)}",
+    )
+    return [*found, Answer(asked, ahead(factor), effect, len(own) + len(lstm))]
+
+
+def _largest(frame: pd.DataFrame, setting: str) -> list[pd.DataFrame]:
+    """Return the rows of the largest Clockwork RNN and of the largest LSTM in a setting."""
+    largest = zip(TENSORFLOW_2016_MSE, SIZES[-1], strict=True)
+    return [
+        frame[(frame.setting == setting) & (frame.method == method) & (frame.units == units)]
+        for method, units in largest
+    ]
+
+
 def tables(store: Store) -> dict[str, str]:
     """Return the MSE over all networks that did not diverge, beside the single run; and products and times."""
     return {"tensorflow-2016": _errors(store["tensorflow_2016"]), "tensorflow-2016-times": _times(store)}
@@ -122,7 +150,7 @@ def _errors(frame: pd.DataFrame) -> str:
     return markdown((*head, "MSE, mean ± std", "diverged", "single run of 2016, other music"), lines)
 
 
-def times(store: Store) -> pd.DataFrame:
+def costs(store: Store) -> pd.DataFrame:
     """Return products a step, by their equations and as computed, and seconds of training, of each kind of network.
 
     `alone` is the median of networks trained by themselves, `together` the share of one among all seeds in one program.
@@ -134,7 +162,7 @@ def times(store: Store) -> pd.DataFrame:
 
 def ratios(store: Store) -> pd.DataFrame:
     """Return how many times as much an LSTM takes as the Clockwork RNN of about as many parameters, by setting and their units."""
-    found = times(store)
+    found = costs(store)
     pairs = [(setting, *units) for setting in SETTINGS for units in SIZES]
     of_pairs = {
         pair: found.loc[pair[0], "lstm", pair[2]] / found.loc[pair[0], "clockwork_rnn", pair[1]] for pair in pairs
@@ -147,14 +175,14 @@ def _times(store: Store) -> str:
     together = store["tensorflow_2016"].seed.nunique()
     lines = [
         (SETTINGS[setting], NAMES[method], units, f"{own.equations:.0f}", f"{own.computed:.0f}", *_seconds(own))
-        for (setting, method, units), own in times(store).iterrows()
+        for (setting, method, units), own in costs(store).iterrows()
     ]
     head = ("setting", "network", "units", "products a step", "as computed", "training alone")
-    ratio, (units, rival) = ratios(store).loc["tensorflow-2016", *SIZES[-1]], SIZES[-1]
+    factor, (units, rival) = ratios(store).loc["tensorflow-2016", *SIZES[-1]], SIZES[-1]
     said = (
-        f"In the setting of 2016 the LSTM of {rival} units takes {ratio.equations:.1f} times the products of the Clockwork RNN of "
-        f"{units} by their equations, {ratio.computed:.1f} times as computed, and {ratio.alone:.1f} times its time trained alone, "
-        f"{ratio.together:.1f} times as one of {together}."
+        f"In the setting of 2016 the LSTM of {rival} units takes {factor.equations:.1f} times the products of the Clockwork RNN of "
+        f"{units} by their equations, {factor.computed:.1f} times as computed, and {factor.alone:.1f} times its time trained alone, "
+        f"{factor.together:.1f} times as one of {together}."
     )
     return f"{markdown((*head, f'one of {together} in one program'), lines)}\n\n{said}"
 
@@ -217,6 +245,7 @@ EXPERIMENT = Experiment(
     options=Flags(),
     run=run,
     tables=tables,
+    answers=answers,
     pictures=pictures,
     quick={"seeds": 1, "epochs": 20},
 )

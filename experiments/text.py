@@ -9,7 +9,7 @@ import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
 
-from experiments.experiment import Experiment
+from experiments.experiment import Answer, Experiment
 from experiments.grid import Cell, Options, compute
 from experiments.markdown import markdown, spread
 from experiments.pictures import COLOURS, panels
@@ -92,6 +92,15 @@ def tables(store: Store) -> dict[str, str]:
     return {"text": markdown(["network", "units", "parameters", "bits per character", "epochs", "training (s)"], lines)}
 
 
+def answers(store: Store) -> list[Answer]:
+    """Return which network has the fewest bits, and how many more the paper's wiring has."""
+    bits = store["text"].set_index("network").bits_per_character
+    best, paper = bits.idxmin(), "Clockwork RNN, slow_to_fast"
+    effect = f"{paper} : {best} ×{bits[paper] / bits[best]:.2f} (one network each, so no interval)"
+    said = f"{best}, {bits[best]:.2f} bits"
+    return [Answer("Which network of 500,000 parameters predicts text best?", said, effect, len(bits))]
+
+
 def pictures(store: Store) -> dict[str, Figure]:
     """Draw the bits per character of each network beside those of naive predictors."""
     naive = store["text_naive"].assign(model="naive").rename(columns={"predictor": "network"})
@@ -113,6 +122,7 @@ EXPERIMENT = Experiment(
     options=Flags(),
     run=run,
     tables=tables,
+    answers=answers,
     pictures=pictures,
     quick={"networks": ("simple RNN",), "minutes": 0.01},
 )

@@ -38,6 +38,8 @@ SERIES = {
     "random": lambda place, base, rng: base ** rng.uniform(0, len(place) - 1, len(place)),  # evenly on a log scale
 }
 
+TURNS_OF = ("all", "fastest")  # modules that become sets of modules which take turns
+
 Connections = str | Sequence[Sequence[bool]] | np.ndarray
 
 
@@ -170,24 +172,38 @@ def make_periods(
     return tuple(sorted(int(value) for value in np.maximum(np.rint(values), 1)))
 
 
-def take_turns(periods: Sequence[int], turns: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Replace each module of period P by so many of period turns · P that fire one after the other, every P steps one.
+def take_turns(periods: Sequence[int], turns: int, turns_of: str = "all") -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Replace modules of period P by so many of period turns · P that fire one after the other, every P steps one.
 
     With 2, each becomes an odd-even pair; period 1 and m turns make the round-robin set of m modules of period m. Modules of
     one set have equal periods, so they hear each other in every wiring.
+
+    Args:
+        periods: one a module, in any order.
+        turns: modules that each one becomes; 1 leaves it as it is.
+        turns_of: "all" modules, or the "fastest" one alone.
 
     Returns:
         The periods, and the phases: 0, P, 2P, … in each set.
 
     Raises:
-        ValueError: there are too many turns for periods below 2³¹, or for as many modules.
+        ValueError: there are too many turns for periods below 2³¹, or for as many modules; or no module is the fastest alone.
     """
     _whole_numbers("periods", periods, lowest=1)
-    most = min(MOST_MODULES // max(len(periods), 1), LARGEST // max(periods, default=1))
+    if turns_of not in TURNS_OF:
+        raise ValueError(f"`turns_of` must be one of {', '.join(TURNS_OF)}. Received: {turns_of!r}")
+    taking = [period for period in periods if turns_of == "all" or period == min(periods)]
+    if turns_of == "fastest" and turns != 1 and len(taking) != 1:
+        raise ValueError(
+            f"`turns_of` fastest needs a module faster than all others. Received periods: {tuple(periods)}"
+        )
+    others = len(periods) - len(taking)
+    most = min((MOST_MODULES - others) // max(len(taking), 1), LARGEST // max(taking, default=1))
     _whole_numbers("turns", [turns], lowest=1, most=max(most, 1))
+    sets = [turns if period in taking else 1 for period in periods]
     return (
-        tuple(turns * period for period in periods for _ in range(turns)),
-        tuple(turn * period for period in periods for turn in range(turns)),
+        tuple(own * period for period, own in zip(periods, sets, strict=True) for _ in range(own)),
+        tuple(turn * period for period, own in zip(periods, sets, strict=True) for turn in range(own)),
     )
 
 

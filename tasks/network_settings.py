@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Annotated, Literal
 
-from models.clocks import SERIES, WIRINGS, make_periods, take_turns
+from models.clocks import SERIES, TURNS_OF, WIRINGS, make_periods, take_turns
 from models.clockwork_rnn import ClockworkGRU, ClockworkLSTM, ClockworkRNN
 from tasks.flag import Flag
 
@@ -41,6 +41,8 @@ class NetworkSettings:
     """What all periods of the series are multiplied by, in steps; not used for periods as given."""
     turns: Annotated[int, Flag("clock")]
     """Replace each module by so many that take turns, each as many times as slow: 2 makes odd-even pairs (clockwork models only)."""
+    turns_of: Annotated[Literal[TURNS_OF], Flag("clock")]
+    """Which modules `turns` replaces: all, or the fastest alone (clockwork models only)."""
     connections: Annotated[Literal[tuple(WIRINGS)], Flag("clock", also=("wiring",))]
     """Which modules hear which: the paper's slow_to_fast, or another wiring (clockwork models only)."""
     input_modules: Annotated[Literal["all", "fastest"] | tuple[int, ...], Flag("clock")]
@@ -67,7 +69,7 @@ class NetworkSettings:
 
 def check(settings: NetworkSettings, features: int, stateful: bool) -> None:
     """Raise a ValueError that names the first setting that no network can have, for inputs of so many features."""
-    defaults = {"periods": (), "clock_series": "given", "turns": 1}
+    defaults = {"periods": (), "clock_series": "given", "turns": 1, "turns_of": "all"}
     defaults |= {"connections": "slow_to_fast", "input_modules": "all", "input_mean": False}
     for name, default in defaults.items():
         value = getattr(settings, name)
@@ -94,7 +96,7 @@ def clock(settings: NetworkSettings) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if settings.clock_series != "given":
         numbers = {name: getattr(settings, name) for name in ("series_base", "lowest_period", "seed")}
         periods = make_periods(settings.clock_series, settings.modules, **numbers)
-    return take_turns(periods, settings.turns)
+    return take_turns(periods, settings.turns, settings.turns_of)
 
 
 def is_clocked(model: str) -> bool:

@@ -386,6 +386,11 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["--clock-series", "cubic"], "--clock-series must be one of given, exponential, linear"),
         (["--clock-series", "linear", "--modules", "0"], "--modules must be whole numbers from 1. Received: (0,)"),
         (["--turns", "0"], "--turns must be whole numbers from 1. Received: (0,)"),
+        (
+            ["--periods", "1", "1", "2", "--turns", "2", "--turns-of", "fastest"],
+            "--turns-of fastest needs a module faster",
+        ),
+        (["--model", "lstm", "--turns-of", "fastest"], "--turns-of is for the clockwork models. Received: fastest"),
         (["--input-modules", "9"], "--input-modules must be indices below 9. Received: [9]"),
         (["--model", "lstm", "--sizes", "spectrum"], "--sizes is for the clockwork models. Received: spectrum"),
         (

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.statistics import holm, quartiles, rank_p
+from experiments.markdown import ahead, times
+from experiments.statistics import holm, quartiles, rank_p, ratio
 
 
 def test_the_median_of_an_even_number_is_the_mean_of_the_middle_two():
@@ -16,6 +17,17 @@ def test_those_that_diverged_are_larger_than_all_others():
     assert quartiles([1, 2, 3, np.inf]).tolist() == [1.75, 2.5, np.inf]
     assert quartiles([1, np.inf, np.inf]).tolist() == [np.inf] * 3
     assert quartiles(np.array([[1, np.inf], [3, np.inf]]), axis=0)[1].tolist() == [2, np.inf]
+
+
+def test_a_ratio_of_medians_has_an_interval_that_covers_it():
+    """Of samples from distributions with medians 3 and 1 the interval holds 3 in about 95 of 100 cases."""
+    rng = np.random.default_rng(0)
+    found = [ratio(3 * np.exp(rng.normal(size=20)), np.exp(rng.normal(size=20))) for _ in range(60)]
+    assert all(low <= middle <= high for middle, low, high in found)
+    assert 51 <= sum(low <= 3 <= high for _, low, high in found) <= 60
+    assert ratio([2.0, 4, 6], [2.0, 2]) == (2, 1, 3)
+    assert times(ratio([2.0, 4, 6], [2.0, 2])) == "×2 (1–3)"
+    assert [ahead((2, *interval)) for interval in ((1.5, 3), (0.5, 3), (0.5, 0.9))] == ["Yes", "Not shown", "No"]
 
 
 def test_rank_test_counts_orders():

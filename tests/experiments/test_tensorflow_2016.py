@@ -89,7 +89,7 @@ def test_runs_small(tmp_path, monkeypatch):
     curve = rows(store["tensorflow_2016_curves"], "modern", "lstm", 10)
     assert curve["update"].tolist() == [0, 10] and curve["median"].tolist() == [1.0, 0.5]
     assert curve.seconds.tolist() == [0, 0.5]  # of the second that a network trained alone took
-    times = tensorflow_2016.times(store)
-    assert set(times.alone) == {1} and set(times.together) == {2}  # a network in its own program, two in one
-    assert times.loc["modern", "lstm", 13].equations == 4 * 13**2 + 13  # here without the constant input
+    costs = tensorflow_2016.costs(store)
+    assert set(costs.alone) == {1} and set(costs.together) == {2}  # a network in its own program, two in one
+    assert costs.loc["modern", "lstm", 13].equations == 4 * 13**2 + 13  # here without the constant input
     assert set(tensorflow_2016.pictures(store)) == {"tensorflow_2016_curves", "tensorflow_2016_signals"}

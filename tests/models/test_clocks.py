@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.clocks import SERIES, make_modules, make_periods, sizes_from_spectrum, take_turns
+from models.clocks import LARGEST, SERIES, make_modules, make_periods, sizes_from_spectrum, take_turns
 
 NINE = tuple(2**i for i in range(9))
 
@@ -130,6 +130,9 @@ def test_modules_that_take_turns_fire_one_after_the_other():
     fires = make_modules(4, periods, phases).fires(np.arange(16))
     np.testing.assert_array_equal(fires[:, :2].sum(axis=1), 1)  # an odd-even pair
     np.testing.assert_array_equal(fires[:, 2:].sum(axis=1), np.arange(16) % 4 == 0)
+    assert take_turns((4, 1, 16), 3, "fastest") == ((4, 3, 3, 3, 16), (0, 0, 1, 2, 0))
+    assert take_turns((1, LARGEST), 2, "fastest") == ((2, 2, LARGEST), (0, 1, 0))
+    assert take_turns((1, 1, 2), 1, "fastest") == ((1, 1, 2), (0, 0, 0))
     periods, phases = take_turns((1,), 5)
     modules = make_modules(5, periods, phases)
     np.testing.assert_array_equal(modules.fires(np.arange(10)).argmax(axis=1), np.tile(range(5), 2))
@@ -161,6 +164,12 @@ def test_sizes_follow_the_energy_of_each_octave():
         (lambda: make_periods("linear", 3, lowest_period=10**400), "`lowest_period` must be at most 2147483647"),
         (lambda: take_turns((1, 2**30), 2), "`turns` must be at most 1. Received: 2"),
         (lambda: take_turns((1, 2), 10**9), "`turns` must be at most 5000. Received: 1000000000"),
+        (lambda: take_turns((1, 2), 10**5, "fastest"), "`turns` must be at most 9999. Received: 100000"),
+        (
+            lambda: take_turns((2, 1, 1), 2, "fastest"),
+            "`turns_of` fastest needs a module faster .* periods: \\(2, 1, 1\\)",
+        ),
+        (lambda: take_turns((1, 2), 2, "slowest"), "`turns_of` must be one of all, fastest. Received: 'slowest'"),
         (lambda: take_turns((1, 2), 0), "`turns` must be whole numbers from 1. Received: \\(0,\\)"),
         (lambda: sizes_from_spectrum(np.ones(4), (1, 2), 1), "`units` must be at least the number of modules, 2"),
     ],

@@ -1,0 +1,71 @@
+"""Modules that take turns: their clocks, and tables that say what the rows say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from experiments import turns
+from experiments.equal_parameters import parameters
+from experiments.store import Store
+from experiments.training import turns as training
+from models.clocks import fires
+from tasks.network_settings import clock
+
+SIZES = {"generation": (0, 1), "words": (13, 25), "text": (103, 103)}  # inputs and outputs
+VARIANTS = {
+    "base",
+    "odd-even pairs of the fastest module alone",
+    "threes of the fastest module alone",
+    "odd-even pairs of all modules",
+    "threes of all modules",
+    "round robin of three",
+    "round robin of as many as there are",
+}
+
+
+@pytest.mark.parametrize("task", SIZES)
+def test_sets_fire_as_often_as_the_module_that_they_stand_for(task):
+    steps = np.arange(800)[:, None]
+    found = {key["variant"]: cell.arguments["settings"] for key, cell in training.make_cells(task, 2, None)}
+    assert set(found) == VARIANTS
+    paper, _ = clock(found["base"])
+    own = fires(steps, np.array(paper)).sum(axis=0)
+    for variant, settings in found.items():
+        periods, phases = (np.array(numbers) for numbers in clock(settings))
+        fired = fires(steps, periods, phases)
+        if "round robin" in variant:
+            assert (fired.sum(axis=1) == 1).all() and len(periods) == (3 if "three" in variant else len(paper))
+            continue
+        turns_of = 3 if "threes" in variant else 2 if "pairs" in variant else 1
+        sets = np.where(np.array(paper) == 1, turns_of, turns_of if "all" in variant else 1)
+        ends = np.cumsum(sets)
+        np.testing.assert_array_equal(
+            [fired[:, end - size : end].sum() for end, size in zip(ends, sets, strict=True)], own
+        )
+        assert (fired[:, : sets[0]].sum(axis=1) == 1).all()  # one of the fastest at every step
+
+
+@pytest.mark.parametrize("task", SIZES)
+def test_all_have_equal_parameters_and_nothing_else_changed(task):
+    base = training.BASES[task]
+    for _, cell in training.make_cells(task, 2, None):
+        settings = cell.arguments["settings"]
+        assert parameters(settings, *SIZES[task]) == pytest.approx(parameters(base, *SIZES[task]), rel=0.026)
+        same = {name: getattr(settings, name) for name in ("units", "periods", "turns", "turns_of")}
+        assert replace(base, **same) == settings
+
+
+def test_runs_small(tmp_path, monkeypatch):
+    def trained(_, cells, *__):
+        """Stand in for training: what is written of a result is tested, not the result."""
+        for place in range(len(cells)):
+            yield {"score": np.array([[place + 2.0, place + 4.0]]), "parameters": np.array(9), "seconds": np.array(2.0)}
+
+    monkeypatch.setattr(turns, "compute", lambda *given: list(trained(*given)))
+    store = Store(tmp_path)
+    turns.run(turns.Flags(tasks=("words", "text"), seeds=2), store)
+    tables = turns.tables(store)
+    assert "| odd-even pairs of the fastest module alone | 4 (3–5) | ×1.33, no difference shown" in tables["turns"]
+    assert "| text | round robin of three | 114 | 9 | 2 | 0 | 2 |" in tables["turns-networks"]
+    assert set(turns.pictures(store)) == {"turns"}
