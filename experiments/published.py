@@ -39,6 +39,7 @@ GENERATION_NMSE = {
 GENERATION_TABLE_3 = {"simple_rnn": (0.46, 0.08), "lstm": (0.04, 0.01), "clockwork_rnn": (0.007, 0.004)}
 
 # The TensorFlow 0.12 project that this one succeeds: MSE of one run each on 320 samples of music, by hidden units.
+TENSORFLOW_2016_EPOCHS = 1000
 TENSORFLOW_2016_MSE = {
     "clockwork_rnn": {9: 5.0e-2, 27: 2.8e-3, 36: 1.7e-3},
     "lstm": {3: 1.4e-1, 10: 8.2e-2, 13: 8.8e-2},

@@ -1,10 +1,9 @@
-"""The main job and the table of 2016: what a run writes, and that the committed rows and curves belong together."""
+"""The main job: what a run writes, and that the committed rows and curves belong together."""
 
-import numpy as np
 import pytest
 from committed import RESULTS
 
-from experiments import main_job, tensorflow_2016
+from experiments import main_job
 from experiments.store import Store
 from main import recipe
 
@@ -34,25 +33,7 @@ def test_committed_rows_are_the_whole_experiment():
     network, rows = store["main_job_network"], store["main_job"]
     first = rows[(rows.target == "music") & (rows.model == "clockwork_rnn") & (rows.seed == 0)].mse.item()
     assert ((network.output - network.target) ** 2).mean() == pytest.approx(first, rel=1e-3)
-    assert len(store["tensorflow_2016"]) == 6 * 100  # networks, seeds
 
 
 def test_default_epochs_are_those_of_the_recipes():
     assert main_job.Flags().epochs == recipe("generation").epochs
-    assert tensorflow_2016.Flags().epochs == recipe("generation", recipe="tensorflow-2016").epochs
-
-
-def test_2016_is_that_recipe_in_six_sizes():
-    made = [settings for _, settings in tensorflow_2016.networks(tensorflow_2016.Flags())]
-    assert [(own.model, own.units) for own in made] == [
-        *(("clockwork_rnn", units) for units in (9, 27, 36)),
-        *(("lstm", units) for units in (3, 10, 13)),
-    ]
-    assert {own.optimizer for own in made} == {"rmsprop"}
-
-
-def test_the_table_of_2016_has_mean_and_deviation_of_the_rows():
-    rows = Store(RESULTS)["tensorflow_2016"]
-    errors = rows[(rows.method == "lstm") & (rows.units == 10)].mse.to_numpy()
-    line = f"| music | LSTM | 10 | 491 | {np.mean(errors):.2g} ± {np.std(errors, ddof=1):.1g} | 0 of 100 | 0.082 |"
-    assert line in tensorflow_2016.tables(Store(RESULTS))["tensorflow-2016"]
