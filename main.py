@@ -315,6 +315,8 @@ MODERN_SPEECH = Speech(
     phones=None,
     # Training.
     chunk=8192,
+    forget_every=0,
+    forget_growth=1.0,
     input_noise=1.0,
     weight_penalty=0.0,
     own_output=0.0,

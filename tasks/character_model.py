@@ -13,7 +13,9 @@ import tensorflow as tf
 
 from data.text import load_text
 from models.clocks import LARGEST
+from tasks import forgetting
 from tasks.flag import Flag
+from tasks.forgetting import ForgettingSettings
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.report import Quantity, Report
@@ -24,7 +26,7 @@ SHOWN = 100  # characters in the picture of the states
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings(NetworkSettings):
+class Settings(ForgettingSettings, NetworkSettings):
     group = "data"
 
     text: Annotated[str | None, Flag(also=("file", "corpus"))]
@@ -35,10 +37,6 @@ class Settings(NetworkSettings):
     """Places of the text at which one update reads on: sequences of a batch."""
     chunk: Annotated[int, Flag("training")]
     """Characters of each stream in one update; state and clock are carried to the next one, errors are not carried back."""
-    forget_every: Annotated[int, Flag("training")]
-    """Set the carried state to 0 every so many updates; 0 does so only where an epoch begins."""
-    forget_growth: Annotated[float, Flag("training")]
-    """What `forget_every` is multiplied by after each epoch."""
     sample: Annotated[bool, Flag("trained run", also=("generate", "write"))]
     """Write with a trained run."""
     prime: Annotated[str, Flag("trained run", also=("prompt",))]
@@ -142,12 +140,8 @@ class CharacterModel(Task):
         return tf.reduce_mean(losses, axis=[-2, -1]) / math.log(2)
 
     def forward(self, weights: list[tf.Tensor], inputs: tf.Tensor, carried: Carried, moment: Moment):
-        settings, epoch, in_epoch = self.settings, moment.update // self.batches, moment.update % self.batches
-        every = self.batches
-        if settings.forget_every:
-            grown = settings.forget_every * settings.forget_growth ** tf.cast(epoch, tf.float32)
-            every = tf.cast(tf.round(tf.minimum(grown, float(self.batches))), tf.int32)
-        return self.read_on(weights, inputs, carried.where_kept(in_epoch % every != 0), moment)
+        kept = forgetting.where_kept(carried, self.settings, moment.update, self.batches)
+        return self.read_on(weights, inputs, kept, moment)
 
     def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         return {"bits_per_character": self._bits(weights)}
@@ -278,10 +272,7 @@ def _check(settings: Settings) -> None:
             raise ValueError(f"`{name}` must be at least 1. Received: {getattr(settings, name)}")
     if not 0 < settings.test_share < 1:
         raise ValueError(f"`test_share` must be between 0 and 1. Received: {settings.test_share}")
-    if settings.forget_every < 0:
-        raise ValueError(f"`forget_every` must be at least 0. Received: {settings.forget_every}")
-    if not settings.forget_growth >= 1:
-        raise ValueError(f"`forget_growth` must be at least 1. Received: {settings.forget_growth}")
+    forgetting.check(settings)
     if settings.sample:
         raise ValueError("`sample` needs `run`, the name of a trained run. Received: none")
     _check_sampling(settings)

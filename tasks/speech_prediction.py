@@ -19,7 +19,9 @@ from data.files import write_whole
 from data.speech import PHONES, RATE, find_utterance, load_times, load_utterance, phones_at_samples
 from models.layer import ClockworkLayer
 from models.linear import size
+from tasks import forgetting
 from tasks.flag import Flag
+from tasks.forgetting import ForgettingSettings
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.report import Quantity, Report, Sound
@@ -38,7 +40,7 @@ QUANTITIES = {  # of `compare`: in words, and the unit
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings(NetworkSettings):
+class Settings(ForgettingSettings, NetworkSettings):
     group = "data"
 
     utterance: str | None
@@ -193,7 +195,7 @@ class SpeechPrediction(Task):
     def forward(self, weights: list[tf.Tensor], inputs: Sequence[tf.Tensor], carried: Carried, moment: Moment):
         """Predict [R, 1, T, 1] from a window into which the networks' own output has been mixed."""
         settings = self.settings
-        carried = carried.where_kept(moment.update % self.batches != 0)  # the utterance begins again
+        carried = forgetting.where_kept(carried, settings, moment.update, self.batches)
         samples, phones = inputs
         if settings.own_output:
             rise = max(settings.own_output_until - settings.own_output_from, 1e-9)
@@ -412,6 +414,7 @@ def _check(settings: Settings) -> None:
         raise ValueError(
             f"`own_output_from` must be at most `own_output_until`, {settings.own_output_until}. Received: {came}"
         )
+    forgetting.check(settings)
     for name in ("generate", "phones"):
         if getattr(settings, name):
             raise ValueError(f"`{name}` needs `run`, the name of a trained run. Received: none")

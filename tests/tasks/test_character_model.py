@@ -142,6 +142,7 @@ def test_training_learns_a_repeated_sentence_and_writes(make):
         ({"test_share": 0.0}, "`test_share` must be between 0 and 1. Received: 0.0"),
         ({"forget_every": -1}, "`forget_every` must be at least 0. Received: -1"),
         ({"forget_growth": 0.5}, "`forget_growth` must be at least 1. Received: 0.5"),
+        ({"forget_growth": 1.5}, "`forget_growth` above 1 needs `forget_every`. Received: 1.5"),
         ({"prime": ""}, "`prime` must have at least one character"),
         ({"sample_length": 0}, "`sample_length` must be at least 1"),
         ({"temperature": 0.0}, "`temperature` must be above 0. Received: 0.0"),

@@ -101,6 +101,22 @@ def test_own_output_comes_into_the_window_as_scheduled(make):
         np.testing.assert_allclose(outputs, expected, atol=1e-4)
 
 
+def test_a_forgotten_chunk_is_read_like_the_first_of_a_new_utterance(make):
+    """With a state of 0 and a clock of 0, by which the slow modules fire; every other chunk goes on."""
+    task = SpeechPrediction(make(forget_every=2))
+    weights, network = fresh(task)
+    arrays, carried, begun = task.network.split(tf.constant(weights)), task.carried(), []
+    forward, layer = tf.function(task.forward), network.get_layer("hidden")
+    for update, inputs in enumerate(zip(*task.data[0])):
+        moment = Moment(tf.constant(update), 5, Draws(tf.zeros([1, 2, 2], tf.int32)), None)
+        outputs, carried = forward(arrays, inputs, carried, moment)
+        if update % 2 == 0:
+            layer.reset_state()
+        np.testing.assert_allclose(outputs[0], network(list(inputs), training=False), atol=1e-4)
+        begun.append(int(carried.clock))
+    assert begun == [32, 64, 32, 64, 32]
+
+
 def test_weight_penalty_is_on_matrices_only(make):
     task = SpeechPrediction(make(weight_penalty=0.5))
     weights, network = fresh(task)
@@ -162,6 +178,9 @@ def test_compare_measures_what_it_says():
         ({"seconds": -1.0}, "`seconds` must be at least 0. Received: -1.0"),
         ({"own_output": 1.5}, "`own_output` must be from 0 to 1. Received: 1.5"),
         ({"own_output_from": 0.9}, "`own_output_from` must be at most `own_output_until`, 0.5. Received: 0.9"),
+        ({"forget_every": -1}, "`forget_every` must be at least 0. Received: -1"),
+        ({"forget_growth": float("nan")}, "`forget_growth` must be at least 1. Received: nan"),
+        ({"forget_growth": 2.0}, "`forget_growth` above 1 needs `forget_every`. Received: 2.0"),
         ({"phones": "a.PHN"}, "`phones` needs `run`, the name of a trained run"),
         ({"generate": True}, "`generate` needs `run`, the name of a trained run"),
     ],
