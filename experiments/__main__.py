@@ -27,7 +27,6 @@ from experiments import (
     tensorflow_2016,
     text,
     turns,
-    wiring_input,
 )
 from experiments.experiment import RESULTS, Experiment
 from experiments.grid import Options, cores, processor
@@ -46,7 +45,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         speech.EXPERIMENT,
         text.EXPERIMENT,
         extensions.EXPERIMENT,
-        wiring_input.EXPERIMENT,
         turns.EXPERIMENT,
         equal_span.EXPERIMENT,
         open_brackets.EXPERIMENT,
