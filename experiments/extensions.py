@@ -114,9 +114,9 @@ def answer(rows: pd.DataFrame, question: str, asked: str) -> Answer:
     said, effects, found = [], [], comparisons(rows)
     for task, own in found[found.question == question].groupby("task", sort=False):
         best = own.loc[own.ratio.idxmin()]
-        name = ANSWERS.get(best.variant, best.variant) if best.verdict == "better" else "none shown"
-        said.append(f"{TASKS[task][0]}: {name}")
-        effects.append(times(ratio(best.own, best.base)))
+        name = ANSWERS.get(best.variant, best.variant)
+        said.append(f"{TASKS[task][0]}: {name if best.verdict == 'better' else 'none shown'}")
+        effects.append(f"{name} {times(ratio(best.own, best.base))}")
     return Answer(asked, "; ".join(said), "; ".join(effects), int(rows.question.fillna("").isin(["", question]).sum()))
 
 
