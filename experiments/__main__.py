@@ -12,14 +12,11 @@ from benchmarks.figure import scaling_figure
 from data.closest import did_you_mean
 from experiments import (
     arithmetic,
-    diary,
     documents,
     equal_span,
     evolution,
     extensions,
-    forgetting,
     learned_periods,
-    long_lags,
     main_job,
     open_brackets,
     reliability,
@@ -27,7 +24,6 @@ from experiments import (
     sequence_generation,
     speech,
     spoken_words,
-    target_rates,
     tensorflow_2016,
     text,
     turns,
@@ -47,19 +43,15 @@ EXPERIMENTS: dict[str, Experiment] = {
         sequence_generation.EXPERIMENT,
         spoken_words.EXPERIMENT,
         speech.EXPERIMENT,
-        diary.EXPERIMENT,
         text.EXPERIMENT,
         extensions.EXPERIMENT,
         turns.EXPERIMENT,
         equal_span.EXPERIMENT,
         open_brackets.EXPERIMENT,
-        forgetting.EXPERIMENT,
-        target_rates.EXPERIMENT,
         tensorflow_2016.EXPERIMENT,
         search.EXPERIMENT,
         evolution.EXPERIMENT,
         learned_periods.EXPERIMENT,
-        long_lags.EXPERIMENT,
     )
 }
 RUNS = "experiments"  # the CSV file with when each experiment last ran, and how long it took

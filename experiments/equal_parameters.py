@@ -6,18 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from models.clocks import make_modules
-from models.clockwork_rnn import ClockworkGRU, ClockworkLSTM, ClockworkRNN
-from tasks.network_settings import MODELS, NetworkSettings, clock, is_clocked
-
-# Cell → its gates, and biases of each of them.
-CELLS = {ClockworkRNN: (1, 1), ClockworkLSTM: (4, 1), ClockworkGRU: (3, 2)}
+from tasks.network_settings import NetworkSettings, clock
 
 
 def parameters(settings: NetworkSettings, inputs: int, outputs: int, sizes: Sequence[int] | None = None) -> int:
-    """Return the parameters of a network with a dense output layer, without periods and peepholes.
+    """Return the parameters of a Clockwork RNN with a dense output layer, without periods.
 
-    Module i of k_i units has k_i · (units it hears + inputs it sees + biases) of them for each gate, the output layer
-    (n + 1) · outputs.
+    Module i of k_i units has k_i · (units it hears + inputs it sees + 1) of them, the output layer (n + 1) · outputs.
 
     Args:
         settings: of the network.
@@ -25,11 +20,10 @@ def parameters(settings: NetworkSettings, inputs: int, outputs: int, sizes: Sequ
         outputs: units of the output layer.
         sizes: units of each module; None splits them evenly.
     """
-    gates, biases = CELLS[MODELS[settings.model]]
-    periods, phases = clock(settings) if is_clocked(settings.model) else ((1,), (0,))
+    periods, phases = clock(settings)
     modules = make_modules(sizes or settings.units, periods, phases, settings.connections, settings.input_modules)
-    own = np.array(modules.hears) @ np.array(modules.sizes) + inputs * np.array(modules.sees_input) + biases
-    return int(gates * np.array(modules.sizes) @ own) + (modules.units + 1) * outputs
+    own = np.array(modules.hears) @ np.array(modules.sizes) + inputs * np.array(modules.sees_input) + 1
+    return int(np.array(modules.sizes) @ own) + (modules.units + 1) * outputs
 
 
 def with_parameters(

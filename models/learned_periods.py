@@ -1,11 +1,10 @@
 """Clock periods that are learned by gradient: a Clockwork RNN whose modules fire by chance, and what it is in the end.
 
 No module skips a step while it learns. Its period is a Gaussian on a log scale; narrowed more and more, it comes to stand on
-one whole number, and the network becomes an ordinary `ClockworkRNN`, which does skip. Or the network itself says the Gaussians
-at each step, and stays what it is.
+one whole number, and the network becomes an ordinary `ClockworkRNN`, which does skip.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -62,37 +61,8 @@ def snapped_periods(means: np.ndarray, longest: int) -> np.ndarray:
     return np.rint(np.exp(means)).clip(1, longest).astype(int)
 
 
-def jumps(steps: int, longest: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return where the chance of firing at each step rises and falls along the logarithm of the period.
-
-    With d(P) = 1 where the period P divides step t, otherwise 0, the sum of `firing_chances` is
-
-        p(t) = d(longest) + Σ (d(P) − d(P + 1)) Φ((log(P + ½) − μ) / σ)
-
-    for P = 1 … longest − 1, in which only those count where d changes: few, while a step has few divisors.
-
-    Args:
-        steps: T, the number of steps from 0 on.
-        longest: the longest period in steps.
-
-    Returns:
-        edges: log(P + ½) of those [T, K]; rows with fewer are filled up.
-        signs: d(P) − d(P + 1) at each, 0 where filled up [T, K].
-        last: d(longest) [T].
-    """
-    divides = np.arange(steps)[:, None] % np.arange(1, longest + 1) == 0  # [T, longest]
-    changes = -np.diff(divides.astype(int), axis=1)  # [T, longest - 1]
-    most = np.count_nonzero(changes, axis=1).max(initial=0)
-    places = np.argsort(changes == 0, axis=1, kind="stable")[:, :most]  # [T, K]
-    return np.log(places + 1.5), np.take_along_axis(changes, places, axis=1), divides[:, -1]
-
-
 def leaky_scan(
-    drive: tf.Tensor,
-    kernel: tf.Tensor,
-    initial: tf.Tensor,
-    share: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-    activation: Activation,
+    drive: tf.Tensor, kernel: tf.Tensor, initial: tf.Tensor, shares: tf.Tensor, activation: Activation
 ) -> tf.Tensor:
     """Run h_t = p_t f(z_t + h_{t−1} W) + (1 − p_t) h_{t−1} through time.
 
@@ -100,7 +70,7 @@ def leaky_scan(
         drive: z [T, ..., B, n], T known.
         kernel: W [..., n, n].
         initial: h_{−1} [..., B, n].
-        share: (t, h_{t−1}) → p_t, of a shape that broadcasts to that of h.
+        shares: p, of a shape that broadcasts to that of the drive, T first.
         activation: f, elementwise.
 
     Returns:
@@ -109,7 +79,7 @@ def leaky_scan(
     steps = drive.shape[0]
 
     def step(t, h, states):
-        h += share(t, h) * (activation(drive[t] + h @ kernel) - h)
+        h += shares[t] * (activation(drive[t] + h @ kernel) - h)
         return t + 1, h, states.write(t, h)
 
     states = tf.TensorArray(drive.dtype, steps, element_shape=initial.shape)
@@ -145,8 +115,6 @@ class LearnedPeriodsRNN(keras.layers.Layer):
     Raises:
         ValueError: names the argument, what was expected and what came.
     """
-
-    of_periods = 1  # how many of the last trainable variables say the periods
 
     def __init__(
         self,
@@ -218,21 +186,16 @@ class LearnedPeriodsRNN(keras.layers.Layer):
         Returns:
             The hidden states after all steps [T, ..., B, n].
         """
-        *kernel, recurrent, bias = weights[: len(weights) - self.of_periods]
-        share = self._share(weights[-self.of_periods :], sequences.shape[0])
+        *kernel, recurrent, bias, means = weights
+        chances = firing_chances(means, tf.convert_to_tensor(self.width), sequences.shape[0], self.longest)
+        shares = tf.repeat(chances, self.modules.sizes, axis=-1)[..., None, :]  # [T, ..., 1, n]
         initial = initial_state[0]
         shape = [sequences.shape[0], *(size(initial, axis) for axis in range(initial.shape.rank))]
         drive = tf.zeros(shape, bias.dtype) + bias[..., None, :]
         if kernel:
             drive += tf.einsum("t...bi,...ij->t...bj", sequences, kernel[0])  # [T, ..., B, n]
         heard = recurrent * tf.constant(self._wired, recurrent.dtype)
-        return leaky_scan(drive, heard, initial, share, self.activation)
-
-    def _share(self, weights: Sequence[tf.Tensor], steps: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        """Return (t, h_{t−1}) → by which share each unit moves at step t [..., 1 or B, n], from the weights of the periods."""
-        chances = firing_chances(weights[0], tf.convert_to_tensor(self.width), steps, self.longest)
-        shares = tf.repeat(chances, self.modules.sizes, axis=-1)[..., None, :]  # [T, ..., 1, n]
-        return lambda t, h: shares[t]
+        return leaky_scan(drive, heard, initial, shares, self.activation)
 
     @property
     def _wired(self) -> np.ndarray:
@@ -268,59 +231,3 @@ class LearnedPeriodsRNN(keras.layers.Layer):
         kernel = [] if self.kernel is None else [self.kernel.numpy()[:, order]]
         layer.set_weights([*kernel, *blocks, self.bias.numpy()[order]])
         return layer, order
-
-
-class EmittedPeriodsRNN(LearnedPeriodsRNN):
-    """A Clockwork RNN that itself emits, at each step, mean and variance of the period of each module.
-
-        μ_i(t) = m_i + Σ_j e_ij h_j(t−1)
-        log σ_i(t)² = log σ² + Σ_j v_ij h_j(t−1)
-
-    where j runs over the modules that i hears; p_i(t) is that of `firing_chances` with these means and widths of its own. The
-    m_i are the log periods of `LearnedPeriodsRNN`, σ its width, and with all e and v 0, as they start, it is that layer. As
-    σ goes to 0 a module fires where the whole number nearest to its emitted mean period, from 1 to `longest`, divides the step.
-    So its firing follows no clock that is known in advance, no step can be skipped, and there is nothing to snap.
-
-    Arguments and calls are as of `LearnedPeriodsRNN`.
-    """
-
-    of_periods = 2
-
-    def build(self, sequences_shape):
-        super().build(sequences_shape)
-        self.emission = self._weight("emission", [self.units, 2 * len(self.initial_periods)], "zeros")
-
-    def emitted(self, states: tf.Tensor, log_periods: tf.Tensor, emission: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the means and widths for the next step.
-
-        Args:
-            states: h [..., B, n].
-            log_periods: m [..., g].
-            emission: e beside v [..., n, 2 g].
-
-        Returns:
-            μ and σ [..., B, g].
-        """
-        modules = self.modules
-        heard = np.tile(np.repeat(modules.hears, modules.sizes, 1).T, 2)  # [n, 2 g]
-        shifts, narrower = tf.split(states @ (emission * tf.constant(heard, emission.dtype)), 2, axis=-1)
-        return log_periods[..., None, :] + shifts, tf.convert_to_tensor(self.width) * tf.exp(0.5 * narrower)
-
-    def _share(self, weights, steps):
-        sizes = self.modules.sizes
-        of_units = np.repeat(
-            np.eye(len(sizes)), sizes, axis=1
-        )  # [g, n]; `tf.repeat` has no gradient within XLA's loops
-        found = *jumps(steps, min(self.longest, max(steps, 1))), of_units
-        edges, signs, last, of_units = (tf.constant(part, weights[0].dtype) for part in found)
-
-        def share(t, h):
-            means, widths = (part[..., None] for part in self.emitted(h, *weights))
-            below = 0.5 + 0.5 * tf.math.erf((edges[t] - means) / (widths * 2**0.5))  # [..., B, g, K]
-            return (last[t] + tf.einsum("k,...gk->...g", signs[t], below)) @ of_units  # [..., B, n]
-
-        return share
-
-    def snapped(self):
-        """Raise a TypeError: periods that are emitted are not known in advance."""
-        raise TypeError("`snapped` is for periods that stay; those of EmittedPeriodsRNN are emitted at each step")
