@@ -11,7 +11,7 @@ from committed import RESULTS
 from experiments import equal_span
 from experiments.equal_parameters import parameters
 from experiments.grid import ROOT
-from experiments.period_sets import coprime_pairs, correlations, medians
+from experiments.period_sets import coprime_pairs, correlations, medians, steps
 from experiments.store import Store
 from experiments.training import equal_span as training
 from models.clocks import make_periods
@@ -78,6 +78,7 @@ def test_committed_rows_are_all_sets_with_equal_parameters(rows):
         wanted = {key: " ".join(map(str, periods)) for key, periods in training.sets(BASES[task]).items()}
         assert found.to_dict() == wanted
         assert own.groupby("variant").seed.nunique().min() >= 10 and own.parameters.nunique() == 1
+    assert set(rows.task) == set(BASES)
 
 
 def test_tables_say_what_the_rows_say(rows):
@@ -115,12 +116,30 @@ def test_sentences_on_generation_and_words_say_what_was_measured(rows):
     assert all(1 / 25 < paper[span] / paper[256] < 1 / 18 for span in (55, 128))
 
 
+def test_sentences_on_text_say_what_was_measured(rows):
+    page = (ROOT / "docs" / "results" / "equal-span.md").read_text(encoding="utf-8").replace("\n", " ")
+    bits = rows[rows.task == "text"].groupby("variant").score.median()
+    paper = [bits[f"the paper's to {span}"] for span in (5, 32, 64, 128)]
+    assert "{:.2f} bits for the paper's to 5, {:.2f} to 32, {:.2f} to 64, {:.2f} to 128".format(*paper) in page
+    assert bits.min() == paper[0]
+    apart = bits["linear"] - bits["base"], bits["logarithmic"] - bits["base"]
+    assert "on text yes, by {:.2f} and {:.2f} bits".format(*apart) in page
+    series = [name for name in bits.index if not name.startswith(("the paper's to", "Fibonacci to", "near"))]
+    assert set(bits[series].nlargest(2).index) == {"linear", "logarithmic"}
+    moves = steps(rows)
+    assert (moves[(moves.task == "text") & (moves.explanation == "coprime")].p > 0.05).all()
+
+
 def test_sentences_on_correlations_say_what_was_found(rows):
     page = (ROOT / "docs" / "results" / "equal-span.md").read_text(encoding="utf-8").replace("-", "−")
     found = correlations(medians(rows)).set_index(["task", "explanation"]).rho
     assert f"nearly alone (ρ = {found['generation', 'typical']:.2f})" in page
+    assert f"the faster the better (ρ = {found['text', 'typical']:.2f})" in page
+    assert f"on text yes: ρ is {found['text', 'typical']:.2f}, that of the span {found['text', 'span']:.2f};" in page
+    for task in BASES:  # the span goes with the score the most of the first three
+        assert found[task].drop("typical").abs().idxmax() == "span"
     typical, span = (f"{found['words', name]:.2f}".replace("-", "−") for name in ("typical", "span"))
-    assert f"ρ is {typical}, that of the span {span}" in page
+    assert f"on words ρ is {typical}, hardly more than that of the span, {span}" in page
 
 
 def test_runs_all_sets_and_draws_what_explains_them(tmp_path, monkeypatch):
