@@ -136,4 +136,5 @@ def test_replicas_spread_over_a_cluster_are_those_of_one_machine(tmp_path):
     one, several = (json.loads((folder / name / "metrics.json").read_text()) for name in ("one", "several"))
     assert one["replicas"] == several["replicas"] and len(set(one["replicas"]["epochs"])) > 1
     left = [{path.name for path in (folder / name).iterdir()} for name in ("one", "several")]
-    assert left[0] == left[1] - {"checkpoint.before.npz"}  # of before the parts
+    before = {"checkpoint.before.npz"}  # of before the parts, and of a run that takes long
+    assert left[0] - before == left[1] - before

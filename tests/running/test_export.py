@@ -94,8 +94,10 @@ def test_a_signal_waits_until_the_file_is_written_and_nothing_is_left(trained, m
     monkeypatch.setitem(export.WRITERS, "onnx", write)
     monkeypatch.setitem(export.PACKAGES, "onnx", ())
     results = trained("words") / "results"
+    target = results / "words" / "a" / "model.onnx"
+    target.unlink(missing_ok=True)  # of another test
     assert main.main(["words", "--run", "a", "--export", "onnx", f"--results-dir={results}"]) == 143
-    assert wrote and not wrote[0].exists() and not (results / "words" / "a" / "model.onnx").exists()
+    assert wrote and not wrote[0].exists() and not target.exists()
     assert capsys.readouterr().err == "\nmain.py: interrupted\n"
 
 
