@@ -122,14 +122,19 @@ def test_committed_rows_are_all_answers():
     assert set(rows.task) == set(extensions.TASKS) == set(training.BASES)
 
 
-def test_runs_small(tmp_path, in_this_process):
-    in_this_process(extensions)
-    options = replace(extensions.EXPERIMENT.start(quick=True), seeds=1, epochs=2)
+def test_runs_small(tmp_path, monkeypatch):
+    def trained(_, cells, *__):
+        """Stand in for training, which has its own test: what is written of a result is tested, not the result."""
+        for place, cell in enumerate(cells, 1):
+            score = np.full((len(cell.arguments["targets"]), 1), float(place))
+            yield {"score": score, "parameters": np.array(9), "seconds": np.array(2.0)}
+
+    monkeypatch.setattr(extensions, "compute", lambda *given: list(trained(*given)))
+    options = replace(extensions.EXPERIMENT.start(quick=True), seeds=1)
     store = Store(tmp_path)
     extensions.run(options, store)
     assert set(store["extensions"].variant) == {"base", "odd-even pairs", "round-robin"}
-    ratio = extensions.comparisons(store["extensions"]).ratio[0]
-    assert f"×{ratio:.3g}, no difference shown (p = 1)" in extensions.tables(store)["extensions"]
+    assert "| odd-even pairs | 2 | ×2, no difference shown (p = 1) |" in extensions.tables(store)["extensions"]
     assert set(extensions.pictures(store)) == {"extensions"}
     with pytest.raises(ValueError, match="`questions` must hold one that the tasks can answer"):
         extensions.run(replace(options, questions=("input",)), store)
