@@ -133,20 +133,25 @@ def answers(store: Store) -> list[Answer]:
     found, timed = factors(store), store["arithmetic_seconds"]
     words = {}
     for name in ("computed", "update"):
-        held = found[name].map(lambda factor: factor[1] if isinstance(factor, tuple) else factor)
-        holds = held.ge(held.index / BOUNDS[name][1], axis=0).all()
+        holds = _holds(found[name], BOUNDS[name][1]).all()
         words[name] = ", ".join(map(str, holds.index[holds])) or "no"
     low, median, high = found["update"].iloc[-1, -1]
     said = f"Products: yes, with {words['computed']} units; seconds of an update: with {words['update']} units"
-    effect = f"×{median:.3g} (quartiles {low:.3g}–{high:.3g}) the seconds with {found['update'].columns[-1]} units, {found['update'].index[-1]} groups"
+    units, groups = found["update"].columns[-1], found["update"].index[-1]
+    effect = f"×{median:.3g} (quartiles {low:.3g}–{high:.3g}) the seconds with {units} units, {groups} groups"
     networks = len(timed[["units", "groups"]].drop_duplicates())
     return [Answer("Does it compute, and take, g/4 times less?", said, effect, networks)]
 
 
 def _held(of: pd.DataFrame, share: int) -> list[str]:
-    """Return for how many numbers of groups a factor, or its median, is at least the bound, for each number of units."""
+    """Return for how many numbers of groups the bound `_holds`, for each number of units."""
+    return [f"{count} of {len(of)}" for count in _holds(of, share).sum()]
+
+
+def _holds(of: pd.DataFrame, share: int) -> pd.DataFrame:
+    """Return whether a factor, or its median, is at least the bound [groups, units]."""
     medians = of.map(lambda factor: factor[1] if isinstance(factor, tuple) else factor)
-    return [f"{count} of {len(of)}" for count in medians.ge(of.index / share, axis=0).sum()]
+    return medians.ge(of.index / share, axis=0)
 
 
 def _words(factor: float | tuple[float, float, float]) -> str:

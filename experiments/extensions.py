@@ -105,13 +105,15 @@ def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
 
 def answers(store: Store) -> list[Answer]:
     """Return for each question the best answer on each task."""
-    asked = "{}: does another answer than the paper's ({}) lower the error?"
-    return [answer(store["extensions"], question, asked.format(*of).capitalize()) for question, of in QUESTIONS.items()]
+    rows, asked = store["extensions"], "{}: does another answer than the paper's ({}) lower the error?"
+    found = comparisons(rows)
+    return [answer(rows, found, question, asked.format(*of).capitalize()) for question, of in QUESTIONS.items()]
 
 
-def answer(rows: pd.DataFrame, question: str, asked: str) -> Answer:
-    """Return the variant of a question with the lowest score on each task, and its ratio to the paper's."""
-    said, effects, found = [], [], comparisons(rows)
+def answer(rows: pd.DataFrame, found: pd.DataFrame, question: str, asked: str) -> Answer:
+    """Return the variant of a question with the lowest score on each task, and its ratio to the paper's, from rows and what
+    `comparisons` found in them."""
+    said, effects = [], []
     for task, own in found[found.question == question].groupby("task", sort=False):
         best = own.loc[own.ratio.idxmin()]
         name = ANSWERS.get(best.variant, best.variant)

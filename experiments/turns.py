@@ -43,7 +43,8 @@ def tables(store: Store) -> dict[str, str]:
 
 def answers(store: Store) -> list[Answer]:
     """Return the best way to take turns on each task."""
-    return [answer(store["turns"], "turns", "Which modules that take turns beat those without?")]
+    rows = store["turns"]
+    return [answer(rows, comparisons(rows), "turns", "Which modules that take turns beat those without?")]
 
 
 def _networks(rows: pd.DataFrame) -> str:
