@@ -6,10 +6,11 @@ the tables of `docs/speed.md`, which
 installed: `pip install -r requirements-benchmark.txt`. Rules are in `benchmarks/README.md`.
 """
 
-import argparse
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from benchmarks import contest, population, rows, sizes, starts, summary, timing
@@ -18,6 +19,7 @@ from benchmarks.contestants import exponential
 from benchmarks.field import Field
 from benchmarks.figure import scaling_figure
 from benchmarks.rows import Row, measured
+from running import command_line, signals, surroundings
 from tasks.figures import png
 
 SECONDS, ROUNDS = 8.0, 7  # of timing, for each comparison: about so long, and so many rounds at the least
@@ -130,11 +132,20 @@ JOBS: dict[str, Callable[[Field], Iterator[Row]]] = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=JOBS, default=list(JOBS), help="parts to measure, instead of all")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is measured."""
+
+    only: tuple[Literal[tuple(JOBS)], ...] = tuple(JOBS)
+    """Parts to measure, instead of all."""
+
+
+def measure(options: Options) -> None:
+    """Time what is asked for, put its rows in the place of earlier ones, draw the picture and print the tables."""
+    if not options.only:
+        raise ValueError(f"`only` must be some of {', '.join(JOBS)}. Received: nothing")
     with Field() as field:
-        for name in parser.parse_args().only:
+        for name in options.only:
             new = []
             for row in JOBS[name](field):
                 new.append(row)
@@ -147,5 +158,13 @@ def main() -> None:
     print("", *summary.tables(written).values(), sep="\n\n")
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says; returns the exit status."""
+    left = "rows of parts that were done are written; --only PART … measures the others"
+    return command_line.run(measure, arguments, Options(), "python -m benchmarks.layers", left)
+
+
 if __name__ == "__main__":
-    main()
+    surroundings.prepare()
+    signals.end_quietly()
+    sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,7 @@ says how many of the signals that it never saw it gets right.
 
 import sys
 
-sys.path.append(".")  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
+sys.path.append(f"{sys.path[0]}/..")  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
 import keras
 import numpy as np
 

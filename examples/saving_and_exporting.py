@@ -6,7 +6,7 @@ back, and says how large they are and how far their outputs are from the model's
 
 import sys
 
-sys.path.append(".")  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
+sys.path.append(f"{sys.path[0]}/..")  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
 import importlib.util
 import tempfile
 from pathlib import Path

@@ -6,7 +6,7 @@ far the two are apart, and how long a step takes.
 
 import sys
 
-sys.path.append(".")  # where the package is installed instead: from clockwork_rnn import ClockworkLSTM
+sys.path.append(f"{sys.path[0]}/..")  # where the package is installed instead: from clockwork_rnn import ClockworkLSTM
 import time
 
 import keras

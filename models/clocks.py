@@ -120,14 +120,14 @@ def make_modules(
     Raises:
         ValueError: names the argument, what was expected and what came.
     """
-    if isinstance(periods, str) or np.ndim(periods) != 1:
+    if _depth(periods) != 1:
         raise ValueError(f"`periods` must be a list, one period a module, such as [1, 2, 4]. Received: {periods!r}")
-    periods = _whole_numbers("periods", periods, lowest=1)
+    periods = whole_numbers("periods", periods, lowest=1)
     if not 1 <= len(periods) <= MOST_MODULES:
         raise ValueError(f"`periods` must name from 1 to {MOST_MODULES} modules. Received: {len(periods)}")
     order = sorted(range(len(periods)), key=periods.__getitem__)
-    phases = [phases] * len(periods) if np.ndim(phases) == 0 else phases
-    phases = _one_each("phases", _whole_numbers("phases", phases, lowest=0), periods)
+    phases = [phases] * len(periods) if _depth(phases) == 0 else phases
+    phases = _one_each("phases", whole_numbers("phases", phases, lowest=0), periods)
     for period, phase in zip(periods, phases, strict=True):
         if phase >= period:
             raise ValueError(f"`phases` must be below the module's period {period}. Received: {phase}")
@@ -160,8 +160,8 @@ def make_periods(
     """
     if clock_series not in SERIES:
         raise ValueError(f"`clock_series` must be one of {', '.join(SERIES)}. Received: {clock_series!r}")
-    _whole_numbers("modules", [modules], lowest=1, most=MOST_MODULES)
-    _whole_numbers("lowest_period", [lowest_period], lowest=1)
+    whole_numbers("modules", [modules], lowest=1, most=MOST_MODULES)
+    whole_numbers("lowest_period", [lowest_period], lowest=1)
     if not 1 < series_base < math.inf:
         raise ValueError(f"`series_base` must be above 1. Received: {series_base}")
     with np.errstate(over="ignore"):
@@ -189,7 +189,7 @@ def take_turns(periods: Sequence[int], turns: int, turns_of: str = "all") -> tup
     Raises:
         ValueError: there are too many turns for periods below 2³¹, or for as many modules; or no module is the fastest alone.
     """
-    _whole_numbers("periods", periods, lowest=1)
+    whole_numbers("periods", periods, lowest=1)
     if turns_of not in TURNS_OF:
         raise ValueError(f"`turns_of` must be one of {', '.join(TURNS_OF)}. Received: {turns_of!r}")
     taking = [period for period in periods if turns_of == "all" or period == min(periods)]
@@ -199,7 +199,7 @@ def take_turns(periods: Sequence[int], turns: int, turns_of: str = "all") -> tup
         )
     others = len(periods) - len(taking)
     most = min((MOST_MODULES - others) // max(len(taking), 1), LARGEST // max(taking, default=1))
-    _whole_numbers("turns", [turns], lowest=1, most=max(most, 1))
+    whole_numbers("turns", [turns], lowest=1, most=max(most, 1))
     sets = [turns if period in taking else 1 for period in periods]
     return (
         tuple(own * period for period, own in zip(periods, sets, strict=True) for _ in range(own)),
@@ -236,6 +236,24 @@ def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) 
     return tuple(sizes.tolist())
 
 
+def whole_numbers(name: str, values: Sequence[int], lowest: int, most: int = LARGEST) -> list[int]:
+    """Return values as Python's numbers; raises a ValueError if one is not whole, or out of range.
+
+    True and False are none: as indices they would be 1 and 0, and not what they say.
+    """
+    try:
+        if any(isinstance(value, bool) for value in values):
+            raise TypeError
+        numbers = [operator.index(value) for value in values]
+    except TypeError:
+        raise ValueError(f"`{name}` must be whole numbers. Received: {values!r}") from None
+    if any(number < lowest for number in numbers):
+        raise ValueError(f"`{name}` must be whole numbers from {lowest}. Received: {tuple(numbers)}")
+    if max(numbers, default=0) > most:
+        raise ValueError(f"`{name}` must be at most {most}. Received: {max(numbers)}")
+    return numbers
+
+
 def _fibonacci(count: int) -> np.ndarray:
     values = [1.0, 2.0]
     while len(values) < count:
@@ -244,11 +262,11 @@ def _fibonacci(count: int) -> np.ndarray:
 
 
 def _split(units: int | Sequence[int], periods: list[int], order: list[int]) -> list[int]:
-    if np.ndim(units) > 0:
-        sizes = _one_each("units", _whole_numbers("units", units, lowest=1), periods)
-        _whole_numbers("units", [sum(sizes)], lowest=1)
+    if _depth(units) > 0:
+        sizes = _one_each("units", whole_numbers("units", units, lowest=1), periods)
+        whole_numbers("units", [sum(sizes)], lowest=1)
         return sizes
-    (total,) = _whole_numbers("units", [units], lowest=1)
+    (total,) = whole_numbers("units", [units], lowest=1)
     if total < len(periods):
         raise ValueError(f"`units` must be at least the number of modules, {len(periods)}. Received: {total}")
     each, more = divmod(total, len(periods))
@@ -283,22 +301,18 @@ def _who_sees_input(input_modules: str | Sequence[int], periods: list[int]) -> s
         if input_modules not in ("all", "fastest"):
             raise ValueError(f'`input_modules` must be "all", "fastest" or indices. Received: {input_modules!r}')
         return {i for i, period in enumerate(periods) if input_modules == "all" or period == min(periods)}
-    seeing = set(_whole_numbers("input_modules", input_modules, lowest=0))
+    seeing = set(whole_numbers("input_modules", input_modules, lowest=0))
     if not seeing <= set(range(len(periods))):
         raise ValueError(f"`input_modules` must be indices below {len(periods)}. Received: {sorted(seeing)}")
     return seeing
 
 
-def _whole_numbers(name: str, values: Sequence[int], lowest: int, most: int = LARGEST) -> list[int]:
+def _depth(values) -> int:
+    """Return how many lists are in each other: 0 for what is none, and more than 1 where only some of the values are lists."""
     try:
-        numbers = [operator.index(value) for value in values]
-    except TypeError:
-        raise ValueError(f"`{name}` must be whole numbers. Received: {values!r}") from None
-    if any(number < lowest for number in numbers):
-        raise ValueError(f"`{name}` must be whole numbers from {lowest}. Received: {tuple(numbers)}")
-    if max(numbers, default=0) > most:
-        raise ValueError(f"`{name}` must be at most {most}. Received: {max(numbers)}")
-    return numbers
+        return np.ndim(values)
+    except ValueError:
+        return 2
 
 
 def _one_each(name: str, numbers: list[int], periods: list[int]) -> list[int]:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
+from .arguments import elementwise, switch
 from .cells import GRU, LSTM, ResetBeforeGRU, Simple
-from .layer import ClockworkLayer, elementwise
+from .layer import ClockworkLayer
 
 register = keras.saving.register_keras_serializable(package="clockwork_rnn")
 
@@ -127,9 +128,9 @@ class ClockworkLSTM(_Gated):
         peepholes: bool = False,
         **kwargs,
     ):
-        self.unit_forget_bias = unit_forget_bias
-        self.peepholes = peepholes
-        cell = LSTM(*self._set_activations(activation, recurrent_activation), peepholes)
+        self.unit_forget_bias = switch("unit_forget_bias", unit_forget_bias)
+        self.peepholes = switch("peepholes", peepholes)
+        cell = LSTM(*self._set_activations(activation, recurrent_activation), self.peepholes)
         super().__init__(cell, units, periods, **kwargs)
 
     def initial_bias(self, shape, dtype):
@@ -177,11 +178,11 @@ class ClockworkGRU(_Gated):
             raise ValueError(
                 "`peepholes` are for ClockworkLSTM: a GRU has no cell to look at. Received: " + str(kwargs["peepholes"])
             )
-        self.reset_after = reset_after
-        kind = GRU if reset_after else ResetBeforeGRU
+        self.reset_after = switch("reset_after", reset_after)
+        kind = GRU if self.reset_after else ResetBeforeGRU
         super().__init__(kind(*self._set_activations(activation, recurrent_activation)), units, periods, **kwargs)
         heard = [(i, j) for i, row in enumerate(self.modules.hears) for j, hears in enumerate(row) if hears and i != j]
-        if not reset_after and heard:
+        if not self.reset_after and heard:
             raise ValueError(
                 "`reset_after=False` needs modules that hear only themselves: their reset gates would multiply what slower "
                 f"modules say, which is computed before any gate is known. Received: module {heard[0][0]} hears {heard[0][1]}"

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .clocks import whole_numbers
 from .plan import Ticks
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def describe(layer: "ClockworkLayer", steps: int) -> str:
     trainable weights (those of the input once the layer is built); and the recurrent products, multiply-adds a step, of which
     the last lines tell how many a network of the same size would need in which every module hears all at every step.
     """
+    (steps,) = whole_numbers("steps", [steps], lowest=1)
     modules, gates = layer.modules, layer.cell.gates
     features = layer.input_spec.axes.get(-1, 0) if layer.built else 0
     sizes, heads = (

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from .clocks import whole_numbers
 from .linear import size
 
 
@@ -23,7 +24,7 @@ class InitialState(keras.layers.Layer):
 
     def __init__(self, units: int, initializer="zeros", **kwargs):
         super().__init__(**kwargs)
-        self.units = units
+        (self.units,) = whole_numbers("units", [units], lowest=1)
         self.initializer = keras.initializers.get(initializer)
 
     def build(self, sequences_shape):

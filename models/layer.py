@@ -1,13 +1,12 @@
 """What the three Keras layers share: their weights, their state with its clock, and the way into the network and out of it."""
 
-from collections.abc import Callable, Sequence
-from numbers import Real
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from . import input_mean, masking, step_count, variables
+from . import arguments, input_mean, masking, step_count, variables
 from .cascade import Conditions, Inputs
 from .cells import Cell
 from .clocks import Connections, make_modules
@@ -60,6 +59,8 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if not tf.as_dtype(self.compute_dtype).is_floating:
+            raise ValueError(f"`dtype` must be of floating-point numbers. Received: {self.compute_dtype}")
         if use_cudnn not in ("auto", False):
             raise ValueError(f'`use_cudnn` must be "auto" or False: no cuDNN kernel has clocks. Received: {use_cudnn}')
         self.cell = cell
@@ -67,28 +68,28 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         self.units = self.modules.units
         self.periods = self.modules.periods
         self.connections = connections if isinstance(connections, str) else self.modules.hears
-        self.input_mean = input_mean
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.input_mean = arguments.switch("input_mean", input_mean)
+        self.use_bias = arguments.switch("use_bias", use_bias)
+        self.kernel_initializer = arguments.initializer("kernel_initializer", kernel_initializer)
+        self.recurrent_initializer = arguments.initializer("recurrent_initializer", recurrent_initializer)
+        self.bias_initializer = arguments.initializer("bias_initializer", bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
-        self.dropout = _share("dropout", dropout)
-        self.recurrent_dropout = _share("recurrent_dropout", recurrent_dropout)
+        self.dropout = arguments.share("dropout", dropout)
+        self.recurrent_dropout = arguments.share("recurrent_dropout", recurrent_dropout)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.go_backwards = go_backwards
-        self.stateful = stateful
-        self.zero_output_for_mask = zero_output_for_mask
-        self.unroll = unroll
-        self.jit_compile = jit_compile
+        self.return_sequences = arguments.switch("return_sequences", return_sequences)
+        self.return_state = arguments.switch("return_state", return_state)
+        self.go_backwards = arguments.switch("go_backwards", go_backwards)
+        self.stateful = arguments.switch("stateful", stateful)
+        self.zero_output_for_mask = arguments.switch("zero_output_for_mask", zero_output_for_mask)
+        self.unroll = arguments.switch("unroll", unroll)
+        self.jit_compile = arguments.switch("jit_compile", jit_compile)
         self.states = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(ndim=3)
@@ -126,7 +127,8 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
     def call(self, sequences, initial_state=None, mask=None, training=False):
         if mask is None:  # Keras does not hand it on where an initial state is given too
             mask = getattr(sequences, "_keras_mask", None)
-        sequences = tf.convert_to_tensor(sequences)
+        sequences = arguments.sequences(sequences, self.compute_dtype)
+        mask = None if mask is None else arguments.mask(mask, sequences)
         state, clock, sums = self._starting_state(sequences, initial_state)
         if training and self.dropout:
             sequences *= self._drop(tf.ones_like(sequences[:, :1]), self.dropout)  # one mask for all steps
@@ -146,7 +148,10 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         inputs = Inputs(read, given_state, variables.as_weights(self, variables.tensors(self)))
         exported = being_exported(sequences)
         conditions = Conditions(clock, keep, exported=exported)
-        outputs = shared_program(self.modules, self.cell, wanted)(inputs, conditions, self.jit_compile and not exported)
+        jit_compile = (
+            self.jit_compile and not exported and sequences.shape[1] != 0
+        )  # a loop of no step does not compile
+        outputs = shared_program(self.modules, self.cell, wanted)(inputs, conditions, jit_compile)
         outputs, last = outputs[:wanted], outputs[wanted:]
         if mask is not None:
             outputs = [masking.held(part, start, given) for part, start in zip(outputs, state, strict=True)]
@@ -178,6 +183,13 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
     ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor | None, list[tf.Tensor]]:
         """Return the parts of the cell's state, the clock, which is None where it is known to be 0, and the sums, if any."""
         zeros, parts = self.get_initial_state(tf.shape(sequences)[0]), len(self.cell.states)
+        if (
+            initial_state is None
+            and self.stateful
+            and not sequences.shape[:1].is_compatible_with(self.states[0].shape[:1])
+        ):
+            batch, came = self.states[0].shape[0], sequences.shape[0]
+            raise ValueError(f"With `stateful=True` the batch size must stay the same, {batch}. Received: {came}")
         if initial_state is None:
             initial_state = self.states if self.stateful else zeros[:parts]
         elif not isinstance(initial_state, list | tuple):
@@ -188,11 +200,9 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
             raise ValueError(f"`initial_state` must be {wanted}. Received: {len(initial_state)} tensors")
         state = []
         for name, given, zero in zip(self.state_names, initial_state, zeros, strict=False):
-            given = tf.convert_to_tensor(given)
             if name == "clock":
-                step_count.check(given)
-            state.append(tf.cast(given, zero.dtype))
-            state[-1].set_shape([None, *zero.shape[1:]])
+                step_count.check(tf.convert_to_tensor(given))
+            state.append(arguments.state(name, given, sequences.shape[0], zero))
         sums = (state if len(state) == len(zeros) else zeros)[parts + self.clocked :]
         clock = state[parts] if self.clocked and len(state) > parts else None
         return tuple(state[:parts]), clock, sums
@@ -202,6 +212,8 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
 
     def get_initial_state(self, batch_size: int | tf.Tensor) -> State:
         """Return the state before step 0, all 0: h [B, n], for an LSTM c [B, n], the clock, int32 [B], and perhaps the sums."""
+        if self.input_mean:
+            self._must_be_built("get_initial_state")
         state = [tf.zeros([batch_size, self.units], self.compute_dtype) for _ in self.cell.states]
         if self.clocked:
             state.append(tf.zeros([batch_size], tf.int32))
@@ -209,6 +221,10 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
             shape = [batch_size, len(self.periods), self.input_spec.axes[-1]]
             state.append(tf.zeros(shape, self.variable_dtype))
         return state
+
+    def _must_be_built(self, method: str) -> None:
+        if not self.input_spec.axes:  # which knows the features from `build` on
+            raise ValueError(f"`{method}` needs a built layer: call it on sequences first. Received: {self.name}")
 
     def reset_state(self) -> None:
         """With `stateful=True`, go back to a state of 0 at step 0."""
@@ -220,11 +236,12 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
 
         Gates are in Keras's order, in each the units of the fastest module first; where nothing connects there are zeros.
         """
+        self._must_be_built("dense_weights")
         return variables.dense(self)
 
     def describe(self, steps: int | None = None) -> str:
         """Return a table of the modules, for so many steps (the longest period if None); see `describe.describe`."""
-        return describe(self, steps or max(self.periods))
+        return describe(self, max(self.periods) if steps is None else steps)
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         batch, steps, features = sequences_shape
@@ -266,25 +283,9 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        if (given := config.pop("format", FORMAT)) > FORMAT:
+        given = config.pop("format", FORMAT)
+        if not isinstance(given, int) or given > FORMAT:
             raise ValueError(
                 f"`{cls.__name__}` was saved by a later version: format {given}, this one knows up to {FORMAT}"
             )
         return cls(**config)
-
-
-def elementwise(name: str, activation: str | Callable | None) -> Callable:
-    """Return an activation, refusing one that mixes units, such as softmax: modules are computed apart from each other."""
-    activation = keras.activations.get(activation)
-    with tf.init_scope():
-        values = tf.constant([[-1.0, 0.5, 2.0]])
-        apart = tf.concat([activation(value) for value in tf.split(values, 3, axis=-1)], -1)
-        if not np.allclose(activation(values), apart, atol=1e-6):
-            raise ValueError(f"`{name}` must be elementwise. Received: {activation}")
-    return activation
-
-
-def _share(name: str, value: float) -> float:
-    if not isinstance(value, Real) or not 0 <= value < 1:
-        raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {value}")
-    return value

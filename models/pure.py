@@ -92,6 +92,7 @@ class PureNetwork:
             (inputs [B, features], state) → the state after the step, both as in `initial_state`. The clock of the first
             sequence is that of all. Only the modules that fire are computed.
         """
+        self._must_be_built("stepper")
         parts = len(self.cell.states)
         weights = variables.as_weights(self, variables.tensors(self) if weights is None else weights)
 

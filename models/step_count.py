@@ -39,8 +39,12 @@ def advance(clock: tf.Tensor | int, steps: Size, modules: Modules, input_mean: b
 
 def check(clock: tf.Tensor) -> None:
     """Raise a ValueError if a clock, of any type, is known and no int32 from 0 on."""
-    if tf.executing_eagerly() and not tf.reduce_all((clock >= 0) & (clock <= LARGEST)):
-        raise ValueError(f"the clock of a state must be from 0 to {LARGEST}. Received: {clock.numpy().tolist()}")
+    if not tf.executing_eagerly():
+        return
+    steps = clock.numpy()
+    if steps.dtype.kind not in "iuf" or not ((steps >= 0) & (steps <= LARGEST) & (steps % 1 == 0)).all():
+        wanted = f"whole numbers from 0 to {LARGEST}"
+        raise ValueError(f"the clock of a state must be {wanted}. Received: {steps.tolist()}")
 
 
 def guarded(

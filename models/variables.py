@@ -31,7 +31,9 @@ def create(layer: "ClockworkLayer", features: int) -> None:
             constraint=layer.bias_constraint,
         )
     if cell.peepholes:
-        initializer = layer.recurrent_initializer.clone()  # which draws anew, unless its seed is fixed
+        initializer = layer.recurrent_initializer
+        if isinstance(initializer, keras.Initializer):
+            initializer = initializer.clone()  # which draws anew, unless its seed is fixed
         layer.peephole_kernel = layer.add_weight((cell.peepholes, n), initializer, name="peephole_kernel")
 
 

@@ -117,7 +117,7 @@ def _load(path: Path) -> Arrays | None:
         return None
     try:
         with zipfile.ZipFile(path), np.load(path) as saved:
-            return dict(saved)
+            return dict(saved) | {"elapsed": saved["elapsed"].astype(float)}  # which every cell has
     except Exception as error:  # a flipped bit can raise anything
         from running.failures import in_words, warn  # here, because documents are made without TensorFlow
 

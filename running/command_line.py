@@ -10,7 +10,7 @@ from typing import Any
 
 from data.closest import did_you_mean
 from running import hints, signals
-from running.failures import FAILURES, in_words
+from running.failures import FAILURES, in_words, output_may_fail
 from running.flags import FIRST, Setting, Tasks, as_flags, given, make_parser, settings_of
 
 
@@ -62,17 +62,33 @@ def parse(arguments: Sequence[str], default: Any, program: str) -> Any:
     return replace(default, **values)
 
 
-def run(experiment: Callable[[Any], None], arguments: Sequence[str], default: Any, program: str) -> int:
-    """Run an experiment that can be stopped and started again, with flags read as in `parse`; returns the exit status."""
+def run(
+    experiment: Callable[[Any], int | None],
+    arguments: Sequence[str],
+    default: Any,
+    program: str,
+    left: str = "the same command goes on from here",
+) -> int:
+    """Run an experiment that can be stopped and started again, with flags read as in `parse`.
+
+    Args:
+        experiment: takes the values of the flags; returns its exit status, or None for 0.
+        arguments, default, program: as in `parse`.
+        left: what there is to say where it was interrupted.
+
+    Returns:
+        The exit status: the experiment's, 2 where it was refused, 128 and the number of the signal that ended it.
+    """
     try:
         with signals.raised(), signals.as_they_were():
-            experiment(parse(arguments, default, program))
+            options = parse(arguments, default, program)
+            with output_may_fail():
+                return experiment(options) or 0
     except (ValueError, *FAILURES) as error:
         return refuse(error, program)
     except signals.Stopped as stop:
-        print(f"\n{program}: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"\n{program}: interrupted; {left}", file=sys.stderr)
         return stop.status
-    return 0
 
 
 def refuse(error: Exception, program: str = "main.py") -> int:

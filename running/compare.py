@@ -36,8 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "runs", nargs="*", metavar="RUN", help="RUN or TASK/RUN; without any, all in the results folder"
     )
-    parser.add_argument("--results-dir", type=Path, default=Path("results"), help="where the runs are (results)")
-    parser.add_argument("--output", type=Path, help="folder to write to (RESULTS_DIR/comparison)")
+    parser.add_argument("--results-dir", type=_path, default=Path("results"), help="where the runs are (results)")
+    parser.add_argument("--output", type=_path, help="folder to write to (RESULTS_DIR/comparison)")
     try:
         options, unknown = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
@@ -55,6 +55,12 @@ def main(arguments: Sequence[str]) -> int:
     compare(runs, output)
     print(f"\nThe report is {output / 'report.html'}")
     return 0
+
+
+def _path(word: str) -> Path:
+    if not word:  # as of a shell's variable that is not set; it would be the current folder
+        raise argparse.ArgumentTypeError("must be a path. Received: nothing")
+    return Path(word)
 
 
 def find(results_dir: Path, names: Sequence[str]) -> list[Run]:

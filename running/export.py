@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from running import folders, signals
 from running.failures import in_words
+from running.lock import Lock
+from running.runs import staying
 from tasks.trained_model import load_model
 
 FILES = {"saved_model": "saved_model", "onnx": "model.onnx", "litert": "model.tflite"}
@@ -31,8 +33,8 @@ def export_run(folder: Path, kind: str) -> str:
         kind: one of `FILES`.
 
     Raises:
-        ValueError: a package is missing, the folder cannot be written, or the file does not give what the model gives;
-            then nothing is left.
+        ValueError: a package is missing, the folder cannot be written, another process makes the same file, or the file
+            does not give what the model gives; then nothing is left.
     """
     if missing := [name for name in PACKAGES[kind] if importlib.util.find_spec(name) is None]:
         raise ValueError(
@@ -40,6 +42,11 @@ def export_run(folder: Path, kind: str) -> str:
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ValueError(f"`export` needs a run whose folder can be written. Received: {folder}")
+    with staying(folder) as check:
+        return _export(folder, kind, check)
+
+
+def _export(folder: Path, kind: str, check: Callable[[], None]) -> str:
     model = _without_state(load_model(folder))
     shapes = [
         (value.shape[0] or 1, *(STEPS if size is None else size for size in value.shape[1:])) for value in model.inputs
@@ -48,14 +55,16 @@ def export_run(folder: Path, kind: str) -> str:
     wanted = np.asarray(model(inputs if len(inputs) > 1 else inputs[0], training=False))
     target = folder / FILES[kind]
     part = target.with_name(f".part.{target.name}")
-    folders.remove(part)  # of an export that was killed
+    lock = Lock(target.with_name(f".lock.{target.name}"), f"the export of {folder.name} to {kind}")
     try:
+        folders.remove(part)  # of an export that was killed
         with signals.held():
             found = WRITERS[kind](model, part, inputs)
         largest = float(np.abs(np.asarray(found) - wanted).max())
         if not largest <= TOLERANCE * max(1.0, float(np.abs(wanted).max())):
             raise ValueError(f"`export` to {kind} must give what the model gives. Received: off by {largest:.2g}")
         size = sum(file.stat().st_size for file in ([part] if part.is_file() else part.rglob("*")) if file.is_file())
+        check()
         if target.is_dir() or part.is_dir():
             folders.remove(target)
         os.replace(part, target)
@@ -63,6 +72,7 @@ def export_run(folder: Path, kind: str) -> str:
         raise OSError(f"{target}: {in_words(error)}") from None
     finally:
         folders.remove(part)
+        lock.release()
     return f"{target}: {size / 1024:.0f} KiB, off by at most {largest:.1g} for inputs of shape {', '.join(map(str, shapes))}"
 
 

@@ -1,9 +1,12 @@
 """What a person or a disk can do to a program that runs, in one line."""
 
+import contextlib
 import errno
 import os
 import re
 import sys
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -16,6 +19,8 @@ FAILURES = (OSError, MemoryError, tf.errors.ResourceExhaustedError)
 
 def in_words(error: BaseException) -> str:
     """Return what happened, and to which file, as one line."""
+    if isinstance(error, BrokenPipeError):  # no file of ours is a pipe
+        return f"standard output: {error.strerror}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError) and FULL not in str(error):
@@ -27,5 +32,39 @@ def in_words(error: BaseException) -> str:
 
 
 def warn(text: str) -> None:
-    """Print a line on stderr, above the progress bar where there is one."""
-    tqdm.write(f"main.py: {text}", file=sys.stderr)
+    """Print a line on stderr, above the progress bar where there is one; if that cannot be, there is nobody to tell."""
+    with contextlib.suppress(OSError):
+        tqdm.write(f"main.py: {text}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def output_may_fail() -> Iterator[None]:
+    """Print where that is possible: whoever reads may go, and a log may be full, without an end of what is computed."""
+    with contextlib.redirect_stdout(_Output(sys.stdout)):
+        yield
+
+
+class _Output:
+    """A stream that says once that it cannot be written, and is silent from there on."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        self._try(self._stream.write, text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, call: Callable[..., object], *arguments: str) -> None:
+        try:
+            call(*arguments)
+        except OSError as error:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            # Also for what waits to be written, or Python would end with an error.
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            warn(f"standard output: {error.strerror}; what follows is not shown")

@@ -13,10 +13,10 @@ from running.checkpoints import CheckpointError
 from running.cluster import connect
 from running.devices import LostWorkerError
 from running.export import export_run
-from running.failures import FAILURES, in_words
+from running.failures import FAILURES, in_words, output_may_fail
 from running.memory import check, check_use, make_task
 from running.metrics import counts, rows, table
-from running.runs import Run, trained
+from running.runs import Run, staying, trained
 from running.train import DivergenceError, train, train_along
 from tasks.task import Task
 
@@ -53,7 +53,8 @@ def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
                 prepared = _prepare(task_class, settings, recipe)
             except (ValueError, *FAILURES) as error:
                 return command_line.refuse(error)
-            return _train(*prepared)
+            with output_may_fail():
+                return _train(*prepared)
     except signals.Stopped as stop:
         print(f"\nmain.py: interrupted{' before training began' * (not settings.run)}", file=sys.stderr)
         return stop.status
@@ -67,7 +68,8 @@ def _use(task_class: type[Task], settings: Any, recipe: Any) -> None:
     else:
         check(task_class, dataclasses.replace(settings, replicas=1, epochs=1), recipe)
         check_use(task_class, settings)
-        task_class.use(settings, folder)
+        with staying(folder):
+            task_class.use(settings, folder)
 
 
 @signals.as_they_were()

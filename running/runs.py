@@ -9,7 +9,7 @@ import os
 import platform
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -63,6 +63,7 @@ class RunSettings:
     """Write the model of the trained run beside it, for another runtime."""
 
 
+MODEL = "model.keras"  # of a trained run
 WHERE = frozenset(field.name for field in dataclasses.fields(RunSettings))
 
 
@@ -218,15 +219,44 @@ def trained(task: str, settings: RunSettings) -> Path:
         lock = _lock(folder)
         folders.recover(folder, log)
         lock.release()
-    if (folder / "model.keras").is_file():
+    if (folder / MODEL).is_file():
         return folder
-    there = sorted(folder.parent.glob("*/model.keras"), key=lambda model: -model.stat().st_mtime)
+    there = sorted(folder.parent.glob(f"*/{MODEL}"), key=lambda model: -model.stat().st_mtime)
     names = [model.parent.name for model in there if "~" not in model.parent.name]
     which = ", ".join(names[:SHOWN] + ["…"] * (len(names) > SHOWN)) or "of which there is none"
     near = did_you_mean(settings.run, names)
     raise ValueError(
         f"`run` must be the name of a run that was trained, {which}. Received: {settings.run}, not in {folder.parent}{near}"
     )
+
+
+@contextlib.contextmanager
+def staying(folder: Path) -> Iterator[Callable[[], None]]:
+    """Be sure that a trained run is at the end the one that it was at the beginning, and not one that took its place.
+
+    Yields:
+        What makes sure of it in between, before something is put beside the model.
+
+    Raises:
+        ValueError: it was replaced or removed.
+    """
+
+    def found() -> tuple[int, ...]:
+        about = (folder / MODEL).stat()
+        return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size  # numbers of files that are gone come again
+
+    before = found()
+
+    def check() -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if found() == before:
+                return
+        raise ValueError(
+            f"`run` must stay while it is used. Received: {folder}, which somebody has replaced; use it again"
+        )
+
+    yield check
+    check()
 
 
 def configuration(task: str, settings: RunSettings) -> Path:

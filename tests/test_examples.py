@@ -1,6 +1,8 @@
 """The examples: each runs, small, and does what it says."""
 
 import importlib.util
+import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,15 @@ def example(name, monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.parametrize("file", (ROOT / "examples").glob("*.py"), ids=lambda file: file.stem)
+def test_each_finds_the_layers_from_any_folder(file, monkeypatch, tmp_path):
+    source = file.read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(file.parent)])  # as Python starts a script
+    exec(source[: source.index("\n", source.index("sys.path.append"))], {})
+    assert PathFinder.find_spec("models", sys.path).origin == str(ROOT / "examples" / ".." / "models" / "__init__.py")
 
 
 def test_own_model_learns(monkeypatch, capsys):

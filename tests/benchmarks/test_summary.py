@@ -65,11 +65,20 @@ def test_a_part_replaces_its_own_rows(tmp_path):
     assert rows.read(tmp_path / "benchmark.csv")[0].median == 0.1235
 
 
-def test_an_unknown_part_is_refused(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["layers", "--only", "tiny"])
-    with pytest.raises(SystemExit, match="2"):
-        layers.main()
-    assert "'tiny'" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--only", "tiny"], "--only must be some of small, medium, "),
+        (["--only"], "--only must be some of small, medium, "),
+        (["--only", ""], "--only must be some of small, medium, "),
+        (["--nope"], "--nope is not known: python -m benchmarks.layers --help names the flags"),
+        (["small"], "small is not expected: python -m benchmarks.layers --help names the flags"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_a_line(words, message, capsys):
+    assert layers.main(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"python -m benchmarks.layers: {message}") and said.count("\n") == 1
 
 
 def test_the_picture_has_all_axes():

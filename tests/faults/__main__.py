@@ -3,19 +3,21 @@
 What `--all`, `--only` and `--kills` find goes into `results/reliability.csv` and the table made of it.
 """
 
-import argparse
 import collections
 import random
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from tqdm import tqdm
 
+import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments import documents, reliability
 from experiments.experiment import RESULTS
 from experiments.store import Store
+from running import command_line
 from tests.faults import contents, damage, disk, flags, kills, places, trainings
 from tests.faults.fault import Fault, inject
 
@@ -26,18 +28,36 @@ OF_A_KIND = 3  # faults, where not all are wanted
 AT_ONCE = 2
 
 
-def main() -> int:
-    """Inject faults, print what came of them, and leave with 1 if one did not hold."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--all", action="store_true", help="inject every fault of the lists")
-    parser.add_argument("--kills", type=int, default=0, metavar="N", help="kill N trainings, over all settings in turn")
-    parser.add_argument("--only", metavar="TEXT", help="inject the faults whose kind, name or task has this text")
-    parser.add_argument("--again", action="store_true", help="inject the faults that did not hold the last time")
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
-    options = parser.parse_args()
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is injected."""
+
+    all: bool = False
+    """Inject every fault of the lists."""
+    kills: int = 0
+    """Kill so many trainings, over all settings in turn."""
+    only: str | None = None
+    """Inject the faults whose kind, name or task has this text."""
+    again: bool = False
+    """Inject the faults that did not hold the last time."""
+    seed: int = 0
+    """Of what is drawn."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says; returns the exit status, 1 if a fault did not hold."""
+    return command_line.run(campaign, arguments, Options(), "python -m tests.faults", "nothing was written")
+
+
+def campaign(options: Options) -> int:
+    """Inject faults, print what came of them, and return 1 if one did not hold."""
+    for name in ("kills", "seed"):
+        if getattr(options, name) < 0:
+            raise ValueError(f"`{name}` must be at least 0. Received: {getattr(options, name)}")
+    injected = chosen(options)
     trainings.trained("generation")  # the first process is slow, for it waits for imports
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = [row for rows in (_faults(pool, chosen(options)), _kills(pool, options)) for row in rows]
+        found = [row for rows in (_faults(pool, injected), _kills(pool, options)) for row in rows]
     sample = not (options.all or options.only or options.again or options.kills)
     store = Store(trainings.new() if sample else RESULTS)
     _write(store, found)
@@ -47,8 +67,12 @@ def main() -> int:
     return int(any(row["verdict"] not in GOOD for row in found))
 
 
-def chosen(options: argparse.Namespace) -> list[Fault]:
-    """Return the faults to inject: all, those that are asked for, or a few of each kind."""
+def chosen(options: Options) -> list[Fault]:
+    """Return the faults to inject: all, those that are asked for, or a few of each kind.
+
+    Raises:
+        ValueError: none is as asked for.
+    """
     every = [fault for part in LISTS for fault in part.faults()]
     if options.all:
         return every
@@ -56,8 +80,13 @@ def chosen(options: argparse.Namespace) -> list[Fault]:
         rows = Store(RESULTS)[reliability.FAULTS]
         bad = set(map(_key, rows[~rows.verdict.isin(GOOD)].to_dict("records")))
         return [fault for fault in every if _key(_row(fault)) in bad]
-    if options.only or options.kills:
-        return [fault for fault in every if options.only and options.only in " ".join(fault[:3])]
+    if options.only:
+        found = [fault for fault in every if options.only in " ".join(fault[:3])]
+        if not found:
+            raise ValueError(f"`only` must be in the kind, name or task of a fault. Received: {options.only}")
+        return found
+    if options.kills:
+        return []
     random.Random(options.seed).shuffle(every)
     counts = collections.Counter()
     return [fault for fault in every if (counts.update([fault.kind]) or counts[fault.kind]) <= OF_A_KIND]
@@ -89,7 +118,7 @@ def _faults(pool: ThreadPoolExecutor, faults: list[Fault]) -> Iterator[dict]:
             tqdm.write(f"{finding.verdict}: {fault.kind}, {fault.name}, {fault.task}: {outcome}")
 
 
-def _kills(pool: ThreadPoolExecutor, options: argparse.Namespace) -> Iterator[dict]:
+def _kills(pool: ThreadPoolExecutor, options: Options) -> Iterator[dict]:
     """Yield a row for each training that was killed, and print those that ended otherwise than undisturbed ones."""
     settings = [list(trainings.KILLED)[number % len(trainings.KILLED)] for number in range(options.kills)]
     for setting in dict.fromkeys(settings):
@@ -104,4 +133,4 @@ def _kills(pool: ThreadPoolExecutor, options: argparse.Namespace) -> Iterator[di
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.faults import __main__ as campaign
 from tests.faults import contents, damage, disk, flags, kills, places
 from tests.faults.fault import REFUSAL, Fault, inject, judge
 from tests.faults.program import Outcome
@@ -57,3 +58,18 @@ def test_outcomes_are_judged(outcome, lost, verdict):
 
 def test_who_has_written_something_was_not_refused():
     assert judge(Fault("numbers", "0", "generation", ()), Outcome(2, "", LINE, 0.1), clean=False) == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--kills", "-3"], "--kills must be at least 0. Received: -3"),
+        (["--seed", "-1", "--kills", "1"], "--seed must be at least 0. Received: -1"),
+        (["--kills", "x"], "--kills must be a whole number. Received: x"),
+        (["--only", "no such fault"], "--only must be in the kind, name or task of a fault. Received: no such fault"),
+        (["all"], "all is not expected: python -m tests.faults --help names the flags"),
+    ],
+)
+def test_a_campaign_of_nothing_is_refused_in_a_line(words, message, capsys):
+    assert campaign.main(words) == 2
+    assert capsys.readouterr().err == f"python -m tests.faults: {message}\n"

@@ -121,10 +121,11 @@ def test_streaming_equals_the_reference(seed):
     np.testing.assert_allclose(np.stack(outputs, 1), expected(layer, x)[0], atol=1e-10)
 
 
-@pytest.mark.parametrize("steps", [0, 1])
+@pytest.mark.parametrize("steps, jit_compile", [(0, False), (0, True), (1, False)])
 @pytest.mark.parametrize("kind", CELLS)
-def test_no_step_and_one(kind, steps):
-    layer = make_layer(7, (1, 2, 4), kind=kind, dtype="float64", phases=[0, 1, 0], return_state=True)
+def test_no_step_and_one(kind, steps, jit_compile):
+    options = {"return_state": True, "jit_compile": jit_compile}
+    layer = make_layer(7, (1, 2, 4), kind=kind, dtype="float64", phases=[0, 1, 0], **options)
     x = inputs((2, steps, 3))
     output, *state = layer(x)
     assert output.shape == (2, steps, 7)

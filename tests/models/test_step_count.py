@@ -83,7 +83,9 @@ def test_a_clock_that_cannot_go_on_is_refused_or_not_a_number():
     x, h = inputs((1, 8, 2)), np.zeros((1, 4))
     output, *state = layer(x, initial_state=[h, np.array([LAST - 2])])
     np.testing.assert_allclose(output, expected_states(layer, x, [h], [LAST - 2])[0][0], atol=1e-12)
-    with pytest.raises(ValueError, match="the clock of a state must be from 0 to 2147483647. Received: \\[-2147483643"):
+    with pytest.raises(
+        ValueError, match="the clock of a state must be whole numbers from 0 to 2147483647. Received: \\[-2147483643"
+    ):
         layer(x, initial_state=state)
     assert np.isnan(tf.function(lambda: layer(x, initial_state=state))()[0]).all()
     assert np.isnan(layer.stepper()(tf.constant(x[:, 0]), state)[0]).all()
@@ -91,9 +93,11 @@ def test_a_clock_that_cannot_go_on_is_refused_or_not_a_number():
     assert np.isnan(layer.through_chunk(tf.constant(x.swapaxes(0, 1)), weights, state[:1], state[1][0])[0]).all()
 
 
-@pytest.mark.parametrize("clock", [-1, 2**31, 2**32 + 1])
+@pytest.mark.parametrize("clock", [-1, 2**31, 2**32 + 1, 0.5, True])
 def test_a_clock_that_is_no_int32_is_refused(clock):
-    with pytest.raises(ValueError, match=f"the clock of a state must be from 0 to 2147483647. Received: \\[{clock}\\]"):
+    with pytest.raises(
+        ValueError, match=f"the clock of a state must be whole numbers from 0 to 2147483647. Received: \\[{clock}\\]"
+    ):
         make_layer(2, (1, 2))(inputs((1, 3, 1)), initial_state=[np.zeros((1, 2)), np.array([clock])])
 
 

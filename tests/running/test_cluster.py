@@ -57,6 +57,14 @@ def test_a_damaged_result_is_computed_again(tmp_path, capsys):
     assert capsys.readouterr().err.count(" is computed again: File is not a zip file") == 2
 
 
+def test_a_result_without_its_time_is_computed_again(tmp_path, capsys):
+    compute(square, cells(tmp_path), tmp_path, workers=1)
+    np.savez(next(tmp_path.glob("cell-0-*")), square=np.array(0))
+    again = compute(square, cells(tmp_path), tmp_path, workers=1)
+    assert all("elapsed" in result for result in again) and calls(tmp_path, 0) == 2
+    assert "is computed again: 'elapsed is not a file in the archive'" in capsys.readouterr().err
+
+
 def die(number, folder):
     os.kill(os.getpid(), signal.SIGKILL)
 

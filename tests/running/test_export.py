@@ -1,5 +1,6 @@
 """Trained runs as files for other runtimes: by the command line, checked, and nothing left where that fails."""
 
+import shutil
 import signal
 
 import numpy as np
@@ -69,6 +70,66 @@ def test_what_a_killed_export_left_is_no_part_of_the_next_one(trained, monkeypat
     target.write_text("a file")
     export.export_run(folder, "saved_model")
     assert target.is_dir() and not (target / "left").exists() and not left.parent.exists()
+
+
+def test_two_exports_at_once_do_not_mix(trained, monkeypatch):
+    """Both wrote into one folder, and each found the other's numbers, or none."""
+    folder = trained("words") / "results" / "words" / "a"
+
+    def write(model, path, inputs):
+        path.write_text("whole")
+        with pytest.raises(
+            ValueError, match="the export of a to slow must not be in progress elsewhere. Received: one of"
+        ):
+            export.export_run(folder, "slow")
+        assert path.read_text() == "whole"
+        return model(inputs)
+
+    monkeypatch.setitem(export.FILES, "slow", "slow.bin")
+    monkeypatch.setitem(export.PACKAGES, "slow", ())
+    monkeypatch.setitem(export.WRITERS, "slow", write)
+    export.export_run(folder, "slow")
+    assert [path.name for path in folder.iterdir() if "slow" in path.name] == ["slow.bin"]
+
+
+def test_a_run_that_is_replaced_gets_no_file_of_the_one_before(trained, monkeypatch):
+    """Beside the new model lay a file of the old one."""
+    folder = trained("words") / "results" / "words" / "a"
+
+    def write(model, path, inputs):
+        shutil.copytree(folder, folder.with_name("other"))
+        folders.remove(folder)
+        folder.with_name("other").rename(folder)
+        path.write_text("of the old one")
+        return model(inputs)
+
+    monkeypatch.setitem(export.FILES, "late", "late.bin")
+    monkeypatch.setitem(export.PACKAGES, "late", ())
+    monkeypatch.setitem(export.WRITERS, "late", write)
+    with pytest.raises(
+        ValueError, match="`run` must stay while it is used. Received: .*a, which somebody has replaced"
+    ):
+        export.export_run(folder, "late")
+    assert not [path.name for path in folder.iterdir() if "late" in path.name]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_run_that_is_replaced_while_it_is_used_is_no_success(trained, monkeypatch, capsys, gone):
+    places = trained("generation")
+    folder = places / "results" / "generation" / "a"
+
+    def use(settings, own):
+        content = (own / "model.keras").read_bytes()
+        (own / "model.keras").unlink()
+        if not gone:
+            (own / "other").write_bytes(content)
+            (own / "other").rename(own / "model.keras")
+
+    kept = (folder / "model.keras").read_bytes()
+    monkeypatch.setattr(main.sequence_generation.SequenceGeneration, "use", staticmethod(use))
+    assert main.main(["generation", "--run", "a", f"--results-dir={places / 'results'}"]) == 2
+    assert "--run must stay while it is used. Received: " in capsys.readouterr().err
+    (folder / "model.keras").write_bytes(kept)
 
 
 def test_a_full_disk_is_one_line(trained, monkeypatch, capsys):

@@ -114,6 +114,8 @@ def test_runs_are_named_with_or_without_their_task(runs):
     [
         (["muscic"], "Received: muscic; did you mean music?"),
         (["x"], "Received: x; there are generation/music, generation/two"),
+        (["--output", ""], "argument --output: must be a path. Received: nothing"),
+        (["--results-dir="], "argument --results-dir: must be a path. Received: nothing"),
         (["--model", "lstm"], "compare takes RUN …, --results-dir and --output. Received: --model"),
     ],
 )

@@ -1,0 +1,73 @@
+"""What is given to the layers, checked where it comes in: an error names the argument, what was expected and what came."""
+
+from collections.abc import Callable
+from numbers import Real
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def elementwise(name: str, activation: str | Callable | None) -> Callable:
+    """Return an activation, refusing one that mixes units, such as softmax: modules are computed apart from each other."""
+    activation = keras.activations.get(activation)
+    with tf.init_scope():
+        values = tf.constant([[-1.0, 0.5, 2.0]])
+        try:
+            found = [activation(part) for part in (values, *tf.split(values, 3, axis=-1))]
+            apart = all(np.allclose(found[0][:, i], part[:, 0], atol=1e-6) for i, part in enumerate(found[1:]))
+            alike = all(part.dtype == values.dtype and part.shape[0] == 1 for part in found)
+        except Exception:  # of any kind: it is somebody's function
+            apart = alike = False
+        if not (apart and alike and found[0].shape == values.shape):
+            raise ValueError(f"`{name}` must be elementwise. Received: {activation}")
+    return activation
+
+
+def share(name: str, value: float) -> float:
+    """Return a share to drop out."""
+    if not isinstance(value, Real) or not 0 <= value < 1:
+        raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {value}")
+    return value
+
+
+def switch(name: str, value: bool) -> bool:
+    """Return whether something is done; a text, as "False", would count as True."""
+    if not isinstance(value, int | np.bool_) or value not in (0, 1):
+        raise ValueError(f"`{name}` must be True or False. Received: {value!r}")
+    return bool(value)
+
+
+def initializer(name: str, given: str | Callable) -> Callable:
+    """Return what weights start from."""
+    if given is None:
+        raise ValueError(f"`{name}` must be an initializer. Received: None")
+    return keras.initializers.get(given)
+
+
+def sequences(given: tf.Tensor, dtype: str) -> tf.Tensor:
+    """Return sequences [B, T, features] in the type of the computation; of whole numbers and truth values, too."""
+    given = tf.convert_to_tensor(given)
+    if not (given.dtype.is_floating or given.dtype.is_integer or given.dtype.is_bool):
+        raise ValueError(f"`sequences` must be numbers. Received: {given.dtype.name}")
+    return tf.cast(given, dtype)
+
+
+def mask(given: tf.Tensor, read: tf.Tensor) -> tf.Tensor:
+    """Return a mask, boolean [B, T], of sequences [B, T, features]; numbers are true where they are not 0."""
+    given = tf.convert_to_tensor(given)
+    if given.dtype == tf.string or not given.shape.is_compatible_with(read.shape[:2]):
+        came = f"{given.dtype.name} of shape {tuple(given.shape)}"
+        raise ValueError(f"`mask` must be boolean of shape {tuple(read.shape[:2])}. Received: {came}")
+    return tf.cast(given, bool)
+
+
+def state(name: str, given: tf.Tensor, batch: int | None, zero: tf.Tensor) -> tf.Tensor:
+    """Return a part of an initial state, in the type of its zero [B, ...]."""
+    given, wanted = tf.convert_to_tensor(given), tf.TensorShape([batch, *zero.shape[1:]])
+    if given.dtype == tf.string or not given.shape.is_compatible_with(wanted):
+        came = f"{given.dtype.name} of shape {tuple(given.shape)}"
+        raise ValueError(f"`initial_state` must have {name} of shape {tuple(wanted)}. Received: {came}")
+    given = tf.cast(given, zero.dtype)
+    given.set_shape([None, *zero.shape[1:]])
+    return given

@@ -1,0 +1,147 @@
+"""What layers are given: refused in a line that names it, or taken as Keras's own layers take it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from layers import inputs, make_layer
+
+from models.clockwork_rnn import ClockworkGRU, ClockworkLSTM, ClockworkRNN
+from models.initial_state import InitialState
+
+SWITCHES = ["input_mean", "use_bias", "return_sequences", "return_state", "go_backwards", "stateful"]
+SWITCHES += ["zero_output_for_mask", "unroll", "jit_compile"]
+OF = {"unit_forget_bias": ClockworkLSTM, "peepholes": ClockworkLSTM, "reset_after": ClockworkGRU}
+
+
+@pytest.mark.parametrize("value", ["False", None, 2, [], np.array([True, False])])
+@pytest.mark.parametrize("name", [*SWITCHES, *OF])
+def test_what_is_no_truth_value_does_not_switch(name, value):
+    with pytest.raises(ValueError, match=f"`{name}` must be True or False. Received: "):
+        OF.get(name, ClockworkRNN)(4, (1, 2), **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"periods": [1, (2, 3)]}, "`periods` must be a list, one period a module"),
+        ({"periods": (True, 2)}, r"`periods` must be whole numbers. Received: \(True, 2\)"),
+        ({"phases": [0, (1, 2)]}, "`phases` must be whole numbers. Received: "),
+        ({"units": True, "periods": (1,)}, "`units` must be whole numbers. Received: "),
+        ({"input_modules": [True, False]}, r"`input_modules` must be whole numbers. Received: \[True, False\]"),
+        ({"kernel_initializer": None}, "`kernel_initializer` must be an initializer. Received: None"),
+        ({"dtype": "int32"}, "`dtype` must be of floating-point numbers. Received: int32"),
+        ({"activation": "glu"}, "`activation` must be elementwise. Received: "),
+        ({"activation": lambda x: None}, "`activation` must be elementwise. Received: "),
+        ({"activation": tf.reduce_sum}, "`activation` must be elementwise. Received: "),
+        ({"activation": lambda x: tf.cast(x, "float64")}, "`activation` must be elementwise. Received: "),
+    ],
+)
+def test_refuses_what_makes_no_layer(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        ClockworkRNN(**{"units": 4, "periods": (1, 2), **kwargs})
+
+
+@pytest.mark.parametrize("version", ["1", None, [], 99])
+def test_refuses_a_saved_layer_of_no_version_that_it_knows(version):
+    with pytest.raises(ValueError, match="`ClockworkRNN` was saved by a later version: format "):
+        ClockworkRNN.from_config(ClockworkRNN(4, (1, 2)).get_config() | {"format": version})
+
+
+@pytest.mark.parametrize("units", [0, -1, 2.5, "3", None, [2]])
+def test_refuses_initial_states_without_a_number_of_units(units):
+    with pytest.raises(ValueError, match="`units` must be whole numbers"):
+        InitialState(units)
+
+
+@pytest.mark.parametrize("dtype", [int, bool, "uint8", "float16", "float64"])
+def test_sequences_of_other_numbers_are_taken_as_keras_takes_them(dtype):
+    x = (inputs((2, 5, 3)) > 0).astype(dtype)
+    layer = make_layer(4, (1, 2))
+    np.testing.assert_array_equal(layer(x), layer(x.astype("float32")))
+
+
+@pytest.mark.parametrize("kind", ["int64", "float32", list])
+def test_masks_of_numbers_are_taken_as_keras_takes_them(kind):
+    x, mask = inputs((2, 5, 3), "float32"), np.arange(5)[None] < np.array([5, 3])[:, None]
+    layer = make_layer(4, (1, 2))
+    given = mask.tolist() if kind is list else mask.astype(kind)
+    np.testing.assert_array_equal(layer(x, mask=given), layer(x, mask=tf.constant(mask)))
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (1, 5), (3, 5), (5,), (2, 5, 1)])
+def test_masks_are_not_spread(shape):
+    """A mask [B, 1] went for one of every step."""
+    with pytest.raises(ValueError, match=r"`mask` must be boolean of shape \(2, 5\). Received: bool of shape \("):
+        make_layer(4, (1, 2))(inputs((2, 5, 3)), mask=np.ones(shape, bool))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_stateful_layer_keeps_its_batch_size(batch):
+    """One sequence went for all of the state's."""
+    layer = make_layer(4, (1, 2), stateful=True)
+    layer(inputs((2, 5, 3)))
+    before = [value.numpy() for value in layer.states]
+    with pytest.raises(
+        ValueError, match=f"With `stateful=True` the batch size must stay the same, 2. Received: {batch}"
+    ):
+        layer(inputs((batch, 5, 3)))
+    for value, was in zip(layer.states, before, strict=True):
+        np.testing.assert_array_equal(value, was)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (np.zeros((2, 3)), r"`initial_state` must have h of shape \(2, 4\). Received: float32 of shape \(2, 3\)"),
+        (np.zeros((1, 4)), r"`initial_state` must have h of shape \(2, 4\). Received: float32 of shape \(1, 4\)"),
+        (np.full((2, 4), "x"), r"`initial_state` must have h of shape \(2, 4\). Received: string of shape \(2, 4\)"),
+        ([np.zeros((2, 4)), np.zeros(3, int)], r"`initial_state` must have clock of shape \(2,\). Received: int64"),
+    ],
+)
+def test_refuses_other_states(state, message):
+    with pytest.raises(ValueError, match=message):
+        make_layer(4, (1, 2))(inputs((2, 5, 3)), initial_state=tf.nest.map_structure(tf.constant, state))
+
+
+@pytest.mark.parametrize(
+    ("sequences", "message"),
+    [
+        (np.zeros((2, 5, 3), "complex64"), "`sequences` must be numbers. Received: complex64"),
+        (np.full((2, 5, 3), "x"), "`sequences` must be numbers. Received: string"),
+    ],
+)
+def test_refuses_other_sequences(sequences, message):
+    with pytest.raises(ValueError, match=message):
+        make_layer(4, (1, 2))(tf.constant(sequences))
+
+
+def test_what_needs_weights_says_so():
+    for call in (
+        lambda layer: layer.dense_weights(),
+        lambda layer: layer.get_initial_state(2),
+        lambda layer: layer.stepper(),
+    ):
+        with pytest.raises(ValueError, match="needs a built layer: call it on sequences first. Received: "):
+            call(make_layer(4, (1, 2), input_mean=True))
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1.5, "x"])
+def test_a_layer_is_described_over_some_steps(steps):
+    with pytest.raises(ValueError, match="`steps` must be whole numbers"):
+        make_layer(4, (1, 2)).describe(steps)
+
+
+def test_an_empty_batch_and_a_single_step_are_sequences():
+    for shape in ((0, 5, 3), (2, 1, 3)):
+        layer, twin = ClockworkRNN(4, (1,)), keras.layers.SimpleRNN(4)
+        x = inputs(shape, "float32")
+        layer(x), twin(x)
+        twin.set_weights(layer.get_weights())
+        np.testing.assert_allclose(layer(x), twin(x), atol=1e-6)
+
+
+def test_peepholes_start_from_any_initializer():
+    layer = ClockworkLSTM(4, (1, 2), peepholes=True, recurrent_initializer=lambda shape, dtype=None: np.ones(shape))
+    layer(inputs((2, 5, 3)))
+    assert (layer.peephole_kernel.numpy() == 1).all()
