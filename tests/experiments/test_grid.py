@@ -12,7 +12,6 @@ import pytest
 
 from experiments.grid import Cell, Options, compute
 from experiments.store import Store
-from running import command_line
 
 ROOT = Path(__file__).parents[2]
 HERE = Options(workers=1)
@@ -58,6 +57,8 @@ def slow(number):
 
 def run_slowly(folder):
     """Compute four cells that take a second each, as an experiment does."""
+    # Here, because processes that compute a cell import this file, and need no TensorFlow.
+    from running import command_line
 
     def experiment(options):
         cells = [Cell(str(number), {"number": number}, networks=1) for number in range(4)]
