@@ -12,16 +12,19 @@ from benchmarks.figure import scaling_figure
 from data.closest import did_you_mean
 from experiments import (
     arithmetic,
+    diary,
     documents,
     equal_span,
     evolution,
     extensions,
+    forgetting,
     learned_periods,
     main_job,
     open_brackets,
     reliability,
     search,
     sequence_generation,
+    soft_choice,
     speech,
     spoken_words,
     target_rates,
@@ -44,11 +47,14 @@ EXPERIMENTS: dict[str, Experiment] = {
         sequence_generation.EXPERIMENT,
         spoken_words.EXPERIMENT,
         speech.EXPERIMENT,
+        diary.EXPERIMENT,
         text.EXPERIMENT,
         extensions.EXPERIMENT,
         turns.EXPERIMENT,
+        soft_choice.EXPERIMENT,
         equal_span.EXPERIMENT,
         open_brackets.EXPERIMENT,
+        forgetting.EXPERIMENT,
         target_rates.EXPERIMENT,
         tensorflow_2016.EXPERIMENT,
         search.EXPERIMENT,
@@ -141,6 +147,8 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         name, *flags = arguments
         if name == "--render":
+            if flags:
+                raise ValueError(f"--render must stand alone. Received: {' '.join(flags)}")
             render()
             return 0
         if name not in EXPERIMENTS:

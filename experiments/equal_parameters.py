@@ -6,13 +6,18 @@ from dataclasses import replace
 import numpy as np
 
 from models.clocks import make_modules
-from tasks.network_settings import NetworkSettings, clock
+from models.clockwork_rnn import ClockworkGRU, ClockworkLSTM, ClockworkRNN
+from tasks.network_settings import MODELS, NetworkSettings, clock, is_clocked
+
+# Cell → its gates, and biases of each of them.
+CELLS = {ClockworkRNN: (1, 1), ClockworkLSTM: (4, 1), ClockworkGRU: (3, 2)}
 
 
 def parameters(settings: NetworkSettings, inputs: int, outputs: int, sizes: Sequence[int] | None = None) -> int:
-    """Return the parameters of a Clockwork RNN with a dense output layer, without periods.
+    """Return the parameters of a network with a dense output layer, without periods and peepholes.
 
-    Module i of k_i units has k_i · (units it hears + inputs it sees + 1) of them, the output layer (n + 1) · outputs.
+    Module i of k_i units has k_i · (units it hears + inputs it sees + biases) of them for each gate, the output layer
+    (n + 1) · outputs.
 
     Args:
         settings: of the network.
@@ -20,10 +25,11 @@ def parameters(settings: NetworkSettings, inputs: int, outputs: int, sizes: Sequ
         outputs: units of the output layer.
         sizes: units of each module; None splits them evenly.
     """
-    periods, phases = clock(settings)
+    gates, biases = CELLS[MODELS[settings.model]]
+    periods, phases = clock(settings) if is_clocked(settings.model) else ((1,), (0,))
     modules = make_modules(sizes or settings.units, periods, phases, settings.connections, settings.input_modules)
-    own = np.array(modules.hears) @ np.array(modules.sizes) + inputs * np.array(modules.sees_input) + 1
-    return int(np.array(modules.sizes) @ own) + (modules.units + 1) * outputs
+    own = np.array(modules.hears) @ np.array(modules.sizes) + inputs * np.array(modules.sees_input) + biases
+    return int(gates * np.array(modules.sizes) @ own) + (modules.units + 1) * outputs
 
 
 def with_parameters(
@@ -41,11 +47,12 @@ def with_parameters(
         inputs, outputs: as in `parameters`.
         split: from a number of units to the sizes of the modules, where they are not even.
     """
+    return with_size(settings, count, lambda own: parameters(own, inputs, outputs, split(own.units)))
 
-    def size(units: int) -> int:
-        return parameters(replace(settings, units=units), inputs, outputs, split(units))
 
-    units = len(clock(settings)[0])
-    while size(units + 1) <= count:
-        units += 1
-    return replace(settings, units=min((units, units + 1), key=lambda units: abs(size(units) - count)))
+def with_size(settings: NetworkSettings, count: int, size: Callable[[NetworkSettings], int]) -> NetworkSettings:
+    """Return the settings with the number of units that brings their size closest to `count`; at least one a module."""
+    own = replace(settings, units=len(clock(settings)[0]))
+    while size(larger := replace(own, units=own.units + 1)) <= count:
+        own = larger
+    return min((own, larger), key=lambda near: abs(size(near) - count))

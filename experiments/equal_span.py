@@ -13,10 +13,10 @@ from experiments.experiment import Answer, Experiment
 from experiments.extensions import COLUMNS as OF_EXTENSIONS
 from experiments.extensions import KEYS, SIGNIFICANT, TASKS, against, comparisons, make_rows, seed_scores
 from experiments.grid import Options, compute
-from experiments.markdown import markdown, times
+from experiments.markdown import markdown, middle, times
 from experiments.period_sets import EXPLANATIONS, PAPER, SPAN, correlations, explained, medians, steps
 from experiments.pictures import COLOURS, PUBLISHED, legend, panels
-from experiments.statistics import quartiles, ratio
+from experiments.statistics import ratio
 from experiments.store import Store
 
 GROUPS = ("series", "span", "coprime")
@@ -97,8 +97,7 @@ def _sets(task: str, sets: pd.DataFrame) -> str:
     head = ("name", "periods", "ratio", "coprime", "geometric mean", "{}: {}".format(*TASKS[task]))
     lines = []
     for row in sets.itertuples():
-        low, median, high = quartiles(row.own)
-        line = [row.variant, row.periods, *_of_periods(row.periods), f"{median:.3g} ({low:.3g}–{high:.3g})"]
+        line = [row.variant, row.periods, *_of_periods(row.periods), middle(row.own, ".3g")]
         lines.append([*line, against(row), f"{row.diverged} of {row.networks}", f"{row.seconds:.2g}"])
     lines[0][0], lines[0][6] = "**the paper's**", ""
     return markdown((*head, "against the paper's", "diverged", "seconds"), lines)

@@ -28,6 +28,8 @@ QUESTIONS = {
     "turns": ("phases", "all 0"),
     "forgetting": ("reset of the state", "every epoch"),
 }
+# Those, and the question of another page that has the same table and picture.
+NAMED = QUESTIONS | {"choice": ("modules of equal period", "one")}
 ANSWERS = {  # where a variant's own name does not say it
     "fast_to_slow": "fast to slow",
     "full": "full: all hear all",
@@ -45,6 +47,7 @@ VERDICTS = {"better": "#1b7837", "worse": "#762a83", "no difference shown": "0.4
 SIGNIFICANT = 0.05
 CLEAR = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 TICKS = {"generation": (0.01, 1, 100, 10_000), "words": (0.5, 1, 2, 5), "text": (0.9, 1, 1.2)}  # ratios to the paper
+FAR_TICKS = (1, 1e6, 1e12)  # where some are so far from the paper's that those would overlap
 KEYS = ["task", "question", "variant"]
 COLUMNS = (*KEYS, "units", "parameters", "target", "seed", "score")
 
@@ -136,7 +139,7 @@ def against(row: Any) -> str:
 def listed(found: pd.DataFrame) -> list[tuple[str, str]]:
     """Return (question, variant) of all comparisons, by question; before those of a question stands (question, "")."""
     places = []
-    for question in QUESTIONS:
+    for question in NAMED:
         variants = list(found.variant[found.question == question].unique())
         places += [(question, ""), *((question, variant) for variant in variants)] if variants else []
     return places
@@ -144,7 +147,7 @@ def listed(found: pd.DataFrame) -> list[tuple[str, str]]:
 
 def label(question: str, variant: str) -> str:
     """Return what a question or its answer is called."""
-    return ANSWERS.get(variant, variant) if variant else "{} (paper: {})".format(*QUESTIONS[question])
+    return ANSWERS.get(variant, variant) if variant else "{} (paper: {})".format(*NAMED[question])
 
 
 def tables(store: Store) -> dict[str, str]:
@@ -219,7 +222,8 @@ def draw_task(axis: Axes, task: str, found: pd.DataFrame, places: Sequence[tuple
                 **beside,
             )
     axis.set(xscale="log", title=f"{name}\n{quantity}")
-    axis.set_xticks(TICKS[task], [f"×{tick:g}" for tick in TICKS[task]])
+    ticks = FAR_TICKS if found.ratio.max() > FAR_TICKS[1] else TICKS[task]
+    axis.set_xticks(ticks, [f"×{tick:g}" for tick in ticks])
     axis.xaxis.minorticks_off()
     axis.tick_params(axis="y", length=0)
     axis.grid(visible=False)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.experiment import Answer
-from experiments.markdown import ahead, markdown, mean, times
+from experiments.markdown import ahead, markdown, mean, middle, times
 from experiments.pictures import NAIVE, NAMES, band, boxes, generated, legend, panels
 from experiments.published import GENERATION_NMSE, GENERATION_TABLE_3
 from experiments.statistics import holm, quartiles, rank_p, ratio
@@ -65,12 +65,11 @@ def _errors(frame: pd.DataFrame) -> str:
     lines = []
     for parameters, method, cell in _kinds(frame):
         values = cell.mse if modern else cell.nmse_paper
-        low, median, high = quartiles(values)  # one that diverged counts as infinitely bad
-        words = [parameters, NAMES[method], cell.units.iloc[0], f"{median:.2g} ({low:.2g}–{high:.2g})", mean(values)]
+        words = [parameters, NAMES[method], cell.units.iloc[0], middle(values), mean(values)]
         words.append(f"{cell.diverged.sum()} of {len(cell)}")
         if not modern:
-            first, middle, third = GENERATION_NMSE[method][parameters]
-            words += [f"{middle:.2g} ({first:.2g}–{third:.2g})", f"{median / middle:.2f}"]
+            first, published, third = GENERATION_NMSE[method][parameters]
+            words += [f"{published:.2g} ({first:.2g}–{third:.2g})", f"{quartiles(values)[1] / published:.2f}"]
             words.append("{} ± {}".format(*GENERATION_TABLE_3[method]) if parameters == 1000 else "")
         lines.append([str(word).replace("inf", "∞") for word in words])
     return markdown(head, lines)

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from experiments.statistics import quartiles
+
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a Markdown table."""
@@ -23,6 +25,12 @@ def spread(values: Sequence[float], digits: str = ".2g") -> str:
     if len(values) == 1:
         return f"{values[0]:{digits}}"
     return f"{np.median(values):{digits}} ({values.min():{digits}}–{values.max():{digits}})"
+
+
+def middle(values: Sequence[float], digits: str = ".2g") -> str:
+    """Return the median and the quartiles of values; one that diverged counts as infinitely bad."""
+    low, median, high = (f"{value:{digits}}" for value in quartiles(values))
+    return f"{median} ({low}–{high})"
 
 
 def times(ratio: tuple[float, float, float]) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments.experiment import Answer, Experiment
 from experiments.grid import Arrays, Options, compute
-from experiments.markdown import markdown
+from experiments.markdown import markdown, middle
 from experiments.open_marks import BINS, BINS_OF, MARKS, best_of_ticks
 from experiments.pictures import NAIVE, legend, panels
 from experiments.statistics import holm, quartiles, rank_p, sign_flip_p
@@ -149,7 +149,7 @@ def _verdicts(found: pd.DataFrame) -> str:
     for row in found.itertuples():
         what = "all modules" if row.states == ALL else f"period {row.period}"
         best = f"{best_of_ticks(int(row.period)):.3f}" if row.wiring in TICKED and row.states != ALL else ""
-        line = [row.wiring, what, _spread(row.own), best, _said(row.own, CHANCE, row.p_chance)]
+        line = [row.wiring, what, middle(row.own, ".3f"), best, _said(row.own, CHANCE, row.p_chance)]
         lines.append([*line, "" if row.wiring == PAPER else _said(row.own, np.median(row.base), row.p_paper)])
     return markdown(head, lines)
 
@@ -157,11 +157,6 @@ def _verdicts(found: pd.DataFrame) -> str:
 def _said(own: Sequence[float], other: float, p: float) -> str:
     verdict = "no difference shown" if p > SIGNIFICANT else "above" if np.median(own) > other else "below"
     return f"{verdict} (p = {p:.1g})"
-
-
-def _spread(values: Sequence[float]) -> str:
-    low, median, high = quartiles(values)
-    return f"{median:.3f} ({low:.3f}–{high:.3f})"
 
 
 def _modules(rows: pd.DataFrame, text: pd.DataFrame) -> str:
@@ -172,12 +167,14 @@ def _modules(rows: pd.DataFrame, text: pd.DataFrame) -> str:
     lines = []
     for wiring, period in rows[["wiring", "period"]].drop_duplicates().itertuples(index=False):
         own = known.loc["inserted", wiring, "trained", period]
-        line = [wiring, period, *(_spread(own[name]) for name in SHOWN)]
+        line = [wiring, period, *(middle(own[name], ".3f") for name in SHOWN)]
         untrained = known.loc["inserted", wiring, "initial", period][FAR[0]]
-        lines.append([*line, _spread(untrained), _spread(known.loc["natural", wiring, "trained", period][natural])])
+        lines.append(
+            [*line, middle(untrained, ".3f"), middle(known.loc["natural", wiring, "trained", period][natural], ".3f")]
+        )
     last = text[text.quantity == "last"].set_index("marks")
-    line = ["the last 8 characters themselves", "", *(_spread(last.loc[["inserted"], name]) for name in SHOWN)]
-    lines.append([*line, "", _spread(last.loc[["natural"], natural])])
+    line = ["the last 8 characters themselves", "", *(middle(last.loc[["inserted"], name], ".3f") for name in SHOWN)]
+    lines.append([*line, "", middle(last.loc[["natural"], natural], ".3f")])
     return markdown(head, lines)
 
 
@@ -185,8 +182,7 @@ def _networks(networks: pd.DataFrame) -> str:
     head = ("wiring", "units", "parameters", "bits per character", "diverged", "seconds")
     lines = []
     for wiring, own in networks.groupby("wiring", sort=False):
-        low, median, high = quartiles(own.bits_per_character)
-        line = [wiring, own.units.iloc[0], f"{own.parameters.iloc[0]:,}", f"{median:.3g} ({low:.3g}–{high:.3g})"]
+        line = [wiring, own.units.iloc[0], f"{own.parameters.iloc[0]:,}", middle(own.bits_per_character, ".3g")]
         diverged = np.isinf(own.bits_per_character).sum()
         lines.append([*line, f"{diverged} of {len(own)}", f"{own.seconds.mean():.2g}"])
     return markdown(head, lines)

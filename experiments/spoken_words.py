@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from experiments.experiment import Answer, Experiment, Method
 from experiments.grid import Cell, Options, compute
-from experiments.markdown import ahead, markdown, mean, times
+from experiments.markdown import ahead, markdown, mean, middle, times
 from experiments.pictures import NAIVE, NAMES, boxes, legend, panels
 from experiments.published import WORDS_ERROR, WORDS_TABLE_3, WORDS_UNITS
-from experiments.statistics import holm, quartiles, rank_p, ratio
+from experiments.statistics import holm, rank_p, ratio
 from experiments.store import Store
 
 NETWORKS_PER_CELL = 20
@@ -132,7 +132,7 @@ def errors_table(label: str, groups: Groups, ps: Mapping[tuple, float], publishe
         line = [DIGITS[group] if group in DIGITS else group[1]]
         for method in WORDS_UNITS:
             errors = rows.test_error[rows.method == method]
-            line += ["{1:.3g} ({0:.3g}–{2:.3g})".format(*quartiles(errors)) if len(errors) else "–"]
+            line += [middle(errors, ".3g") if len(errors) else "–"]
             line += [WORDS_ERROR[method][line[0]]] if published else []
         line += [f"{ps[group, pair]:.1g}" if (group, pair) in ps else "–" for pair in PAIRS]
         lines.append(line)

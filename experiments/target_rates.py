@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from experiments.experiment import Answer, Experiment, Method
 from experiments.extensions import against, verdicts
 from experiments.grid import Arrays, Cell, Options, compute
-from experiments.markdown import markdown, times
+from experiments.markdown import markdown, middle, times
 from experiments.pictures import COLOURS, NAMES, PUBLISHED, band, legend, panels
 from experiments.published import GENERATION_TARGETS
 from experiments.statistics import holm, quartiles, rank_p, ratio
@@ -141,7 +141,7 @@ def tables(store: Store) -> dict[str, str]:
     lines = []
     for (method, target), row in zip(found.index, found.itertuples(), strict=True):
         said = (f"{row.common * rates[method]:.3g}", "" if target == ALL else f"{row.own * rates[method]:.3g}")
-        spreads = ("{1:.2e} ({0:.2e}–{2:.2e})".format(*quartiles(own)) for own in (row.with_common, row.with_own))
+        spreads = (middle(own, ".2e") for own in (row.with_common, row.with_own))
         gained = ("", "the same rate") if row.same else (f"×{row.searched:.3g}", against(row))
         lines.append((NAMES[method], target.replace("_", " "), *said, *spreads, *gained))
     head = ("method", "target", "common rate", "its own", "MSE with the common rate", "MSE with its own")

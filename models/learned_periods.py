@@ -1,7 +1,8 @@
 """Clock periods that are learned by gradient: a Clockwork RNN whose modules fire by chance, and what it is in the end.
 
 No module skips a step while it learns. Its period is a Gaussian on a log scale; narrowed more and more, it comes to stand on
-one whole number, and the network becomes an ordinary `ClockworkRNN`, which does skip.
+one whole number, and the network becomes an ordinary `ClockworkRNN`, which does skip. Or the network itself says the Gaussians
+at each step, and stays what it is.
 """
 
 from collections.abc import Sequence
@@ -10,10 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .cells import Activation, Simple
 from .clocks import LARGEST, make_modules
 from .clockwork_rnn import ClockworkRNN
-from .linear import size
+from .leaky import LeakyRNN
 
 
 def period_chances(means: tf.Tensor, width: tf.Tensor, longest: int) -> tf.Tensor:
@@ -61,147 +61,75 @@ def snapped_periods(means: np.ndarray, longest: int) -> np.ndarray:
     return np.rint(np.exp(means)).clip(1, longest).astype(int)
 
 
-def leaky_scan(
-    drive: tf.Tensor, kernel: tf.Tensor, initial: tf.Tensor, shares: tf.Tensor, activation: Activation
-) -> tf.Tensor:
-    """Run h_t = p_t f(z_t + h_{t−1} W) + (1 − p_t) h_{t−1} through time.
+def jumps(steps: int, longest: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return where the chance of firing at each step rises and falls along the logarithm of the period.
+
+    With d(P) = 1 where the period P divides step t, otherwise 0, the sum of `firing_chances` is
+
+        p(t) = d(longest) + Σ (d(P) − d(P + 1)) Φ((log(P + ½) − μ) / σ)
+
+    for P = 1 … longest − 1, in which only those count where d changes: few, while a step has few divisors.
 
     Args:
-        drive: z [T, ..., B, n], T known.
-        kernel: W [..., n, n].
-        initial: h_{−1} [..., B, n].
-        shares: p, of a shape that broadcasts to that of the drive, T first.
-        activation: f, elementwise.
+        steps: T, the number of steps from 0 on.
+        longest: the longest period in steps.
 
     Returns:
-        The states h_0 … h_{T−1} [T, ..., B, n].
+        edges: log(P + ½) of those [T, K]; rows with fewer are filled up.
+        signs: d(P) − d(P + 1) at each, 0 where filled up [T, K].
+        last: d(longest) [T].
     """
-    steps = drive.shape[0]
-
-    def step(t, h, states):
-        h += shares[t] * (activation(drive[t] + h @ kernel) - h)
-        return t + 1, h, states.write(t, h)
-
-    states = tf.TensorArray(drive.dtype, steps, element_shape=initial.shape)
-    loop = tf.while_loop(lambda t, *_: t < steps, step, (0, initial, states), maximum_iterations=steps)
-    return loop[2].stack()
+    divides = np.arange(steps)[:, None] % np.arange(1, longest + 1) == 0  # [T, longest]
+    changes = -np.diff(divides.astype(int), axis=1)  # [T, longest - 1]
+    most = np.count_nonzero(changes, axis=1).max(initial=0)
+    places = np.argsort(changes == 0, axis=1, kind="stable")[:, :most]  # [T, K]
+    return np.log(places + 1.5), np.take_along_axis(changes, places, axis=1), divides[:, -1]
 
 
-class LearnedPeriodsRNN(keras.layers.Layer):
+class LearnedPeriodsRNN(LeakyRNN):
     """A Clockwork RNN whose modules move at every step, by the chance p_i(t) that they would fire.
 
         h_i(t) = p_i(t) f(Σ_j W_ij h_j(t−1) + W_i x(t) + b_i) + (1 − p_i(t)) h_i(t−1)
 
     where j runs over i and the modules after it, as in Koutník et al. 2014, section 3, where these are the slower ones; for
     p see `firing_chances`. The means of the log periods are trained with the weights; the width, the variable `width`, is
-    for the training loop to narrow. With all p 0 or 1 this is the paper's network, which `snapped` returns. A layer for
-    learning alone: it carries no state, takes no masks and is not saved.
+    for the training loop to narrow. With all p 0 or 1 this is the paper's network, which `snapped` returns.
 
     Args:
         units: total number of hidden units n, or one number a module; see `ClockworkRNN`.
         periods: where the periods start, in steps: one number from 1 for each module, whole or not, in any order.
         longest: the longest period that a module can have, in steps.
         width: at the start, in units of log periods: 1 is a factor of e.
-        activation: f, elementwise.
-        kernel_initializer, recurrent_initializer, bias_initializer: for W_i, W_i· and b.
-        return_sequences: return the hidden state after every step, instead of after the last.
-
-    Call arguments:
-        sequences: [B, T, features], T known, with any number of features, also none.
-
-    Returns:
-        [B, T, n] with `return_sequences`, otherwise [B, n].
+        kwargs: as of `LeakyRNN`, for the rest and for how it is called.
 
     Raises:
         ValueError: names the argument, what was expected and what came.
     """
 
     def __init__(
-        self,
-        units: int | Sequence[int],
-        periods: Sequence[float],
-        *,
-        longest: int,
-        width: float = 1.0,
-        activation="tanh",
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        return_sequences: bool = False,
-        **kwargs,
+        self, units: int | Sequence[int], periods: Sequence[float], *, longest: int, width: float = 1.0, **kwargs
     ):
-        super().__init__(**kwargs)
         if not 1 <= longest <= LARGEST:
             raise ValueError(f"`longest` must be from 1 to {LARGEST}. Received: {longest}")
         if not len(periods) or not all(1 <= period <= longest for period in periods):
             raise ValueError(f"`periods` must be numbers from 1 to `longest`, {longest}. Received: {tuple(periods)}")
         if not width > 0:
             raise ValueError(f"`width` must be above 0. Received: {width}")
-        self.modules = make_modules(units, range(1, len(periods) + 1))  # sizes and wiring, which go by the index here
-        self.units = self.modules.units
+        modules = make_modules(units, range(1, len(periods) + 1))  # sizes and wiring, which go by the index here
+        super().__init__(modules, **kwargs)
         self.initial_periods = tuple(periods)
         self.longest = longest
-        self.activation = keras.activations.get(activation)
-        self.cell = Simple(self.activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.return_sequences = return_sequences
         self.initial_width = width
-        self.input_spec = keras.layers.InputSpec(ndim=3)
 
-    def build(self, sequences_shape):
-        _, steps, features = sequences_shape
-        if steps is None or features is None:
-            raise ValueError(f"`sequences` must have known steps and features. Received: shape {sequences_shape}")
-        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: features})
-        # A matrix product over no features would abort the process on a CPU (oneDNN, TensorFlow 2.21).
-        self.kernel = self._weight("kernel", [features, self.units], self.kernel_initializer) if features else None
-        self.recurrent_kernel = self._weight("recurrent_kernel", [self.units] * 2, self.recurrent_initializer)
-        self.bias = self._weight("bias", [self.units], self.bias_initializer)
+    def build_gates(self, features):
         start = keras.initializers.Constant(np.log(self.initial_periods))
-        self.log_periods = self._weight("log_periods", [len(self.initial_periods)], start)
+        self.log_periods = self.add_weight([len(self.initial_periods)], start, name="log_periods")
         self.width = self.add_weight((), keras.initializers.Constant(self.initial_width), trainable=False, name="width")
 
-    def _weight(self, name: str, shape: Sequence[int], initializer: keras.initializers.Initializer) -> keras.Variable:
-        return self.add_weight(shape, initializer, name=name)
-
-    def call(self, sequences):
-        weights = [tf.convert_to_tensor(variable) for variable in self.trainable_variables]
-        initial = tf.zeros([tf.shape(sequences)[0], self.units], self.compute_dtype)
-        states = self.through_time(tf.transpose(sequences, [1, 0, 2]), weights, [initial])  # [T, B, n]
-        states = tf.transpose(states, [1, 0, 2])
-        return states if self.return_sequences else states[:, -1]
-
-    def through_time(
-        self, sequences: tf.Tensor, weights: Sequence[tf.Tensor], initial_state: Sequence[tf.Tensor]
-    ) -> tf.Tensor:
-        """Run from step 0 as a pure function of time-major tensors, for any number of networks at once.
-
-        Args:
-            sequences: [T, ..., B, features], where the leading axes of all arguments are replicas of the network.
-            weights: in the order of `trainable_variables`, each with the replica axes in front.
-            initial_state: [h], with h [..., B, n].
-
-        Returns:
-            The hidden states after all steps [T, ..., B, n].
-        """
-        *kernel, recurrent, bias, means = weights
-        chances = firing_chances(means, tf.convert_to_tensor(self.width), sequences.shape[0], self.longest)
+    def gates(self, weights, sequences):
+        chances = firing_chances(weights[0], tf.convert_to_tensor(self.width), sequences.shape[0], self.longest)
         shares = tf.repeat(chances, self.modules.sizes, axis=-1)[..., None, :]  # [T, ..., 1, n]
-        initial = initial_state[0]
-        shape = [sequences.shape[0], *(size(initial, axis) for axis in range(initial.shape.rank))]
-        drive = tf.zeros(shape, bias.dtype) + bias[..., None, :]
-        if kernel:
-            drive += tf.einsum("t...bi,...ij->t...bj", sequences, kernel[0])  # [T, ..., B, n]
-        heard = recurrent * tf.constant(self._wired, recurrent.dtype)
-        return leaky_scan(drive, heard, initial, shares, self.activation)
-
-    @property
-    def _wired(self) -> np.ndarray:
-        """Which unit (row) is heard by which (column) [n, n]."""
-        sizes = self.modules.sizes
-        return np.repeat(np.repeat(self.modules.hears, sizes, 0), sizes, 1).T
+        return lambda t, heard, voice: (shares[t], voice)
 
     def snapped(self) -> tuple[ClockworkRNN, np.ndarray]:
         """Return the built layer with the nearest whole-number periods as an ordinary `ClockworkRNN`, which skips.
@@ -223,7 +151,7 @@ class LearnedPeriodsRNN(keras.layers.Layer):
         )
         layer.build((None, None, self.input_spec.axes[-1]))
         order = np.concatenate([np.arange(self.units)[modules.slices[m]] for m in np.argsort(periods, kind="stable")])
-        recurrent = (self.recurrent_kernel.numpy() * self._wired)[np.ix_(order, order)]
+        recurrent = (self.recurrent_kernel.numpy() * self.wired)[np.ix_(order, order)]
         blocks = [
             recurrent[np.repeat(hears, layer.modules.sizes), columns]
             for hears, columns in zip(layer.modules.hears, layer.modules.slices, strict=True)
@@ -231,3 +159,53 @@ class LearnedPeriodsRNN(keras.layers.Layer):
         kernel = [] if self.kernel is None else [self.kernel.numpy()[:, order]]
         layer.set_weights([*kernel, *blocks, self.bias.numpy()[order]])
         return layer, order
+
+
+class EmittedPeriodsRNN(LearnedPeriodsRNN):
+    """A Clockwork RNN that itself emits, at each step, mean and variance of the period of each module.
+
+        μ_i(t) = m_i + Σ_j e_ij h_j(t−1)
+        log σ_i(t)² = log σ² + Σ_j v_ij h_j(t−1)
+
+    where j runs over the modules that i hears; p_i(t) is that of `firing_chances` with these means and widths of its own. The
+    m_i are the log periods of `LearnedPeriodsRNN`, σ its width, and with all e and v 0, as they start, it is that layer. As
+    σ goes to 0 a module fires where the whole number nearest to its emitted mean period, from 1 to `longest`, divides the step.
+    So its firing follows no clock that is known in advance, no step can be skipped, and there is nothing to snap.
+
+    Arguments and calls are as of `LearnedPeriodsRNN`.
+    """
+
+    def build_gates(self, features):
+        super().build_gates(features)
+        self.emission = self.add_weight([self.units, 2 * len(self.initial_periods)], "zeros", name="emission")
+
+    def emitted(self, states: tf.Tensor, log_periods: tf.Tensor, emission: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the means and widths for the next step.
+
+        Args:
+            states: h [..., B, n].
+            log_periods: m [..., g].
+            emission: e beside v [..., n, 2 g].
+
+        Returns:
+            μ and σ [..., B, g].
+        """
+        heard = np.tile(self.heard_by_module, 2)  # [n, 2 g]
+        shifts, narrower = tf.split(states @ (emission * tf.constant(heard, emission.dtype)), 2, axis=-1)
+        return log_periods[..., None, :] + shifts, tf.convert_to_tensor(self.width) * tf.exp(0.5 * narrower)
+
+    def gates(self, weights, sequences):
+        steps = sequences.shape[0]
+        found = jumps(steps, min(self.longest, max(steps, 1)))
+        edges, signs, last = (tf.constant(part, weights[0].dtype) for part in found)
+
+        def gates(t, heard, voice):
+            means, widths = (part[..., None] for part in self.emitted(heard, *weights))
+            below = 0.5 + 0.5 * tf.math.erf((edges[t] - means) / (widths * 2**0.5))  # [..., B, g, K]
+            return self.of_units(last[t] + tf.einsum("k,...gk->...g", signs[t], below)), voice  # [..., B, n]
+
+        return gates
+
+    def snapped(self):
+        """Raise a TypeError: periods that are emitted are not known in advance."""
+        raise TypeError("`snapped` is for periods that stay; those of EmittedPeriodsRNN are emitted at each step")

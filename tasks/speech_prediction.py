@@ -350,7 +350,7 @@ def free_run(
         weights: of the hidden layer and of the output.
         samples: the truth, [1, k + T − 1] or longer.
         phones: of each sample to say [1, T].
-        share: of the own output.
+        share: of the own output, at all steps or at each [T].
         state: of the hidden layer, before the first step, as its `initial_state`.
 
     Returns:
@@ -358,13 +358,13 @@ def free_run(
     """
     *own, kernel, bias = weights
     window, steps, step = hidden.input_spec.axes[-1] - len(PHONES), phones.shape[1], hidden.stepper(own)
-    truth = tf.pad(samples, [[0, 0], [0, 1]])
+    truth, share = tf.pad(samples, [[0, 0], [0, 1]]), tf.broadcast_to(share, [steps])
 
     def say(t, heard, state, said):
         seen = window_and_phone(heard, phones[:, t][:, None], window, len(PHONES))[:, 0]
         state = step(seen, state)
         own = state[0] @ kernel + bias  # [1, 1]
-        next_one = share * own + (1 - share) * truth[:, t + window][:, None]
+        next_one = share[t] * own + (1 - share[t]) * truth[:, t + window][:, None]
         return t + 1, tf.concat([heard[:, 1:], next_one], 1), state, said.write(t, own[0, 0])
 
     said = tf.TensorArray(samples.dtype, steps, element_shape=[])

@@ -62,8 +62,7 @@ def equal_cells(
         networks: question, variant, settings and seeds; they get the units that make their parameters equal to the base's.
         epochs: of each network; None leaves them as in the settings.
     """
-    network = TASKS[task](BASES[task]).network
-    features = network.front.features, network.outputs
+    features = ends(task)
     count = parameters(BASES[task], *features)
     for question, variant, settings, seeds in networks:
         settings = replace(settings, epochs=epochs or settings.epochs)
@@ -76,11 +75,22 @@ def equal_cells(
             yield key, Cell(name, arguments, len(targets) * len(of_seeds))
 
 
+def ends(task: str) -> tuple[int, int]:
+    """Return how many inputs and outputs a task's networks have."""
+    network = TASKS[task](BASES[task]).network
+    return network.front.features, network.outputs
+
+
+def targets_of(task: str) -> tuple[str, ...]:
+    """Return the names of what a task's networks are trained on, each by networks of its own; "" where that is one thing."""
+    return tuple(generation.load_targets([str(PAPER_TARGETS)])) if task == "generation" else ("",)
+
+
 def _pieces(
     task: str, settings: Settings, seeds: Sequence[int]
 ) -> Iterator[tuple[Settings, tuple[str, ...], tuple[int, ...]]]:
     """Yield (settings, names of targets, seeds) that can be trained at once, as networks of equal periods and sizes."""
-    targets = tuple(generation.load_targets([str(PAPER_TARGETS)])) if task == "generation" else ("",)
+    targets = targets_of(task)
     if settings.clock_series == "random":
         for seed in seeds:
             periods, _ = clock(replace(settings, seed=seed))

@@ -89,6 +89,7 @@ def test_a_table_that_is_damaged_or_gone_is_named_in_one_line(words, content, me
         (["tensorflow_2017"], "Received: tensorflow_2017; did you mean tensorflow-2016?"),
         (["main-job", "--seeds", "0"], "--seeds must be at least 1. Received: 0"),
         (["main-job", "--sed", "1"], "--sed"),
+        (["--render", "text"], "--render must stand alone. Received: text"),
     ],
 )
 def test_mistakes_get_one_line(words, message, capsys):

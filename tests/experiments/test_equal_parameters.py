@@ -12,6 +12,11 @@ OTHERS = [
     {"connections": "none", "input_modules": "fastest"},
     {"clock_series": "fibonacci", "modules": 5, "input_modules": (1, 3)},
     {"turns": 2, "connections": "hierarchical"},
+    {"model": "simple_rnn", "periods": ()},
+    {"model": "lstm", "periods": (), "peepholes": False},
+    {"model": "gru", "periods": ()},
+    {"model": "clockwork_lstm"},
+    {"model": "clockwork_gru", "connections": "full"},
 ]
 
 

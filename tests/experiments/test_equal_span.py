@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from committed import RESULTS
+from committed import ENDS, RESULTS
 
 from experiments import equal_span
 from experiments.equal_parameters import parameters
@@ -19,7 +19,6 @@ from models.clocks import make_periods
 PAPER = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SPANS = (55, 128, 256, 512)
 BASES = {task: settings.periods for task, settings in training.BASES.items()}
-SIZES = {"generation": (0, 1), "words": (13, 25), "text": (103, 103)}  # inputs and outputs
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +60,11 @@ def test_coprime_pairs_are_changed_and_hardly_anything_else(base):
 @pytest.mark.parametrize("task", BASES)
 def test_all_sets_have_equal_parameters_and_equal_ones_share_a_cell(task):
     made = list(training.make_cells(task, equal_span.GROUPS, 2, None))
-    base = parameters(training.BASES[task], *SIZES[task])
+    base = parameters(training.BASES[task], *ENDS[task])
     files = {}
     for key, cell in made:
         settings = cell.arguments["settings"]
-        assert parameters(settings, *SIZES[task]) == base and settings.periods == key["periods"]
+        assert parameters(settings, *ENDS[task]) == base and settings.periods == key["periods"]
         assert replace(settings, periods=()) == replace(training.BASES[task], periods=())
         files.setdefault((key["periods"], key["seeds"]), set()).add(cell.file)
     assert all(len(names) == 1 for names in files.values()) and len(files) < len(made)

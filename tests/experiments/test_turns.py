@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from committed import RESULTS
+from committed import ENDS, RESULTS
 
 from experiments import extensions, turns
 from experiments.equal_parameters import parameters
@@ -14,7 +14,6 @@ from experiments.training import turns as training
 from models.clocks import fires
 from tasks.network_settings import clock
 
-SIZES = {"generation": (0, 1), "words": (13, 25), "text": (103, 103)}  # inputs and outputs
 VARIANTS = {
     "base",
     "odd-even pairs of the fastest module alone",
@@ -26,7 +25,7 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("task", SIZES)
+@pytest.mark.parametrize("task", ENDS)
 def test_sets_fire_as_often_as_the_module_that_they_stand_for(task):
     steps = np.arange(800)[:, None]
     found = {key["variant"]: cell.arguments["settings"] for key, cell in training.make_cells(task, 2, None)}
@@ -48,12 +47,12 @@ def test_sets_fire_as_often_as_the_module_that_they_stand_for(task):
         assert (fired[:, : sets[0]].sum(axis=1) == 1).all()  # one of the fastest at every step
 
 
-@pytest.mark.parametrize("task", SIZES)
+@pytest.mark.parametrize("task", ENDS)
 def test_all_have_equal_parameters_and_nothing_else_changed(task):
     base = training.BASES[task]
     for _, cell in training.make_cells(task, 2, None):
         settings = cell.arguments["settings"]
-        assert parameters(settings, *SIZES[task]) == pytest.approx(parameters(base, *SIZES[task]), rel=0.026)
+        assert parameters(settings, *ENDS[task]) == pytest.approx(parameters(base, *ENDS[task]), rel=0.026)
         same = {name: getattr(settings, name) for name in ("units", "periods", "turns", "turns_of")}
         assert replace(base, **same) == settings
 
@@ -75,7 +74,7 @@ def test_sentences_say_what_was_measured():
     bits, wrong, errors = ([np.median(found.own[task, n]) for n in robins] for task in ("text", "words", "generation"))
     assert "{:.2f} against {:.2f} bits".format(*bits) in page and bits[0] < bits[1]
     assert "{1:.0f}% wrong instead of {0:.0f}%".format(*wrong) in page and wrong[0] > wrong[1] and errors[0] > errors[1]
-    assert all(verdict[task, n] == "worse" for task in SIZES for n in robins)
+    assert all(verdict[task, n] == "worse" for task in ENDS for n in robins)
     assert not (verdict == "better").any()
     sets = [n for n in VARIANTS if "pairs" in n or "threes" in n]
     assert {verdict["words", n] for n in sets} == {"no difference shown"} and {verdict["text", n] for n in sets} == {
@@ -88,7 +87,7 @@ def test_sentences_say_what_was_measured():
 
 def test_committed_rows_are_all_sets():
     rows = Store(RESULTS)["turns"]
-    assert set(rows.task) == set(SIZES) and set(rows.variant) == VARIANTS
+    assert set(rows.task) == set(ENDS) and set(rows.variant) == VARIANTS
     assert (rows.groupby(["task", "variant"]).seed.nunique() == 10).all()
 
 

@@ -10,10 +10,10 @@ import tensorflow as tf
 from layers import inputs
 
 from models import reference
-from models.learned_periods import LearnedPeriodsRNN, firing_chances
+from models.learned_periods import EmittedPeriodsRNN, LearnedPeriodsRNN, firing_chances, jumps
 
 
-def make_layer(units, periods, seed=0, **kwargs):
+def make_layer(units, periods, seed=0, kind=LearnedPeriodsRNN, **kwargs):
     defaults = {
         "longest": 12,
         "width": 0.5,
@@ -22,7 +22,7 @@ def make_layer(units, periods, seed=0, **kwargs):
         "recurrent_initializer": keras.initializers.RandomNormal(0, 0.4, seed=seed),
         "bias_initializer": keras.initializers.RandomNormal(0, 0.4, seed=seed + 1),
     }
-    return LearnedPeriodsRNN(units, periods, **(defaults | kwargs))
+    return kind(units, periods, **(defaults | kwargs))
 
 
 @pytest.fixture
@@ -33,26 +33,35 @@ def eager():
     tf.config.run_functions_eagerly(False)
 
 
-def chances(means, width, steps, longest):
-    """Return p [T, g] as two loops, over steps and over the periods that divide them."""
+def chance(mean, width, t, longest):
+    """Return p(t) of one module as a loop over the periods that divide t."""
 
-    def below(edge, mean):
+    def below(edge):
         return 0.5 + 0.5 * erf((edge - mean) / (width * sqrt(2)))
 
-    fires = np.zeros((steps, len(means)))
-    for t in range(steps):
-        for period in range(1, longest + 1):
-            if t % period == 0:
-                low = -inf if period == 1 else log(period - 0.5)
-                high = inf if period == longest else log(period + 0.5)
-                fires[t] += [below(high, mean) - below(low, mean) for mean in means]
+    fires = 0.0
+    for period in range(1, longest + 1):
+        if t % period == 0:
+            low = -inf if period == 1 else log(period - 0.5)
+            high = inf if period == longest else log(period + 0.5)
+            fires += below(high) - below(low)
     return fires
+
+
+def chances(means, width, steps, longest):
+    """Return p [T, g]."""
+    return np.array([[chance(mean, width, t, longest) for mean in means] for t in range(steps)])
 
 
 def states(layer, x, means=None):
     """Return the hidden states [B, T, n] step by step, module by module."""
     means = layer.log_periods.numpy() if means is None else means
     shares = chances(means, float(layer.width.value), x.shape[1], layer.longest)
+    return moved(layer, x, lambda t, i, before: shares[t, i])
+
+
+def moved(layer, x, share):
+    """Return the hidden states [B, T, n], where module i moves at step t by the share that (t, i, h(t−1)) has."""
     recurrent, bias, units = layer.recurrent_kernel.numpy(), layer.bias.numpy(), layer.modules.slices
     h, outputs = np.zeros((len(x), layer.units)), []
     for t in range(x.shape[1]):
@@ -63,9 +72,44 @@ def states(layer, x, means=None):
                 total += x[:, t] @ layer.kernel.numpy()[:, units[i]]
             for j in range(i, len(units)):  # itself and those after it
                 total += before[:, units[j]] @ recurrent[units[j], units[i]]
-            h[:, units[i]] = shares[t, i] * np.tanh(total) + (1 - shares[t, i]) * before[:, units[i]]
+            p = share(t, i, before)
+            h[:, units[i]] = p * np.tanh(total) + (1 - p) * before[:, units[i]]
         outputs.append(h.copy())
     return np.stack(outputs, 1)
+
+
+def emitted(layer, i, h):
+    """Return the mean and the width [B] of a module's log period, from what it hears of h [B, n]."""
+    kernel, count = layer.emission.numpy(), len(layer.initial_periods)
+    heard = np.arange(layer.modules.slices[i].start, layer.units)  # itself and those after it
+    shift, narrower = (h[:, heard] @ kernel[heard, column] for column in (i, count + i))
+    return layer.log_periods.numpy()[i] + shift, np.sqrt(np.exp(narrower) * float(layer.width.value) ** 2)
+
+
+def emitted_states(layer, x):
+    """Return the hidden states [B, T, n] where modules fire by the chances of the Gaussians that are emitted."""
+
+    def share(t, i, before):
+        return np.array([[chance(mean, width, t, layer.longest)] for mean, width in zip(*emitted(layer, i, before))])
+
+    return moved(layer, x, share)
+
+
+def hard_states(layer, x):
+    """Return the hidden states [B, T, n] where a module fires if its rounded mean period divides the step."""
+
+    def share(t, i, before):
+        periods = np.exp(emitted(layer, i, before)[0]).round().clip(1, layer.longest)
+        return (t % periods == 0).astype(float)[:, None]
+
+    return moved(layer, x, share)
+
+
+def make_emitting(units, periods, features, **kwargs):
+    layer = make_layer(units, periods, kind=EmittedPeriodsRNN, **kwargs)
+    layer.build((None, 15, features))
+    layer.emission.assign(np.random.default_rng(5).normal(0, 0.8, layer.emission.shape))
+    return layer
 
 
 @pytest.mark.parametrize("longest", [1, 2, 9, 40])
@@ -99,8 +143,49 @@ def test_returns_the_last_state_without_sequences(eager):
     np.testing.assert_array_equal(layers[1](x), layers[0](x)[:, -1])
 
 
-def test_gradients_equal_finite_differences():
-    layer = make_layer(6, (7, 2.5, 3))
+@pytest.mark.parametrize("longest", [1, 2, 9, 40])
+def test_jumps_give_the_firing_chances(longest):
+    edges, signs, last = jumps(23, longest)
+    means = np.array([0.0, 1.3, log(7.5), 3.6])
+    below = 0.5 + 0.5 * np.vectorize(erf, otypes=[float])(
+        (edges[:, None] - means[:, None]) / (0.7 * sqrt(2))
+    )  # [T, g, K]
+    fires = last[:, None] + (signs[:, None] * below).sum(-1)
+    np.testing.assert_allclose(fires, chances(means, 0.7, 23, longest), atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 1e-5)])
+@pytest.mark.parametrize("features, longest", [(3, 12), (0, 40)])
+def test_states_with_emitted_periods_equal_the_numpy_loop(features, longest, dtype, tolerance):
+    layer = make_emitting(8, (7, 2.5, 3), features, dtype=dtype, longest=longest)
+    x = inputs((2, 15, features), dtype)
+    np.testing.assert_allclose(layer(x), emitted_states(layer, x), atol=tolerance)
+
+
+def test_without_emission_it_is_the_layer_with_learned_periods(eager):
+    layers = [make_layer(8, (7, 2.5, 3), kind=kind) for kind in (LearnedPeriodsRNN, EmittedPeriodsRNN)]
+    x = inputs((2, 15, 3))
+    for layer in layers:
+        layer(x)
+    layers[1].set_weights([*layers[0].get_weights()[:4], layers[1].emission.numpy(), layers[0].width.numpy()])
+    np.testing.assert_allclose(layers[1](x), layers[0](x), atol=1e-12)
+
+
+def test_with_a_tiny_width_the_rounded_emitted_period_divides_the_step():
+    layer = make_emitting([2, 1, 3, 2], (6, 1, 9, 2), 3)
+    x = inputs((2, 40, 3))
+    layer.width.assign(1e-12)
+    states = hard_states(layer, x)
+    np.testing.assert_allclose(layer(x), states, atol=1e-10)
+    periods = [np.exp(emitted(layer, 0, h)[0]).round().clip(1, 12) for h in states.swapaxes(0, 1)]
+    assert len(np.unique(periods)) > 3  # they move from step to step
+
+
+@pytest.mark.parametrize("kind", [LearnedPeriodsRNN, EmittedPeriodsRNN])
+def test_gradients_equal_finite_differences(kind):
+    emits = kind is EmittedPeriodsRNN
+    layer = make_emitting(6, (7, 2.5, 3), 2) if emits else make_layer(6, (7, 2.5, 3))
+    states_of = emitted_states if emits else states
     x, weight = inputs((2, 13, 2)), inputs((2, 13, 6), seed=2)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer(x) * weight)
@@ -114,7 +199,7 @@ def test_gradients_equal_finite_differences():
                 moved = value.copy()
                 moved[index] += shift
                 variable.assign(moved)
-                losses.append(np.sum(states(layer, x) * weight))
+                losses.append(np.sum(states_of(layer, x) * weight))
             variable.assign(value)
             assert gradient.numpy()[index] == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-5, abs=1e-7)
 
@@ -142,9 +227,41 @@ def test_snapping_takes_the_nearest_whole_periods_within_bounds(eager):
     assert layer.snapped()[0].periods == (1, 2, 3, 12)
 
 
-def test_replicas_side_by_side_equal_each_alone(eager):
-    layers = [make_layer(6, periods, seed) for seed, periods in enumerate([(7, 2, 3), (1, 4, 12)])]
+def test_gradients_with_emitted_periods_are_the_same_within_a_compiled_loop():
+    """As in training: replicas, under XLA, in a loop over updates."""
+    layer = make_emitting(6, (7, 2.5, 3), 0)
+    weights = [np.stack([v.numpy()] * 2) for v in layer.trainable_variables]
+
+    def gradients():
+        arrays = [tf.constant(part) for part in weights]
+        with tf.GradientTape() as tape:
+            tape.watch(arrays)
+            states = layer.through_time(tf.zeros([9, 1, 0], tf.float64), arrays, [tf.zeros([2, 1, 6], tf.float64)])
+            loss = tf.reduce_sum(states**2)
+        return tf.concat([tf.reshape(part, [-1]) for part in tape.gradient(loss, arrays)], 0)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def in_a_loop():
+        size = sum(part.size for part in weights)
+        step = lambda count, total: (count + 1, total + gradients())  # noqa: E731
+        return tf.while_loop(lambda count, _: count < 2, step, (0, tf.zeros([size], tf.float64)))[1]
+
+    np.testing.assert_allclose(in_a_loop(), 2 * gradients(), rtol=1e-9)
+
+
+def test_emitted_periods_have_nothing_to_snap():
+    with pytest.raises(TypeError, match="`snapped` is for periods that stay; those of EmittedPeriodsRNN are emitted"):
+        make_emitting(4, (1, 2), 0).snapped()
+
+
+@pytest.mark.parametrize("kind", [LearnedPeriodsRNN, EmittedPeriodsRNN])
+def test_replicas_side_by_side_equal_each_alone(kind, eager):
+    layers = [make_layer(6, periods, seed, kind) for seed, periods in enumerate([(7, 2, 3), (1, 4, 12)])]
     x = inputs((2, 9, 3))
+    for seed, layer in enumerate(layers):
+        layer.build(x.shape)
+        if kind is EmittedPeriodsRNN:
+            layer.emission.assign(np.random.default_rng(seed).normal(0, 0.8, layer.emission.shape))
     alone = [layer(x) for layer in layers]
     weights = [np.stack(pair) for pair in zip(*([v.numpy() for v in layer.trainable_variables] for layer in layers))]
     together = layers[0].through_time(tf.transpose(x, [1, 0, 2]), weights, [tf.zeros([2, 2, 6], tf.float64)])
