@@ -19,6 +19,7 @@ from experiments import (
     extensions,
     forgetting,
     learned_periods,
+    long_lags,
     main_job,
     open_brackets,
     reliability,
@@ -60,6 +61,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         search.EXPERIMENT,
         evolution.EXPERIMENT,
         learned_periods.EXPERIMENT,
+        long_lags.EXPERIMENT,
     )
 }
 RUNS = "experiments"  # the CSV file with when each experiment last ran, and how long it took

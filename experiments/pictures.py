@@ -29,6 +29,7 @@ NAMES = {
     "clockwork_lstm": "Clockwork LSTM",
     "clockwork_gru": "Clockwork GRU",
 }
+MOST_COLUMNS = 7  # of a legend
 PUBLISHED = "black"  # what others published
 NAIVE = {"color": "0.35", "linestyle": "--", "linewidth": 1.1}  # a line at chance, or at what a naive method reaches
 
@@ -53,7 +54,8 @@ def legend(figure: Figure, *axes: Axes) -> None:
     models = [name for name in NAMES.values() if name in named]
     names = models + [name for name in named if name not in models]
     handles = [named[name] for name in names]
-    figure.legend(handles, names, ncols=len(names), loc="outside upper center", columnspacing=1.2)
+    columns = -(-len(names) // -(-len(names) // MOST_COLUMNS))  # rows of about equal length
+    figure.legend(handles, names, ncols=columns, loc="outside upper center", columnspacing=1.2)
 
 
 def band(axis: Axes, x: Sequence[float], curve: pd.DataFrame, method: str) -> None:
