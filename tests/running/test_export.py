@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ import tensorflow as tf
 import main
 from running import export, folders
 
+LICENSE = str(Path(main.__file__).with_name("LICENSE"))  # a short text
 TINY = {
     "generation": ["--units", "4", "--periods", "1", "2", "--length", "12", "--epochs", "1", "--constant-input"],
     "words": ["--units", "14", "--epochs", "1", "--model", "clockwork_gru"],
-    "text": ["--units", "32", "--epochs", "1", "--streams", "16", "--chunk", "64", "--model", "clockwork_lstm"],
+    "text": ["--text", LICENSE, "--units", "32", "--epochs", "1", "--streams", "4", "--model", "clockwork_lstm"],
     "speech": ["--units", "28", "--epochs", "1", "--seconds", "0.1", "--chunk", "512"],
 }
 
