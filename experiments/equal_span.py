@@ -11,12 +11,12 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.experiment import Answer, Experiment
 from experiments.extensions import COLUMNS as OF_EXTENSIONS
-from experiments.extensions import KEYS, SIGNIFICANT, TASKS, against, comparisons, make_rows, seed_scores
+from experiments.extensions import KEYS, TASKS, against, comparisons, make_rows, seed_scores
 from experiments.grid import Options, compute
 from experiments.markdown import markdown, middle, times
 from experiments.period_sets import EXPLANATIONS, PAPER, SPAN, correlations, explained, medians, steps
 from experiments.pictures import COLOURS, PUBLISHED, legend, panels
-from experiments.statistics import ratio
+from experiments.statistics import SIGNIFICANT, ratio
 from experiments.store import Store
 
 GROUPS = ("series", "span", "coprime")

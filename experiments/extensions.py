@@ -14,7 +14,7 @@ from experiments.grid import Arrays, Options, compute
 from experiments.markdown import markdown, spread, times
 from experiments.pictures import legend, panels, points
 from experiments.published import EXTENSIONS_TEXT_LOSS
-from experiments.statistics import holm, rank_p, ratio
+from experiments.statistics import SIGNIFICANT, holm, rank_p, ratio
 from experiments.store import Store
 
 # Task → what is measured, and how it is written.
@@ -44,7 +44,6 @@ ANSWERS = {  # where a variant's own name does not say it
 }
 WHY_NOT = {"input": "has no input", "forgetting": "has no stream to reset in", "series": "has no single target"}
 VERDICTS = {"better": "#1b7837", "worse": "#762a83", "no difference shown": "0.45"}
-SIGNIFICANT = 0.05
 CLEAR = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 TICKS = {"generation": (0.01, 1, 100, 10_000), "words": (0.5, 1, 2, 5), "text": (0.9, 1, 1.2)}  # ratios to the paper
 FAR_TICKS = (1, 1e6, 1e12)  # where some are so far from the paper's that those would overlap

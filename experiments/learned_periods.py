@@ -20,7 +20,7 @@ from experiments.experiment import RESULTS, Answer, Experiment
 from experiments.grid import Arrays, Cell, Options, compute
 from experiments.markdown import markdown, middle, times
 from experiments.pictures import COLOURS, panels, points
-from experiments.statistics import holm, ratio
+from experiments.statistics import SIGNIFICANT, holm, ratio
 from experiments.store import Store
 
 STARTS = ("bad", "good")
@@ -42,7 +42,6 @@ METHODS = {
     EVOLVED: COLOURS["lstm"],
 }
 METHODS |= {f"emitted, {start} start, {firing}": COLOURS["clockwork_lstm"] for start in STARTS for firing in FIRING}
-SIGNIFICANT = 0.05
 ASKED = {SEARCHED: "of a random search as costly as their training", EVOLVED: "by evolution"}
 ASKED["emitted, bad start, soft"] = "that the network emits itself at each step"
 EXTREMES = ("smallest", "median", "largest")
@@ -312,11 +311,11 @@ def moving_panel(axis: Axes, means: pd.DataFrame, cycles: np.ndarray) -> None:
 
 def emitted_panel(axis: Axes, emitted: pd.DataFrame, cycles: np.ndarray) -> None:
     """Draw the mean periods that each module emits over the updates: their median over the steps, and their range."""
-    low, middle, high = (emitted[emitted.of_steps == name].set_index("update") for name in EXTREMES)
-    periods = middle.filter(like="period_")
+    low, median, high = (emitted[emitted.of_steps == name].set_index("update") for name in EXTREMES)
+    periods = median.filter(like="period_")
     for colour, name in zip(_colours(periods), periods, strict=True):
-        axis.plot(middle.index + PIECE, middle[name], color=colour, linewidth=1.2)
-        axis.fill_between(middle.index + PIECE, low[name], high[name], color=colour, alpha=0.15, linewidth=0)
+        axis.plot(median.index + PIECE, median[name], color=colour, linewidth=1.2)
+        axis.fill_between(median.index + PIECE, low[name], high[name], color=colour, alpha=0.15, linewidth=0)
     _annotate(axis, cycles)
 
 

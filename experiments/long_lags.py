@@ -15,14 +15,13 @@ from experiments.experiment import Answer, Experiment
 from experiments.grid import Arrays, Cell, Options, compute
 from experiments.markdown import markdown, middle
 from experiments.pictures import COLOURS, NAMES, legend, panels
-from experiments.statistics import holm, rank_p
+from experiments.statistics import SIGNIFICANT, holm, rank_p
 from experiments.store import Store
 
 PROBLEMS = {"adding": "adding", "copying": "copying", "recall": "delayed recall", "late recall": "recall from step 1"}
 ORDINARY = {"clockwork_rnn": "simple_rnn", "clockwork_lstm": "lstm", "clockwork_gru": "gru"}
 RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 SOLVED = 0.01  # the largest error, squared or as a share of symbols, that solves a problem
-SIGNIFICANT = 0.05
 SHORTENED = 1000  # steps; trainings at longer lags have half of the updates, because each takes so long
 # Problem → controls: (method, series of periods), with the learning rate of the method at that problem or at recall.
 CONTROLS = {"recall": [("clockwork_rnn", "fixed")], "late recall": [("clockwork_rnn", "lag")]}

@@ -14,7 +14,7 @@ from experiments.grid import Arrays, Options, compute
 from experiments.markdown import markdown, middle
 from experiments.open_marks import BINS, BINS_OF, MARKS, best_of_ticks
 from experiments.pictures import NAIVE, legend, panels
-from experiments.statistics import holm, quartiles, rank_p, sign_flip_p
+from experiments.statistics import SIGNIFICANT, holm, quartiles, rank_p, sign_flip_p
 from experiments.store import Store
 
 PAPER = "slow to fast"
@@ -23,7 +23,6 @@ TICKED = (PAPER, "symmetric clock")  # whose modules know of the text what they 
 PROBED = ("trained", "initial", "shuffled")
 ALL = "all"
 CHANCE = 0.5
-SIGNIFICANT = 0.05
 NAMES = [f"{low}–{high}" for low, high in BINS]
 FAR = NAMES[-2:]
 SHOWN = NAMES[1], *NAMES[3:]  # in the table

@@ -3,6 +3,7 @@
 import os
 import signal
 
+import pytest
 from hypothesis import settings
 
 # With these XLA takes less time to compile, of which tests do much; `main.py` sets them too, for one network.
@@ -15,3 +16,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("few", max_examples=50, derandomize=True, database=None, deadline=None)
 settings.register_profile("thorough", max_examples=5000, deadline=None, print_blob=True)
 settings.load_profile("few")
+
+
+@pytest.fixture
+def eager():
+    """Run without compiling, which for a few steps takes longer than running."""
+    import tensorflow as tf  # here, because not all tests need it, and after the flags above
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from models import reference
@@ -58,3 +59,22 @@ def gradients_through(layer, x, pieces):
             output, *state = layer(part, initial_state=state)
             loss += tf.reduce_sum(output**2)
     return tape.gradient(loss, [x, *(variable.value for variable in layer.trainable_variables)])
+
+
+def check_gradients(layer, x, weight, states):
+    """Compare the gradients of a weighted sum of a layer's states with finite differences of what `states(layer, x)` gives."""
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(x) * weight)
+    variables = layer.trainable_variables
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
+    for variable, gradient in zip(variables, gradients):
+        value = variable.numpy()
+        for place in np.random.default_rng(4).permutation(value.size)[:5]:
+            index, losses = np.unravel_index(place, value.shape), []
+            for shift in (1e-6, -1e-6):
+                moved = value.copy()
+                moved[index] += shift
+                variable.assign(moved)
+                losses.append(np.sum(states(layer, x) * weight))
+            variable.assign(value)
+            assert gradient.numpy()[index] == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-5, abs=1e-7)

@@ -18,14 +18,6 @@ from running.loop import Loop
 from tasks.sequence_generation import SequenceGeneration
 
 
-@pytest.fixture
-def eager():
-    """Run without compiling, which for a few steps takes longer than running."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def in_this_process(function, cells, *_):
     return [function(**cell.arguments) for cell in cells]
 
@@ -200,7 +192,10 @@ def test_sentences_say_what_was_measured():
     moved = last.xs("largest", level="of_steps") / last.xs("smallest", level="of_steps") - 1
     assert moved.max(axis=None) < 0.001 and "less than 0.1%" in page
     within = (store["learned_periods"].query("start == 'bad'").ratio <= 2).sum()
-    assert f"from the bad start instead of {within}" in page and f"and {len(p)} comparisons" in page
+    assert (
+        f"so that the {within} of 10 within a factor of 2 from the bad start" in page
+        and f"and {len(p)} comparisons" in page
+    )
 
 
 def test_answers_say_what_is_shown():

@@ -20,14 +20,6 @@ CHOICES = [Choice(among, who) for among in (2, 4) for who in ("listens", "speaks
 FALLING = Temperature(1.0, 0.1, 0.5)
 
 
-@pytest.fixture
-def eager():
-    """Run without compiling, which for a few steps takes longer than running."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def small(among=2, units=9, **changes):
     """Return a task of three networks with each of the periods 1 and 2 so many times."""
     periods = tuple(np.repeat((1, 2), among).tolist())

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers import inputs
+from layers import check_gradients, inputs
 
 from models.chosen_modules import ChosenModulesRNN
 from models.clockwork_rnn import ClockworkRNN
@@ -78,14 +78,6 @@ def expected(layer, x, hard=False):
     return np.stack(outputs, 1)
 
 
-@pytest.fixture
-def eager():
-    """Run without compiling, which for a few steps takes longer than running."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 1e-5)])
 @pytest.mark.parametrize("features, choices", [(2, 2), (0, 4)])
 @pytest.mark.parametrize("who", ACTS)
@@ -128,21 +120,7 @@ def test_with_equal_weights_those_who_listen_move_by_equal_shares():
 def test_gradients_equal_finite_differences(who):
     layer = make_layer(6, (1, 3), who=who)
     x, weight = inputs((2, 9, 2)), inputs((2, 9, 6), seed=2)
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(layer(x) * weight)
-    variables = layer.trainable_variables
-    gradients = tape.gradient(loss, [variable.value for variable in variables])
-    for variable, gradient in zip(variables, gradients):
-        value = variable.numpy()
-        for place in np.random.default_rng(4).permutation(value.size)[:5]:
-            index, losses = np.unravel_index(place, value.shape), []
-            for shift in (1e-6, -1e-6):
-                moved = value.copy()
-                moved[index] += shift
-                variable.assign(moved)
-                losses.append(np.sum(expected(layer, x) * weight))
-            variable.assign(value)
-            assert gradient.numpy()[index] == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-5, abs=1e-7)
+    check_gradients(layer, x, weight, expected)
 
 
 @pytest.mark.parametrize("who", ACTS)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers import inputs
+from layers import check_gradients, inputs
 
 from models import reference
 from models.learned_periods import EmittedPeriodsRNN, LearnedPeriodsRNN, firing_chances, jumps
@@ -23,14 +23,6 @@ def make_layer(units, periods, seed=0, kind=LearnedPeriodsRNN, **kwargs):
         "bias_initializer": keras.initializers.RandomNormal(0, 0.4, seed=seed + 1),
     }
     return kind(units, periods, **(defaults | kwargs))
-
-
-@pytest.fixture
-def eager():
-    """Run without compiling, which for a few steps takes longer than running."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def chance(mean, width, t, longest):
@@ -185,23 +177,8 @@ def test_with_a_tiny_width_the_rounded_emitted_period_divides_the_step():
 def test_gradients_equal_finite_differences(kind):
     emits = kind is EmittedPeriodsRNN
     layer = make_emitting(6, (7, 2.5, 3), 2) if emits else make_layer(6, (7, 2.5, 3))
-    states_of = emitted_states if emits else states
     x, weight = inputs((2, 13, 2)), inputs((2, 13, 6), seed=2)
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(layer(x) * weight)
-    variables = layer.trainable_variables
-    gradients = tape.gradient(loss, [variable.value for variable in variables])
-    for variable, gradient in zip(variables, gradients):
-        value = variable.numpy()
-        for place in np.random.default_rng(4).permutation(value.size)[:5]:
-            index, losses = np.unravel_index(place, value.shape), []
-            for shift in (1e-6, -1e-6):
-                moved = value.copy()
-                moved[index] += shift
-                variable.assign(moved)
-                losses.append(np.sum(states_of(layer, x) * weight))
-            variable.assign(value)
-            assert gradient.numpy()[index] == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-5, abs=1e-7)
+    check_gradients(layer, x, weight, emitted_states if emits else states)
 
 
 @pytest.mark.parametrize("features", [3, 0])
