@@ -41,7 +41,7 @@ class Flags(Options):
     """Problems to learn; with recall come its controls."""
     methods: tuple[Literal[tuple(NAMES)], ...] = tuple(NAMES)
     """Networks to train."""
-    lags: tuple[int, ...] = (100, 300, 1000)
+    lags: tuple[int, ...] = (100, 300, 1000, 3000)
     """Lags, in steps; learning rates are searched at the shortest."""
     seeds: int = 10
     """Networks of each kind, with the seeds from 0 on."""
