@@ -310,6 +310,8 @@ def test_mistyped_hyperparameters_in_the_file_are_one_line(changes, message, tmp
     "task, changes, message",
     [
         ("generation", {"units": "many"}, "units in {} must be a whole number. Received: 'many'"),
+        ("generation", {"units": 10**12}, "--units must be at most 2147483647. Received: 1000000000000 in {}"),
+        ("generation", {"loss": 10**12}, "loss in {} must be one of mse, half_sum. Received: 1000000000000"),
         ("words", {"cache_dir": 5}, "cache_dir in {} must be a path. Received: 5"),
         ("words", {"cache_dir": None}, "cache_dir in {} must be a path. Received: None"),
     ],
