@@ -11,6 +11,8 @@ from typing import Any, TextIO
 import tensorflow as tf
 from tqdm import tqdm
 
+from running import signals
+
 OPERATION = r"\{\{function_node .*?\}\} "  # of TensorFlow, before what it has to say
 FULL = os.strerror(errno.ENOSPC)  # TensorFlow says of a full disk, too, that a resource is exhausted
 # What is not ours to prevent: a full disk, a folder that is gone, too little memory.
@@ -34,7 +36,7 @@ def in_words(error: BaseException) -> str:
 def warn(text: str) -> None:
     """Print a line on stderr, above the progress bar where there is one; if that cannot be, there is nobody to tell."""
     with contextlib.suppress(OSError):
-        tqdm.write(f"main.py: {text}", file=sys.stderr)
+        tqdm.write(f"{signals.program}: {text}", file=sys.stderr)
 
 
 @contextlib.contextmanager
