@@ -39,4 +39,4 @@ def main(epochs: int = 12, examples: int = 1000) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(__doc__) if sys.argv[1:] else main()

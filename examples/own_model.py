@@ -36,4 +36,4 @@ def main(epochs: int = 20, examples: int = 2000) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(__doc__) if sys.argv[1:] else main()

@@ -27,4 +27,4 @@ def main(**changes) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(__doc__) if sys.argv[1:] else main()

@@ -48,4 +48,4 @@ def main(steps: int = 2000, features: int = 13) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(__doc__) if sys.argv[1:] else main()
