@@ -24,6 +24,25 @@ from data.files import write_whole
 
 Arrays = dict[str, np.ndarray]
 
+
+class Kept(dict):
+    """Arrays of a file; one that it lacks, as where the program was changed meanwhile, is an error of one line.
+
+    Args:
+        path: of the file.
+        arrays: by name.
+    """
+
+    def __init__(self, path: Path, arrays: Mapping[str, np.ndarray]):
+        super().__init__(arrays)
+        self.path = path
+
+    def __missing__(self, name: str):
+        raise ValueError(
+            f"{self.path} must hold {name}; without the file it is computed again. Received: {', '.join(self)}"
+        )
+
+
 ROOT = Path(__file__).parents[1]
 # One core a process: small networks gain nothing from a second one, two processes nearly twice as much.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -117,7 +136,7 @@ def _load(path: Path) -> Arrays | None:
         return None
     try:
         with zipfile.ZipFile(path), np.load(path) as saved:
-            return dict(saved) | {"elapsed": saved["elapsed"].astype(float)}  # which every cell has
+            return Kept(path, dict(saved) | {"elapsed": saved["elapsed"].astype(float)})  # which every cell has
     except Exception as error:  # a flipped bit can raise anything
         from running.failures import in_words, warn  # here, because documents are made without TensorFlow
 

@@ -65,6 +65,14 @@ def test_a_result_without_its_time_is_computed_again(tmp_path, capsys):
     assert "is computed again: 'elapsed is not a file in the archive'" in capsys.readouterr().err
 
 
+def test_an_array_that_a_result_lacks_is_named(tmp_path):
+    compute(square, cells(tmp_path), tmp_path, workers=1)
+    kept = next(tmp_path.glob("cell-0-*"))
+    np.savez(kept, cube=np.array(0), elapsed=np.array(1.0))
+    with pytest.raises(ValueError, match=f"{kept} must hold square; .* Received: cube, elapsed"):
+        compute(square, cells(tmp_path), tmp_path, workers=1)[0]["square"]
+
+
 def die(number, folder):
     os.kill(os.getpid(), signal.SIGKILL)
 
