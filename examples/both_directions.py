@@ -6,7 +6,9 @@ reads forwards knows only the first of the two; `keras.layers.Bidirectional` add
 
 import sys
 
-sys.path.append(f"{sys.path[0]}/..")  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
+sys.path.insert(
+    0, f"{sys.path[0]}/.."
+)  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
 import keras
 import numpy as np
 

@@ -29,8 +29,9 @@ def example(name, monkeypatch):
 def test_each_finds_the_layers_from_any_folder(file, monkeypatch, tmp_path):
     source = file.read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(file.parent)])  # as Python starts a script
-    exec(source[: source.index("\n", source.index("sys.path.append"))], {})
+    (tmp_path / "models.py").touch()  # a common name
+    monkeypatch.setattr(sys, "path", [str(file.parent), str(tmp_path)])  # as Python starts a script
+    exec(source[: source.index("\n", source.index("sys.path.insert"))], {})
     assert PathFinder.find_spec("models", sys.path).origin == str(ROOT / "examples" / ".." / "models" / "__init__.py")
 
 
