@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data.files import write_whole
+from running.lock import Lock
 
 Arrays = dict[str, np.ndarray]
 
@@ -106,11 +107,21 @@ def compute(
         call, gave way to it; their sum is the time that all took, also over several calls.
 
     Raises:
-        ValueError: Ray is asked for and cannot be had.
+        ValueError: Ray is asked for and cannot be had, or another process computes into the folder.
         ChildProcessError: a process or its machine died; what is done is kept.
         KeyboardInterrupt: the processes are stopped; what is done is kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    lock = Lock(folder / "~lock", f"what is kept in {folder}")  # two would compute everything twice
+    try:
+        return _compute(function, cells, folder, workers, ray)
+    finally:
+        lock.release()
+
+
+def _compute(
+    function: Callable[..., Arrays], cells: Sequence[Cell], folder: Path, workers: int, ray: str | None
+) -> list[Arrays]:
     kept = {cell.file: _load(folder / cell.file) for cell in cells}
     missing = {cell.file: cell for cell in cells if kept[cell.file] is None}
     done = sum(cell.networks for cell in cells if cell.file not in missing)
