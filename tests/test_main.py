@@ -325,6 +325,18 @@ def test_mistyped_settings_of_a_trained_run_are_one_line(task, changes, message,
     assert capsys.readouterr().err == f"main.py: {message.format(config)}\n"
 
 
+@pytest.mark.parametrize("flags", [["--units", "9"], ["--model", "lstm"], ["--replicas", "3"], ["--epochs", "7"]])
+def test_what_a_trained_run_has_otherwise_is_refused(flags, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    config = Path("results", "generation", "a", "config.json")
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps({"units": 4, "model": "clockwork_rnn", "replicas": 1, "epochs": 5, "length": 32}))
+    assert main.main(["--run", "a", *flags]) == 2
+    said = capsys.readouterr().err
+    assert f"{flags[0]} must be that of the trained run, " in said and said.endswith(f". Received: {flags[1]}\n")
+    assert read("--run", "a", "--units", "4", "--length", "64", "--seed", "9")[1].length == 64
+
+
 def test_a_flag_mends_what_the_file_says(monkeypatch):
     task_class, recipes = main.TASKS["generation"]
     monkeypatch.setitem(main.TASKS, "generation", (task_class, [replace(recipes[0], units="many")]))
