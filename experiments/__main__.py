@@ -161,7 +161,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     except (LookupError, AttributeError, TypeError) as error:
         print(
-            f"python -m experiments: {store.latest} must be a table as an experiment leaves it. "
+            f"python -m experiments: {store.latest}, or a table read before it, must be as an experiment leaves it. "
             f"Received: {type(error).__name__}, {' '.join(str(error).split())}",
             file=sys.stderr,
         )

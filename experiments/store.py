@@ -45,7 +45,10 @@ class Store:
                 if not text.endswith("\n") or len({len(row) for row in csv.reader(io.StringIO(text))}) > 1:
                     raise ValueError("rows that are cut off")  # which pandas fills up
                 self._frames[name] = pd.read_csv(io.StringIO(text), float_precision="round_trip", **options)
+                if self._frames[name].empty:
+                    raise ValueError("no rows")
             except ValueError as error:  # pandas' own among them
+                self._frames.pop(name, None)
                 raise ValueError(f"{path} must be a table as an experiment leaves it. Received: {error}") from None
         return self._frames[name]
 
