@@ -46,10 +46,16 @@ def measured(row: Row, quantity: str, seconds: Sequence[float], unit: str = "ms"
 
 
 def read(path: Path = CSV) -> list[Row]:
+    """Return the rows of a file; raises a ValueError that names it if it is damaged, or has none."""
     with open(path, newline="", encoding="utf-8") as file:
-        return [
-            Row(**{field.name: field.type(row[field.name]) for field in fields(Row)}) for row in csv.DictReader(file)
-        ]
+        try:
+            found = [Row(**{one.name: one.type(row[one.name]) for one in fields(Row)}) for row in csv.DictReader(file)]
+        except (LookupError, TypeError, ValueError, csv.Error) as error:
+            why = f"{type(error).__name__}, {error}"
+            raise ValueError(f"{path} must be a table as the benchmark leaves it. Received: {why}") from None
+    if not found:
+        raise ValueError(f"{path} must be a table as the benchmark leaves it. Received: no rows")
+    return found
 
 
 def merge(before: Iterable[Row], new: Sequence[Row], experiments: Sequence[str]) -> list[Row]:

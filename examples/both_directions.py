@@ -6,7 +6,9 @@ reads forwards knows only the first of the two; `keras.layers.Bidirectional` add
 
 import sys
 
-sys.path.append(f"{sys.path[0]}/..")  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
+sys.path.insert(
+    0, f"{sys.path[0]}/.."
+)  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
 import keras
 import numpy as np
 
@@ -39,4 +41,4 @@ def main(epochs: int = 12, examples: int = 1000) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(__doc__) if sys.argv[1:] else main()

@@ -6,7 +6,9 @@ says how many of the signals that it never saw it gets right.
 
 import sys
 
-sys.path.append(f"{sys.path[0]}/..")  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
+sys.path.insert(
+    0, f"{sys.path[0]}/.."
+)  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
 import keras
 import numpy as np
 
@@ -36,4 +38,4 @@ def main(epochs: int = 20, examples: int = 2000) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(__doc__) if sys.argv[1:] else main()

@@ -6,7 +6,7 @@ files, and prints how far their errors spread.
 
 import sys
 
-sys.path.append(f"{sys.path[0]}/..")
+sys.path.insert(0, f"{sys.path[0]}/..")
 import numpy as np
 
 import running.quiet  # noqa: F401 (TensorFlow without its remarks)
@@ -27,4 +27,4 @@ def main(**changes) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(__doc__) if sys.argv[1:] else main()

@@ -6,7 +6,9 @@ back, and says how large they are and how far their outputs are from the model's
 
 import sys
 
-sys.path.append(f"{sys.path[0]}/..")  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
+sys.path.insert(
+    0, f"{sys.path[0]}/.."
+)  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
 import importlib.util
 import tempfile
 from pathlib import Path
@@ -49,4 +51,4 @@ def main() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(__doc__) if sys.argv[1:] else main()

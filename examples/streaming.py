@@ -6,7 +6,9 @@ far the two are apart, and how long a step takes.
 
 import sys
 
-sys.path.append(f"{sys.path[0]}/..")  # where the package is installed instead: from clockwork_rnn import ClockworkLSTM
+sys.path.insert(
+    0, f"{sys.path[0]}/.."
+)  # where the package is installed instead: from clockwork_rnn import ClockworkLSTM
 import time
 
 import keras
@@ -48,4 +50,4 @@ def main(steps: int = 2000, features: int = 13) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(__doc__) if sys.argv[1:] else main()

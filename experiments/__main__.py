@@ -131,9 +131,8 @@ def all_tables(store: Store) -> dict[str, str]:
     return tables
 
 
-def render() -> None:
+def render(store: Store) -> None:
     """Make all documents again, from the committed results."""
-    store = Store(RESULTS)
     documents.write_tables(all_tables(store))
     Report({"benchmark": scaling_figure(rows.read())}).write(RESULTS)
     for experiment in EXPERIMENTS.values():
@@ -142,22 +141,30 @@ def render() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; returns the exit status."""
+    store = Store(RESULTS)
     try:
         if not arguments or arguments[0] in ("-h", "--help"):
             head = ("name", "question", "minutes", "last full run")
-            print(USAGE, "", metrics.table([head, *_listed(Store(RESULTS))]), sep="\n")
+            print(USAGE, "", metrics.table([head, *_listed(store)]), sep="\n")
             return 0
         name, *flags = arguments
         if name == "--render":
             if flags:
                 raise ValueError(f"--render must stand alone. Received: {' '.join(flags)}")
-            render()
+            render(store)
             return 0
         if name not in EXPERIMENTS:
             near = did_you_mean(name, EXPERIMENTS)
             raise ValueError(f"NAME must be one that `python -m experiments` lists. Received: {name}{near}")
     except (ValueError, OSError) as error:  # of a table that is damaged or not there
         print(f"python -m experiments: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except (LookupError, AttributeError, TypeError) as error:
+        print(
+            f"python -m experiments: {store.latest}, or a table read before it, must be as an experiment leaves it. "
+            f"Received: {type(error).__name__}, {' '.join(str(error).split())}",
+            file=sys.stderr,
+        )
         return 2
     import running.quiet  # noqa: F401 (here, because documents are made without TensorFlow)
     from running import command_line

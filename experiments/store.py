@@ -1,11 +1,14 @@
 """The CSV files of a folder, as pandas frames."""
 
+import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from data.files import write_whole
+from data.text import read_text
 
 
 class Store:
@@ -18,12 +21,14 @@ class Store:
     Attributes:
         cells: folder of what is computed already, see `grid.compute`.
         seconds: of computing behind what was written, over all interruptions.
+        latest: the file that was asked for last.
     """
 
     def __init__(self, folder: Path, name: str = ""):
         self.folder = folder
         self.cells = folder / "cells" / name
         self.seconds = 0.0
+        self.latest = folder
         self._frames: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
@@ -33,11 +38,17 @@ class Store:
             ValueError: the file is damaged; names it.
             OSError: it cannot be read.
         """
+        self.latest = path = self.folder / f"{name}.csv"
         if name not in self._frames:
-            path, options = self.folder / f"{name}.csv", {"keep_default_na": False, "na_values": [""]}
+            text, options = read_text(path), {"keep_default_na": False, "na_values": [""]}
             try:
-                self._frames[name] = pd.read_csv(path, float_precision="round_trip", **options)
+                if not text.endswith("\n") or len({len(row) for row in csv.reader(io.StringIO(text))}) > 1:
+                    raise ValueError("rows that are cut off")  # which pandas fills up
+                self._frames[name] = pd.read_csv(io.StringIO(text), float_precision="round_trip", **options)
+                if self._frames[name].empty:
+                    raise ValueError("no rows")
             except ValueError as error:  # pandas' own among them
+                self._frames.pop(name, None)
                 raise ValueError(f"{path} must be a table as an experiment leaves it. Received: {error}") from None
         return self._frames[name]
 

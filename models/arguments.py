@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .clocks import whole_numbers
+
 
 def elementwise(name: str, activation: str | Callable | None) -> Callable:
     """Return an activation, refusing one that mixes units, such as softmax: modules are computed apart from each other."""
@@ -16,11 +18,11 @@ def elementwise(name: str, activation: str | Callable | None) -> Callable:
         try:
             found = [activation(part) for part in (values, *tf.split(values, 3, axis=-1))]
             apart = all(np.allclose(found[0][:, i], part[:, 0], atol=1e-6) for i, part in enumerate(found[1:]))
-            alike = all(part.dtype == values.dtype and part.shape[0] == 1 for part in found)
+            alike = all(tf.is_tensor(part) and part.dtype == values.dtype and part.shape[0] == 1 for part in found)
         except Exception:  # of any kind: it is somebody's function
             apart = alike = False
-        if not (apart and alike and found[0].shape == values.shape):
-            raise ValueError(f"`{name}` must be elementwise. Received: {activation}")
+        if not (apart and alike and found[0].shape == values.shape and not getattr(activation, "variables", ())):
+            raise ValueError(f"`{name}` must be elementwise and without weights. Received: {activation}")
     return activation
 
 
@@ -29,6 +31,11 @@ def share(name: str, value: float) -> float:
     if not isinstance(value, Real) or not 0 <= value < 1:
         raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {value}")
     return value
+
+
+def seed(name: str, value: int | None) -> int | None:
+    """Return a seed as Keras takes it, in 32 bits without a sign; None is one that is drawn."""
+    return None if value is None else whole_numbers(name, [value], lowest=0, most=2**32 - 1)[0]
 
 
 def switch(name: str, value: bool) -> bool:

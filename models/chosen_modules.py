@@ -1,13 +1,14 @@
 """Several modules at one speed, of which a learned, blurred choice says at each tick who listens or who speaks."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Literal, get_args
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from .clocks import make_modules
+from .clocks import make_modules, whole_numbers
 from .leaky import LeakyRNN
 
 Act = Literal["listens", "speaks"]
@@ -51,13 +52,13 @@ class ChosenModulesRNN(LeakyRNN):
         temperature: float = 1.0,
         **kwargs,
     ):
-        if choices < 2:
-            raise ValueError(f"`choices` must be at least 2, to choose among. Received: {choices}")
+        whole_numbers("choices", [choices], lowest=2)
         if who not in get_args(Act):
             raise ValueError(f"`who` must be one of {', '.join(get_args(Act))}. Received: {who!r}")
-        if not temperature > 0:
-            raise ValueError(f"`temperature` must be above 0. Received: {temperature}")
-        super().__init__(make_modules(units, np.repeat(periods, choices).tolist()), **kwargs)
+        if not isinstance(temperature, Real) or not temperature > 0:
+            raise ValueError(f"`temperature` must be above 0. Received: {temperature!r}")
+        periods = np.repeat(whole_numbers("periods", periods, lowest=1), choices)
+        super().__init__(make_modules(units, periods.tolist()), **kwargs)
         self.choices, self.who, self.initial_temperature = choices, who, temperature
 
     def build_gates(self, features):

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 
@@ -162,8 +163,9 @@ def make_periods(
         raise ValueError(f"`clock_series` must be one of {', '.join(SERIES)}. Received: {clock_series!r}")
     whole_numbers("modules", [modules], lowest=1, most=MOST_MODULES)
     whole_numbers("lowest_period", [lowest_period], lowest=1)
-    if not 1 < series_base < math.inf:
-        raise ValueError(f"`series_base` must be above 1. Received: {series_base}")
+    whole_numbers("seed", [seed], lowest=0)
+    if not isinstance(series_base, Real) or not 1 < series_base < math.inf:
+        raise ValueError(f"`series_base` must be above 1. Received: {series_base!r}")
     with np.errstate(over="ignore"):
         multiples = SERIES[clock_series](np.arange(modules, dtype=float), series_base, np.random.default_rng(seed))
     values = lowest_period * multiples
@@ -215,7 +217,15 @@ def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) 
 
     Returns:
         A number a module, in the order of `periods`, which sum to `units`; even ones if no band has energy.
+
+    Raises:
+        ValueError: names the argument, what was expected and what came.
     """
+    periods = whole_numbers("periods", periods, lowest=1)
+    whole_numbers("units", [units], lowest=1)
+    signal = np.asarray(signal)
+    if signal.ndim != 1 or signal.dtype.kind not in "iuf" or not len(signal) or not np.isfinite(signal).all():
+        raise ValueError(f"`signal` must be finite numbers [T]. Received: {signal.dtype} of shape {signal.shape}")
     if units < len(periods):
         raise ValueError(f"`units` must be at least the number of modules, {len(periods)}. Received: {units}")
     energies = np.abs(np.fft.rfft(signal - np.mean(signal))) ** 2

@@ -81,8 +81,8 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         self.bias_constraint = keras.constraints.get(bias_constraint)
         self.dropout = arguments.share("dropout", dropout)
         self.recurrent_dropout = arguments.share("recurrent_dropout", recurrent_dropout)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = arguments.seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.return_sequences = arguments.switch("return_sequences", return_sequences)
         self.return_state = arguments.switch("return_state", return_state)
         self.go_backwards = arguments.switch("go_backwards", go_backwards)
@@ -159,9 +159,9 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         output = outputs[0] if self.return_sequences else last[0]
         if self.return_sequences and self.zero_output_for_mask and mask is not None:
             output = tf.where(given[..., None], output, tf.zeros_like(output))
-        return self._with_state(output, last, clock, (sequences, sums, mask))
+        return self._with_state(output, last, clock, initial_state is not None, (sequences, sums, mask))
 
-    def _with_state(self, output, last, clock, read):
+    def _with_state(self, output, last, clock, given, read):
         """Return the layer's output, with the state if it is asked for, and carry the state if that is asked for."""
         sequences, sums, mask = read
         counts = tf.reduce_sum(tf.cast(mask, tf.int32), 1) if mask is not None else tf.shape(sequences)[1]  # of steps
@@ -169,7 +169,7 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         if self.clocked or sums:
             counts = tf.broadcast_to(counts, tf.shape(last[0])[:1])  # [B]
             after = self.advance(0 if clock is None else clock, counts)
-            output, *state = step_count.guarded(clock, (output, *state), self.modules, self.input_mean)
+            output, *state = step_count.guarded(clock, (output, *state), self.modules, self.input_mean, given)
             state += [after] * self.clocked
             if sums and (self.stateful or self.return_state):
                 state.append(input_mean.since_ticks(sequences, *sums, after, self.modules, mask, self.go_backwards))
@@ -201,7 +201,7 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         state = []
         for name, given, zero in zip(self.state_names, initial_state, zeros, strict=False):
             if name == "clock":
-                step_count.check(tf.convert_to_tensor(given))
+                given = step_count.checked(tf.convert_to_tensor(given))
             state.append(arguments.state(name, given, sequences.shape[0], zero))
         sums = (state if len(state) == len(zeros) else zeros)[parts + self.clocked :]
         clock = state[parts] if self.clocked and len(state) > parts else None

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from . import arguments
 from .cells import Activation, Simple
 from .clocks import Modules
 from .linear import size
@@ -79,12 +80,12 @@ class LeakyRNN(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.modules, self.units = modules, modules.units
-        self.activation = keras.activations.get(activation)
+        self.activation = arguments.elementwise("activation", activation)
         self.cell = Simple(self.activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.return_sequences = return_sequences
+        self.kernel_initializer = arguments.initializer("kernel_initializer", kernel_initializer)
+        self.recurrent_initializer = arguments.initializer("recurrent_initializer", recurrent_initializer)
+        self.bias_initializer = arguments.initializer("bias_initializer", bias_initializer)
+        self.return_sequences = arguments.switch("return_sequences", return_sequences)
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def build(self, sequences_shape):

@@ -6,12 +6,13 @@ at each step, and stays what it is.
 """
 
 from collections.abc import Sequence
+from numbers import Real
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from .clocks import LARGEST, make_modules
+from .clocks import make_modules, whole_numbers
 from .clockwork_rnn import ClockworkRNN
 from .leaky import LeakyRNN
 
@@ -109,12 +110,13 @@ class LearnedPeriodsRNN(LeakyRNN):
     def __init__(
         self, units: int | Sequence[int], periods: Sequence[float], *, longest: int, width: float = 1.0, **kwargs
     ):
-        if not 1 <= longest <= LARGEST:
-            raise ValueError(f"`longest` must be from 1 to {LARGEST}. Received: {longest}")
-        if not len(periods) or not all(1 <= period <= longest for period in periods):
-            raise ValueError(f"`periods` must be numbers from 1 to `longest`, {longest}. Received: {tuple(periods)}")
-        if not width > 0:
-            raise ValueError(f"`width` must be above 0. Received: {width}")
+        whole_numbers("longest", [longest], lowest=1)
+        starts = np.asarray(periods, object)
+        right = (isinstance(period, Real) and 1 <= period <= longest for period in starts.flat)
+        if starts.ndim != 1 or not len(starts) or not all(right):
+            raise ValueError(f"`periods` must be numbers from 1 to `longest`, {longest}. Received: {periods!r}")
+        if not isinstance(width, Real) or not width > 0:
+            raise ValueError(f"`width` must be above 0. Received: {width!r}")
         modules = make_modules(units, range(1, len(periods) + 1))  # sizes and wiring, which go by the index here
         super().__init__(modules, **kwargs)
         self.initial_periods = tuple(periods)

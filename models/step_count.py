@@ -37,21 +37,28 @@ def advance(clock: tf.Tensor | int, steps: Size, modules: Modules, input_mean: b
     return tf.where(clock > LARGEST - steps, early, after)
 
 
-def check(clock: tf.Tensor) -> None:
-    """Raise a ValueError if a clock, of any type, is known and no int32 from 0 on."""
+def checked(clock: tf.Tensor) -> tf.Tensor:
+    """Return a clock of any type, −1 where it is no int32 from 0 on; raises a ValueError if that is known already."""
     if not tf.executing_eagerly():
-        return
+        if not (clock.dtype.is_floating or clock.dtype == tf.int64):  # others hold no more than an int32, or no number
+            return clock
+        right = (clock >= 0) & (clock <= tf.cast(LARGEST, clock.dtype)) & (clock % 1 == 0)
+        return tf.where(right, clock, tf.cast(-1, clock.dtype))
     steps = clock.numpy()
     if steps.dtype.kind not in "iuf" or not ((steps >= 0) & (steps <= LARGEST) & (steps % 1 == 0)).all():
         wanted = f"whole numbers from 0 to {LARGEST}"
         raise ValueError(f"the clock of a state must be {wanted}. Received: {steps.tolist()}")
+    return clock
 
 
 def guarded(
-    clock: tf.Tensor | None, values: Sequence[tf.Tensor], modules: Modules, input_mean: bool
+    clock: tf.Tensor | None, values: Sequence[tf.Tensor], modules: Modules, input_mean: bool, given: bool = False
 ) -> list[tf.Tensor]:
-    """Return values [B, ...] that came from a clock, a scalar or [B], but not-a-number where it is negative."""
-    if clock is None or goes_back(modules, input_mean):
+    """Return values [B, ...] that came from a clock, a scalar or [B], but not-a-number where it is negative.
+
+    Only one that somebody else has given, or that cannot go back, can be that.
+    """
+    if clock is None or (goes_back(modules, input_mean) and not given):
         return list(values)
     wrong = [tf.reshape(clock < 0, [-1] + [1] * (value.shape.rank - 1)) for value in values]
     return [tf.where(own, tf.cast(math.nan, value.dtype), value) for own, value in zip(wrong, values, strict=True)]

@@ -21,8 +21,28 @@ import numpy as np
 from tqdm import tqdm
 
 from data.files import write_whole
+from running.lock import Lock
 
 Arrays = dict[str, np.ndarray]
+
+
+class Kept(dict):
+    """Arrays of a file; one that it lacks, as where the program was changed meanwhile, is an error of one line.
+
+    Args:
+        path: of the file.
+        arrays: by name.
+    """
+
+    def __init__(self, path: Path, arrays: Mapping[str, np.ndarray]):
+        super().__init__(arrays)
+        self.path = path
+
+    def __missing__(self, name: str):
+        raise ValueError(
+            f"{self.path} must hold {name}; without the file it is computed again. Received: {', '.join(self)}"
+        )
+
 
 ROOT = Path(__file__).parents[1]
 # One core a process: small networks gain nothing from a second one, two processes nearly twice as much.
@@ -87,11 +107,21 @@ def compute(
         call, gave way to it; their sum is the time that all took, also over several calls.
 
     Raises:
-        ValueError: Ray is asked for and cannot be had.
+        ValueError: Ray is asked for and cannot be had, or another process computes into the folder.
         ChildProcessError: a process or its machine died; what is done is kept.
         KeyboardInterrupt: the processes are stopped; what is done is kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    lock = Lock(folder / "~lock", f"what is kept in {folder}")  # two would compute everything twice
+    try:
+        return _compute(function, cells, folder, workers, ray)
+    finally:
+        lock.release()
+
+
+def _compute(
+    function: Callable[..., Arrays], cells: Sequence[Cell], folder: Path, workers: int, ray: str | None
+) -> list[Arrays]:
     kept = {cell.file: _load(folder / cell.file) for cell in cells}
     missing = {cell.file: cell for cell in cells if kept[cell.file] is None}
     done = sum(cell.networks for cell in cells if cell.file not in missing)
@@ -117,7 +147,7 @@ def _load(path: Path) -> Arrays | None:
         return None
     try:
         with zipfile.ZipFile(path), np.load(path) as saved:
-            return dict(saved) | {"elapsed": saved["elapsed"].astype(float)}  # which every cell has
+            return Kept(path, dict(saved) | {"elapsed": saved["elapsed"].astype(float)})  # which every cell has
     except Exception as error:  # a flipped bit can raise anything
         from running.failures import in_words, warn  # here, because documents are made without TensorFlow
 

@@ -48,8 +48,9 @@ def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tu
     if chosen.run:
         from running.runs import as_trained, configuration  # here, because documents are made without TensorFlow
 
-        chosen = replace(as_trained(task, chosen), **values)
-        _check_types(chosen, settings, str(configuration(task, chosen)))
+        chosen = as_trained(task, chosen, values)
+        file = str(configuration(task, chosen))
+        _check_types(chosen, settings, file, f" in {file}")
     return task_class, chosen
 
 
@@ -80,7 +81,7 @@ def run(
         The exit status: the experiment's, 2 where it was refused, 128 and the number of the signal that ended it.
     """
     try:
-        with signals.raised(), signals.as_they_were():
+        with signals.raised(program), signals.as_they_were():
             options = parse(arguments, default, program)
             with output_may_fail():
                 return experiment(options) or 0
@@ -113,17 +114,17 @@ def _recipe_names(recipes: Sequence[Any]) -> list[str]:
     return list(dict.fromkeys(recipe.recipe for recipe in recipes))
 
 
-def _check_types(chosen: Any, settings: Sequence[Setting], source: str) -> None:
+def _check_types(chosen: Any, settings: Sequence[Setting], source: str, more: str = "") -> None:
     """Raise a ValueError that names the first setting that is too large for 32 bits, or not of its type.
 
-    Flags are of their type, so it is one of a recipe or of a trained run: the source.
+    Flags are of their type, so it is one of a recipe or of a trained run: the source. What is said of large numbers ends in `more`.
     """
     for setting in settings:
         value = getattr(chosen, setting.name)
-        hints.check_range(setting.name, value)
         if not hints.is_of(value, setting.hint):
             wanted = hints.expected(setting.hint, "a tuple of ")
             raise ValueError(f"{setting.name} in {source} must be {wanted}. Received: {value!r}")
+        hints.check_range(setting.name, value, more)
 
 
 def _leave_with_help(settings: Sequence[Setting], default: Any, description: str) -> None:

@@ -11,8 +11,11 @@ from typing import Any, TextIO
 import tensorflow as tf
 from tqdm import tqdm
 
+from running import signals
+
 OPERATION = r"\{\{function_node .*?\}\} "  # of TensorFlow, before what it has to say
-FULL = os.strerror(errno.ENOSPC)  # TensorFlow says of a full disk, too, that a resource is exhausted
+# Of which TensorFlow says, too, that a resource is exhausted: a full disk, a quota, too many open files.
+OF_FILES = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)))
 # What is not ours to prevent: a full disk, a folder that is gone, too little memory.
 FAILURES = (OSError, MemoryError, tf.errors.ResourceExhaustedError)
 
@@ -23,7 +26,9 @@ def in_words(error: BaseException) -> str:
         return f"standard output: {error.strerror}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
-    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError) and FULL not in str(error):
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError) and not any(
+        own in str(error) for own in OF_FILES
+    ):
         return "memory does not hold all that was asked for; fewer units, steps, sequences or replicas need less"
     text = str(error)
     if isinstance(error, tf.errors.OpError):
@@ -34,7 +39,7 @@ def in_words(error: BaseException) -> str:
 def warn(text: str) -> None:
     """Print a line on stderr, above the progress bar where there is one; if that cannot be, there is nobody to tell."""
     with contextlib.suppress(OSError):
-        tqdm.write(f"main.py: {text}", file=sys.stderr)
+        tqdm.write(f"{signals.program}: {text}", file=sys.stderr)
 
 
 @contextlib.contextmanager

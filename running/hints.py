@@ -46,18 +46,19 @@ def words_of(value: Any) -> list[str]:
 def is_of(value: Any, hint: Any) -> bool:
     """Return whether a value is of a type, that is, the one that its words spell."""
     with contextlib.suppress(ValueError):
-        return value_of(words_of(value), hint) == value
+        found = value_of(words_of(value), hint)
+        return found == value or (found != found and value != value)  # not a number is a number here
     return False
 
 
-def check_range(name: str, value: Any) -> None:
+def check_range(name: str, value: Any, more: str = "") -> None:
     """Raise a ValueError that names a setting whose number, or one of whose numbers, networks cannot compute with."""
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, int) and abs(number) > LARGEST:
             bound = f"most {LARGEST}" if number > 0 else f"least {-LARGEST}"
-            raise ValueError(f"`{name}` must be at {bound}. Received: {number}")
+            raise ValueError(f"`{name}` must be at {bound}. Received: {number}{more}")
         if isinstance(number, float) and not abs(number) <= LARGEST_FLOAT:
-            raise ValueError(f"`{name}` must be a number of at most {LARGEST_FLOAT:.1e}. Received: {number}")
+            raise ValueError(f"`{name}` must be a number of at most {LARGEST_FLOAT:.1e}. Received: {number}{more}")
 
 
 def expected(hint: Any, holder: str = "") -> str:

@@ -32,6 +32,10 @@ class Lock:
                 holder = self.file.read() or "another process"
                 self.file.close()
                 raise LockedError(f"{what} must not be in progress elsewhere. Received: one of {holder}") from None
+            except OSError as error:  # some network drives have no locks
+                self.file.close()
+                error.filename = str(path)
+                raise
             if path.exists() and os.path.samestat(path.stat(), os.fstat(self.file.fileno())):
                 break
             self.file.close()  # whoever held it has removed the file in between

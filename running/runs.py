@@ -9,7 +9,7 @@ import os
 import platform
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -65,6 +65,8 @@ class RunSettings:
 
 MODEL = "model.keras"  # of a trained run
 WHERE = frozenset(field.name for field in dataclasses.fields(RunSettings))
+# Of a trained network, whatever is done with it; the seed is also that of what it draws then.
+FIXED = {field.name for kind in (NetworkSettings, TrainingSettings) for field in dataclasses.fields(kind)} - {"seed"}
 
 
 class Run:
@@ -264,18 +266,29 @@ def configuration(task: str, settings: RunSettings) -> Path:
     return settings.results_dir / task / settings.run / "config.json"
 
 
-def as_trained(task: str, settings: RunSettings) -> RunSettings:
+def as_trained(task: str, settings: RunSettings, given: Collection[str]) -> RunSettings:
     """Return the settings with which the run that they name was trained; where it is and what is done with it are as given.
 
     Who uses the run says that it is not there, if it is not: the settings are as given then.
+
+    Args:
+        task: its name.
+        settings: that name the run.
+        given: names of those that stay as they are.
+
+    Raises:
+        ValueError: one of these is of the network or its training, and the run has another.
     """
     file = configuration(task, settings)
     saved, values = read_json(file) if file.is_file() else {}, {}
     for field in dataclasses.fields(settings):
         if field.name in saved and field.name not in WHERE:
-            value, given = saved[field.name], getattr(settings, field.name)
+            value, own = saved[field.name], getattr(settings, field.name)
             value = tuple(value) if isinstance(value, list) else value
-            values[field.name] = Path(value) if isinstance(given, Path) and isinstance(value, str) else value
+            if field.name not in given:
+                values[field.name] = Path(value) if isinstance(own, Path) and isinstance(value, str) else value
+            elif field.name in FIXED and value != own:
+                raise ValueError(f"`{field.name}` must be that of the trained run, {value}. Received: {own}")
     return dataclasses.replace(settings, **values)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _came: list[int] = []  # numbers of the signals that were raised
+program = "main.py"  # that runs, as messages call it
 _holding, _waiting = False, []  # whether signals wait, and the numbers of those that do
 
 
@@ -31,13 +32,17 @@ def end_quietly() -> None:
 
 
 @contextlib.contextmanager
-def raised() -> Iterator[None]:
+def raised(name: str = "main.py") -> Iterator[None]:
     """Raise `Stopped` in the main thread at the first signal; at the second one leave at once.
 
     A signal that is ignored, as SIGHUP is under nohup, stays so. One that comes at the very beginning is raised before the
     body, and has to be caught around the whole; one that comes at the very end comes too late.
+
+    Args:
+        name: of the program, for messages.
     """
-    global _holding
+    global _holding, program
+    program = name
     before = {number: signal.getsignal(number) for number in SIGNALS}
     heeded = [number for number in SIGNALS if before[number] != signal.SIG_IGN]
     listener, told = os.pipe()
@@ -103,5 +108,5 @@ def _leave_at_the_second(listener: int, heeded: list[int]) -> None:
     while number := os.read(listener, 1):
         seen += number[0] in heeded
         if seen == 2:
-            os.write(2, b"\nmain.py: left at once\n")
+            os.write(2, f"\n{program}: left at once\n".encode())
             os._exit(128 + number[0])

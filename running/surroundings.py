@@ -5,7 +5,9 @@ import sys
 
 SETTINGS = {
     "KERAS_BACKEND": "tensorflow",  # whatever ~/.keras/keras.json or a notebook says: the layers are TensorFlow's
+    "KERAS_HOME": os.devnull,  # that file may also ask for half precision
     "MPLBACKEND": "agg",  # pictures go into files, and one that is not there is an error
+    "MATPLOTLIBRC": os.devnull,  # whatever somebody's own says of fonts and sizes
 }
 
 

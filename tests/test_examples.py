@@ -1,6 +1,7 @@
 """The examples: each runs, small, and does what it says."""
 
 import importlib.util
+import runpy
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -28,9 +29,18 @@ def example(name, monkeypatch):
 def test_each_finds_the_layers_from_any_folder(file, monkeypatch, tmp_path):
     source = file.read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(file.parent)])  # as Python starts a script
-    exec(source[: source.index("\n", source.index("sys.path.append"))], {})
+    (tmp_path / "models.py").touch()  # a common name
+    monkeypatch.setattr(sys, "path", [str(file.parent), str(tmp_path)])  # as Python starts a script
+    exec(source[: source.index("\n", source.index("sys.path.insert"))], {})
     assert PathFinder.find_spec("models", sys.path).origin == str(ROOT / "examples" / ".." / "models" / "__init__.py")
+
+
+@pytest.mark.parametrize("file", (ROOT / "examples").glob("*.py"), ids=lambda file: file.stem)
+def test_each_takes_no_words(file, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [str(file), "--epochs", "3"])
+    monkeypatch.syspath_prepend(ROOT)
+    with pytest.raises(SystemExit, match="Run from the repository root"):
+        runpy.run_path(str(file), run_name="__main__")
 
 
 def test_own_model_learns(monkeypatch, capsys):

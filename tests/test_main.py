@@ -310,6 +310,8 @@ def test_mistyped_hyperparameters_in_the_file_are_one_line(changes, message, tmp
     "task, changes, message",
     [
         ("generation", {"units": "many"}, "units in {} must be a whole number. Received: 'many'"),
+        ("generation", {"units": 10**12}, "--units must be at most 2147483647. Received: 1000000000000 in {}"),
+        ("generation", {"loss": 10**12}, "loss in {} must be one of mse, half_sum. Received: 1000000000000"),
         ("words", {"cache_dir": 5}, "cache_dir in {} must be a path. Received: 5"),
         ("words", {"cache_dir": None}, "cache_dir in {} must be a path. Received: None"),
     ],
@@ -321,6 +323,18 @@ def test_mistyped_settings_of_a_trained_run_are_one_line(task, changes, message,
     config.write_text(json.dumps(changes))
     assert main.main([task, "--run", "a"]) == 2
     assert capsys.readouterr().err == f"main.py: {message.format(config)}\n"
+
+
+@pytest.mark.parametrize("flags", [["--units", "9"], ["--model", "lstm"], ["--replicas", "3"], ["--epochs", "7"]])
+def test_what_a_trained_run_has_otherwise_is_refused(flags, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    config = Path("results", "generation", "a", "config.json")
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps({"units": 4, "model": "clockwork_rnn", "replicas": 1, "epochs": 5, "length": 32}))
+    assert main.main(["--run", "a", *flags]) == 2
+    said = capsys.readouterr().err
+    assert f"{flags[0]} must be that of the trained run, " in said and said.endswith(f". Received: {flags[1]}\n")
+    assert read("--run", "a", "--units", "4", "--length", "64", "--seed", "9")[1].length == 64
 
 
 def test_a_flag_mends_what_the_file_says(monkeypatch):

@@ -56,6 +56,14 @@ def test_parts_that_were_not_measured_are_left_out():
     assert len(measures.splitlines()) == 2
 
 
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\xff\xfe\x00", b"experiment,network,units\r\nsmall,rnn\r\n"])
+def test_a_damaged_file_is_named(tmp_path, content):
+    path = tmp_path / "benchmark.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{path} must be a table as the benchmark leaves it. Received: "):
+        rows.read(path)
+
+
 def test_a_part_replaces_its_own_rows(tmp_path):
     before = [row("a", 1, 1.0, experiment=name) for name in ("text", "small", "former")]
     new = [row("b", 2, 0.123456, experiment="small")]

@@ -70,7 +70,15 @@ def test_all_experiments_are_listed(capsys):
 @pytest.mark.parametrize("words", [[], ["--render"]])
 @pytest.mark.parametrize(
     "content, message",
-    [(None, "No such file"), (b"", "must be a table as an experiment"), (b"\xff\xfe\x00", "must be a table as an")],
+    [
+        (None, "No such file"),
+        (b"", "must be a table as an experiment"),
+        (b"\xff\xfe\x00", "must be text in UTF-8"),
+        (b"experiment,date\r\nmain-job,2026", "rows that are cut off"),
+        (b"experiment,date\r\nmain-job\r\n", "rows that are cut off"),
+        (b"experiment,date\r\n", "no rows"),
+        (b"name,date\r\nmain-job,2026\r\n", "must be as an experiment leaves it. Received: KeyError"),
+    ],
 )
 def test_a_table_that_is_damaged_or_gone_is_named_in_one_line(words, content, message, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(command, "RESULTS", tmp_path)

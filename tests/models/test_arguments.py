@@ -31,10 +31,18 @@ def test_what_is_no_truth_value_does_not_switch(name, value):
         ({"input_modules": [True, False]}, r"`input_modules` must be whole numbers. Received: \[True, False\]"),
         ({"kernel_initializer": None}, "`kernel_initializer` must be an initializer. Received: None"),
         ({"dtype": "int32"}, "`dtype` must be of floating-point numbers. Received: int32"),
-        ({"activation": "glu"}, "`activation` must be elementwise. Received: "),
-        ({"activation": lambda x: None}, "`activation` must be elementwise. Received: "),
-        ({"activation": tf.reduce_sum}, "`activation` must be elementwise. Received: "),
-        ({"activation": lambda x: tf.cast(x, "float64")}, "`activation` must be elementwise. Received: "),
+        ({"activation": "glu"}, "`activation` must be elementwise and without weights. Received: "),
+        ({"activation": lambda x: None}, "`activation` must be elementwise and without weights. Received: "),
+        ({"activation": tf.reduce_sum}, "`activation` must be elementwise and without weights. Received: "),
+        ({"activation": keras.layers.PReLU(shared_axes=[1])}, "`activation` must be elementwise and without weights. "),
+        ({"activation": np.tanh}, "`activation` must be elementwise and without weights. Received: <ufunc 'tanh'>"),
+        ({"seed": 2**70}, "`seed` must be at most 4294967295. Received: 1180591620717411303424"),
+        ({"seed": -1}, r"`seed` must be whole numbers from 0. Received: \(-1,\)"),
+        ({"seed": True}, r"`seed` must be whole numbers. Received: \[True\]"),
+        (
+            {"activation": lambda x: tf.cast(x, "float64")},
+            "`activation` must be elementwise and without weights. Received: ",
+        ),
     ],
 )
 def test_refuses_what_makes_no_layer(kwargs, message):

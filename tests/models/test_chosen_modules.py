@@ -136,7 +136,11 @@ def test_replicas_side_by_side_equal_each_alone(who, eager):
 @pytest.mark.parametrize(
     "changed, message",
     [
-        ({"choices": 1}, "`choices` must be at least 2, to choose among. Received: 1"),
+        ({"choices": 1}, "`choices` must be whole numbers from 2. Received: (1,)"),
+        ({"choices": 2.5}, "`choices` must be whole numbers. Received: [2.5]"),
+        ({"periods": ((1, 3), (2, 4))}, "`periods` must be whole numbers. Received: ((1, 3), (2, 4))"),
+        ({"periods": 3}, "`periods` must be whole numbers. Received: 3"),
+        ({"temperature": "1"}, "`temperature` must be above 0. Received: '1'"),
         ({"who": "waits"}, "`who` must be one of listens, speaks. Received: 'waits'"),
         ({"temperature": 0.0}, "`temperature` must be above 0. Received: 0.0"),
         ({"temperature": -1.0}, "`temperature` must be above 0. Received: -1.0"),

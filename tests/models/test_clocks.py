@@ -171,6 +171,20 @@ def test_sizes_follow_the_energy_of_each_octave():
         ),
         (lambda: take_turns((1, 2), 2, "slowest"), "`turns_of` must be one of all, fastest. Received: 'slowest'"),
         (lambda: take_turns((1, 2), 0), "`turns` must be whole numbers from 1. Received: \\(0,\\)"),
+        (lambda: make_periods("random", 3, seed="1"), "`seed` must be whole numbers. Received: \\['1'\\]"),
+        (lambda: make_periods("exponential", 3, series_base="2"), "`series_base` must be above 1. Received: '2'"),
+        (
+            lambda: sizes_from_spectrum(np.ones(4), ("1", "2"), 8),
+            "`periods` must be whole numbers. Received: \\('1', '2'\\)",
+        ),
+        (lambda: sizes_from_spectrum(np.ones(4), (1, 2), "8"), "`units` must be whole numbers. Received: \\['8'\\]"),
+        (
+            lambda: sizes_from_spectrum(["1"], (1, 2), 8),
+            "`signal` must be finite numbers \\[T\\]. Received: <U1 of shape",
+        ),
+        (lambda: sizes_from_spectrum(np.ones((4, 2)), (1, 2), 8), "`signal` must be .* float64 of shape \\(4, 2\\)"),
+        (lambda: sizes_from_spectrum([1.0, np.nan], (1, 2), 8), "`signal` must be finite numbers .* of shape \\(2,\\)"),
+        (lambda: sizes_from_spectrum([], (1, 2), 8), "`signal` must be finite numbers .* of shape \\(0,\\)"),
         (lambda: sizes_from_spectrum(np.ones(4), (1, 2), 1), "`units` must be at least the number of modules, 2"),
     ],
 )

@@ -93,6 +93,17 @@ def test_a_clock_that_cannot_go_on_is_refused_or_not_a_number():
     assert np.isnan(layer.through_chunk(tf.constant(x.swapaxes(0, 1)), weights, state[:1], state[1][0])[0]).all()
 
 
+@pytest.mark.parametrize("clock", [-1, 2**32 + 1, 0.5, 1e12])
+def test_a_clock_that_is_not_known_yet_gives_no_number_where_it_is_no_int32(clock):
+    layer = make_layer(2, (1, 2), return_state=True)
+    x, h = inputs((1, 3, 1)), np.zeros((1, 2), np.float32)
+    compiled = tf.function(lambda clock: layer(x, initial_state=[h, clock])[0])
+    assert np.isnan(compiled(tf.constant([clock]))).all()
+    np.testing.assert_allclose(
+        compiled(tf.constant([1], tf.constant(clock).dtype)), layer(x, initial_state=[h, np.array([1])])[0]
+    )
+
+
 @pytest.mark.parametrize("clock", [-1, 2**31, 2**32 + 1, 0.5, True])
 def test_a_clock_that_is_no_int32_is_refused(clock):
     with pytest.raises(

@@ -13,6 +13,7 @@ import pytest
 
 from running import cluster
 from running.cluster import Cell, compute
+from running.lock import Lock
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,6 +64,23 @@ def test_a_result_without_its_time_is_computed_again(tmp_path, capsys):
     again = compute(square, cells(tmp_path), tmp_path, workers=1)
     assert all("elapsed" in result for result in again) and calls(tmp_path, 0) == 2
     assert "is computed again: 'elapsed is not a file in the archive'" in capsys.readouterr().err
+
+
+def test_two_do_not_compute_the_same(tmp_path):
+    lock = Lock(tmp_path / "~lock", "it")
+    with pytest.raises(ValueError, match=f"what is kept in {tmp_path} must not be in progress elsewhere"):
+        compute(square, cells(tmp_path), tmp_path, workers=1)
+    lock.release()
+    assert len(compute(square, cells(tmp_path), tmp_path, workers=1)) == 5
+    assert not list(tmp_path.glob("*lock*"))
+
+
+def test_an_array_that_a_result_lacks_is_named(tmp_path):
+    compute(square, cells(tmp_path), tmp_path, workers=1)
+    kept = next(tmp_path.glob("cell-0-*"))
+    np.savez(kept, cube=np.array(0), elapsed=np.array(1.0))
+    with pytest.raises(ValueError, match=f"{kept} must hold square; .* Received: cube, elapsed"):
+        compute(square, cells(tmp_path), tmp_path, workers=1)[0]["square"]
 
 
 def die(number, folder):

@@ -1,5 +1,6 @@
 """Locks: one process at a time, and none that is dead."""
 
+import errno
 import os
 import platform
 import subprocess
@@ -22,6 +23,15 @@ held = Lock(Path(sys.argv[1]), "it")
 print("held", flush=True)
 time.sleep(100)
 """
+
+
+def test_a_drive_without_locks_is_named(tmp_path, monkeypatch):
+    def refuse(file, kind):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OSError, match=f"No locks available: '{tmp_path / 'a~lock'}'"):
+        Lock(tmp_path / "a~lock", "it")
 
 
 def test_it_is_refused_while_a_process_holds_it_and_free_when_that_is_killed(tmp_path):

@@ -74,7 +74,7 @@ def test_the_command_of_a_page_makes_the_run_again(runs):
     words = shlex.split(config["command"])
     assert words[:3] == ["python", "main.py", "generation"]
     _, again = command_line.read(words[2:], main.TASKS)
-    first = as_trained("generation", main.recipe("generation", run="two", results_dir=runs))
+    first = as_trained("generation", main.recipe("generation", run="two", results_dir=runs), ())
     assert replace(again, run="two", results_dir=runs) == first and again.replicas == 2
 
 

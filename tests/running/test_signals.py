@@ -17,7 +17,7 @@ import hashlib, sys
 sys.path.insert(0, {str(ROOT)!r})
 from running import signals
 
-with signals.raised():
+with signals.raised("python -m experiments x"):
     try:
         print("ready", flush=True)
         hashlib.pbkdf2_hmac("sha512", b"", b"", 10**9)  # in C for minutes, as compiling is
@@ -54,7 +54,7 @@ def test_the_second_signal_ends_the_process_at_once_even_within_a_long_call():
         process.send_signal(signal.SIGINT)
         time.sleep(0.1)
     output, errors = process.communicate(timeout=5)
-    assert (process.returncode, output, errors) == (130, "", "\nmain.py: left at once\n")
+    assert (process.returncode, output, errors) == (130, "", "\npython -m experiments x: left at once\n")
 
 
 def test_a_signal_that_comes_while_they_are_set_is_raised(monkeypatch):

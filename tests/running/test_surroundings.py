@@ -32,6 +32,15 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
     assert path.read_bytes() == b""
 
 
+def test_personal_settings_of_keras_and_matplotlib_change_nothing(tmp_path):
+    (tmp_path / "keras.json").write_text('{"floatx": "float16", "epsilon": 0.5}')
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True")
+    code = "import running.quiet, keras, matplotlib\n"
+    code += "print(keras.config.floatx(), keras.config.epsilon(), matplotlib.rcParams['text.usetex'])"
+    done = run(code, KERAS_HOME=str(tmp_path), MATPLOTLIBRC=str(tmp_path))
+    assert done.stdout == b"float32 1e-07 False\n"
+
+
 def test_backends_are_ours_whatever_others_have_set():
     code = "print(os.environ['KERAS_BACKEND'], os.environ['MPLBACKEND'])"
     assert run(code, KERAS_BACKEND="jax", MPLBACKEND="junk").stdout == b"tensorflow agg\n"
