@@ -6,9 +6,8 @@ reads forwards knows only the first of the two; `keras.layers.Bidirectional` add
 
 import sys
 
-sys.path.insert(
-    0, f"{sys.path[0]}/.."
-)  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
+# Where the package is installed instead: from clockwork_rnn import ClockworkRNN
+sys.path.insert(0, f"{sys.path[0]}/..")
 import keras
 import numpy as np
 

@@ -6,9 +6,8 @@ back, and says how large they are and how far their outputs are from the model's
 
 import sys
 
-sys.path.insert(
-    0, f"{sys.path[0]}/.."
-)  # where the package is installed instead: from clockwork_rnn import ClockworkRNN
+# Where the package is installed instead: from clockwork_rnn import ClockworkRNN
+sys.path.insert(0, f"{sys.path[0]}/..")
 import importlib.util
 import tempfile
 from pathlib import Path

@@ -6,9 +6,8 @@ far the two are apart, and how long a step takes.
 
 import sys
 
-sys.path.insert(
-    0, f"{sys.path[0]}/.."
-)  # where the package is installed instead: from clockwork_rnn import ClockworkLSTM
+# Where the package is installed instead: from clockwork_rnn import ClockworkLSTM
+sys.path.insert(0, f"{sys.path[0]}/..")
 import time
 
 import keras

@@ -167,7 +167,9 @@ def test_sentences_say_what_was_measured():
     assert f"with a clock {clocked} of 120" in page and sum(counts("late recall", "clockwork_rnn")) == 0
     said = (counts("recall", method) for method in ("simple_rnn", "lstm"))
     assert (
-        "Simple RNN {}, {}, {} and {} of 10, LSTM {}, {}, {} and {}, GRU none at all".format(*(n for own in said for n in own))
+        "Simple RNN {}, {}, {} and {} of 10, LSTM {}, {}, {} and {}, GRU none at all".format(
+            *(n for own in said for n in own)
+        )
         in page
     )
     assert sum(counts("recall", "gru")) == 0 and counts("recall", "clockwork_rnn", "fixed") == [10, 10, 10, 2]
