@@ -1,4 +1,4 @@
-"""Columns of numbers from CSV files, as spreadsheets and programs write them.
+"""Tables from CSV files, as spreadsheets and programs write them.
 
 The cells of the first row say what separates cells: tabs, if that makes several of it, otherwise semicolons, otherwise
 commas. The first row holds the names of all columns, or numbers: then columns have no names, and these are the first values.
@@ -8,18 +8,162 @@ import functools
 import io
 import reprlib
 import textwrap
+from collections import deque
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from data.closest import did_you_mean
-from data.text import read_text
+from data.text import read_lines, read_text
 
 NUMBER = r"\s*[+-]?(\d+{0}?\d*|{0}\d+)([eE][+-]?\d+)?\s*"  # {0}: the decimal sign
 THOUSANDS = r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*"  # or three decimals, which nobody can know
+MISSING = ("", "NA", "NaN", "nan", "null", "?", "-", "–")  # cells without a number, where there need not be one
+LARGEST = float(np.finfo(np.float32).max)  # networks compute with 32 bits
 MOST = 10_000  # columns; pandas takes minutes to read many more
+SAMPLE = 1000  # rows that say which columns hold numbers, to be read as such
 SHOWN = 300  # characters of the names, in a message
+
+_parse = functools.partial(
+    pd.read_csv,
+    header=None,
+    dtype=object,
+    keep_default_na=False,
+    skip_blank_lines=False,
+    skipinitialspace=True,
+    encoding="utf-8-sig",
+    compression=None,
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of a file.
+
+    Args:
+        path: of the file.
+        names: of the columns, or their numbers from 1 where they have none.
+        cells: by the columns' places from 0; floats, NaN where missing, or else texts.
+        first: row of the file that the first of the cells stands in, from 1.
+        separator: of cells in a CSV file.
+    """
+
+    path: Path
+    names: list[str]
+    cells: pd.DataFrame
+    first: int
+    separator: str = ""
+
+    def place(self, argument: str, column: str) -> int:
+        """Return which column an argument names, from 0; raises a ValueError where there is none, or there are several."""
+        return _place(column, self.names, self.path, argument)
+
+    def is_numeric(self, place: int) -> bool:
+        """Return whether at least half of a column's filled cells are numbers: a typing error must not hide it."""
+        filled, values = self.floats(place)
+        return bool(filled.any() and (~np.isnan(values)).sum() >= filled.sum() / 2)
+
+    def numbers(self, place: int) -> np.ndarray:
+        """Return a column as floats [rows], NaN where missing.
+
+        Raises:
+            ValueError: a filled cell holds no number, or one beyond 32 bits; names the row and the column.
+        """
+        filled, values = self.floats(place)
+        if (bad := filled & ~(np.abs(values) <= LARGEST)).any():
+            row = int(bad.argmax())
+            raise ValueError(
+                f"{self.path} must hold numbers of at most {LARGEST:.2g}, with one decimal sign and none for thousands, "
+                f"or one of {' '.join(MISSING[1:])} or nothing. Received: {self.at(row, place)}"
+            )
+        return values
+
+    def texts(self, place: int) -> np.ndarray:
+        """Return a column as texts [rows]; raises a ValueError that names the row of a cell without any."""
+        texts = self.cells[place].str.strip().to_numpy(dtype=object)
+        if (empty := texts == "").any():
+            raise ValueError(
+                f"{self.path} must have a value in each row of column {reprlib.repr(self.names[place])}. "
+                f"Received: {self.at(int(empty.argmax()), place)}"
+            )
+        return texts
+
+    def at(self, row: int, place: int) -> str:
+        """Return for a message what the cell of a row, from 0, holds, and where in the file it stands."""
+        cell = self.cells[place].iloc[row]
+        came = reprlib.repr(cell) if isinstance(cell, str) else f"{cell:g}"
+        return (
+            f"{came if cell != '' else 'nothing'} in row {self.first + row} of column {reprlib.repr(self.names[place])}"
+        )
+
+    def with_floats(self, kept: Set[int]) -> "Table":
+        """Return the table with floats in all columns that hold nothing else, but for those that are kept."""
+        columns = dict(self.cells.items())
+        for place in columns.keys() - kept:
+            filled, values = self.floats(place)
+            if (filled == ~np.isnan(values)).all():
+                columns[place] = values
+        return replace(self, cells=pd.DataFrame(columns, copy=False))
+
+    def holds_numbers(self, place: int) -> bool:
+        """Return whether each filled cell of a column is a number."""
+        filled, values = self.floats(place)
+        return bool((filled == ~np.isnan(values)).all())
+
+    def floats(self, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return which cells are not missing, and all as floats, NaN where they are no numbers."""
+        cells = self.cells[place]
+        if cells.dtype == float:
+            values = cells.to_numpy()
+            return ~np.isnan(values), values
+        filled = (~cells.str.strip().isin(MISSING)).to_numpy()
+        values = np.full(len(cells), np.nan)
+        plain = cells[filled]
+        try:  # much faster than by patterns
+            if plain.str.contains("_", regex=False).any():  # which Python takes for numbers
+                raise ValueError
+            values[filled] = plain.to_numpy(object).astype(float)
+        except ValueError:
+            values[filled] = _numbers(plain, self.separator)
+        return filled, values
+
+
+def read_table(path: Path, texts: Mapping[str, str]) -> Table:
+    """Read all columns of a CSV file.
+
+    Args:
+        path: of a file in UTF-8, as in `read_column`. Rows at the end in which all is missing do not count.
+        texts: the columns that are to stay texts, by the argument that named them.
+
+    Returns:
+        The table. Columns of which each filled cell is a number are floats, all others texts.
+
+    Raises:
+        ValueError: there is no such column, or the file is no table; says what was expected and what came.
+
+    Example:
+        >>> table = read_table(Path("data/koutnik2014_figure5_targets.csv"), {})
+        >>> table.numbers(table.place("column", "target_2")).shape
+        (320,)
+    """
+    line = next(read_lines(path), "")
+    deque(read_lines(path), maxlen=0)  # what is no text would come out as odd cells
+    head, separator = _cells(path, lambda: path, line, nrows=SAMPLE)
+    marked = lambda: any({".", '"'} & set(line) for line in read_lines(path))  # noqa: E731
+    names, first = _names(path, head, separator, marked)
+    kept = {_place(column, names, path, argument) for argument, column in texts.items()}
+    # Numbers are read at once as such, faster and smaller than by way of texts, as long as there is nothing else.
+    cells = _read_floats(Table(path, names, head.loc[first:], first + 1, separator), kept)
+    if cells is None:
+        cells = _cells(path, lambda: path, line)[0].loc[first:].reset_index(drop=True)
+    table = Table(path, names, cells, first + 1, separator).with_floats(kept)
+    filled = (table.cells.notna() & table.cells.ne("")).any(axis=1).to_numpy()
+    if not filled.any():
+        raise ValueError(f"{path} must hold rows of values. Received: none below the names")
+    return replace(table, cells=table.cells.iloc[: filled.nonzero()[0].max() + 1])
 
 
 def read_column(path: Path, column: str | None = None) -> pd.Series:
@@ -42,7 +186,7 @@ def read_column(path: Path, column: str | None = None) -> pd.Series:
         (320,)
     """
     table, names, separator = _read(path)
-    place = _place(column, names, path)
+    place = 0 if column is None else _place(column, names, path)
     cells = table[place]
     if not len(cells):
         raise ValueError(f"{path} must hold rows of numbers. Received: none below the names")
@@ -65,42 +209,67 @@ def column_names(path: Path) -> list[str]:
 def _read(path: Path) -> tuple[pd.DataFrame, list[str], str]:
     """Return the cells below the names as texts, by row and column from 0; the columns' names; and what separates cells."""
     text = read_text(path)
-    if (columns := 1 + max(map(text.partition("\n")[0].count, "\t;,"))) > MOST:
-        raise ValueError(f"{path} must have at most {MOST} columns. Received: {columns} in row 1")
-    options = {"header": None, "dtype": object, "keep_default_na": False, "skip_blank_lines": False}
-    parse = functools.partial(pd.read_csv, skipinitialspace=True, **options)
+    cells, separator = _cells(path, lambda: io.StringIO(text), text.partition("\n")[0])
+    filled = cells.ne("").any(axis=1)
+    cells = cells.loc[: filled[::-1].idxmax()]  # without blank rows at the end
+    names, first = _names(path, cells, separator, lambda: {".", '"'} & set(text))
+    return cells.loc[first:], names, separator
+
+
+def _read_floats(sample: Table, kept: Set[int]) -> pd.DataFrame | None:
+    """Read a CSV file of which a sample says what its columns hold; return None where that is not so further down."""
+    floats = [place for place in sample.cells if place not in kept and sample.holds_numbers(place)]
+    commas = any(sample.cells[place].str.contains(",").any() for place in floats)
     try:
-        separator = next((sign for sign in "\t;," if parse(io.StringIO(text), sep=sign, nrows=1).shape[1] > 1), "\t")
-        table = parse(io.StringIO(text), sep=separator)
+        return _parse(
+            sample.path,
+            sep=sample.separator,
+            skiprows=sample.first - 1,
+            names=list(sample.cells),
+            index_col=False,
+            dtype={place: float if place in floats else object for place in sample.cells},
+            na_values={place: list(MISSING) for place in floats},
+            decimal="," if commas and sample.separator == ";" else ".",
+        )
+    except ValueError:
+        return None
+
+
+def _cells(path: Path, source: Callable[[], Path | io.StringIO], line: str, **options: int) -> tuple[pd.DataFrame, str]:
+    """Return all cells as texts, by row and column from 0, and what separates them in the first line."""
+    if (columns := 1 + max(map(line.count, "\t;,"))) > MOST:
+        raise ValueError(f"{path} must have at most {MOST} columns. Received: {columns} in row 1")
+    try:
+        separator = next((sign for sign in "\t;," if _parse(source(), sep=sign, nrows=1).shape[1] > 1), "\t")
+        return _parse(source(), sep=separator, **options), separator
     except ValueError as error:  # pandas' own among them
         reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise ValueError(f"{path} must be a table of numbers. Received: {reason}") from None
-    filled = table.ne("").any(axis=1)
-    table = table.loc[: filled[::-1].idxmax()]  # without blank rows at the end
-    first = [cell.strip() for cell in table.loc[0]]
+
+
+def _names(path: Path, cells: pd.DataFrame, separator: str, marked: Callable[[], object]) -> tuple[list[str], int]:
+    """Return the names of the columns, and the row below them from 0; `marked` tells of decimal points or quotes."""
+    first = [cell.strip() for cell in cells.loc[0]]
     numbers = [cell for cell in first if _is_number(cell)]
     if not any(first) or 0 < len(numbers) < len(first):
         came = f"{reprlib.repr(first)} in row 1" if numbers else "a blank one"
         raise ValueError(f"{path} must begin with a row of names, one for each column, or of numbers. Received: {came}")
-    if len(numbers) == 2 and separator == "," and not {".", '"'} & set(text):
+    if len(numbers) == 2 and separator == "," and not marked():
         raise ValueError(f"{path} must name its columns. Received: {','.join(first)}, which could be one number or two")
     own = [""] * len(first) if numbers else first
-    names = [name or str(place) for place, name in enumerate(own, start=1)]
-    return table.loc[0 if numbers else 1 :], names, separator
+    return [name or str(place) for place, name in enumerate(own, start=1)], 0 if numbers else 1
 
 
-def _place(column: str | None, names: list[str], path: Path) -> int:
+def _place(column: str, names: list[str], path: Path, argument: str = "column") -> int:
     """Return which column is meant, from 0."""
-    if column is None:
-        return 0
     named = [place for place, name in enumerate(names) if name == column.strip()]
     if len(named) > 1:
-        raise ValueError(f"`column` must name one column of {path}. Received: {column}, which names {len(named)}")
+        raise ValueError(f"`{argument}` must name one column of {path}. Received: {column}, which names {len(named)}")
     numbered = [place for place in range(len(names)) if column == str(place + 1)]
     if not named + numbered:
         shown = textwrap.shorten(", ".join(names), SHOWN, placeholder=" …")
         raise ValueError(
-            f"`column` must be one of {shown} in {path}, or its number, from 1 to {len(names)}. "
+            f"`{argument}` must be one of {shown} in {path}, or its number, from 1 to {len(names)}. "
             f"Received: {column}{did_you_mean(column, names)}"
         )
     return (named + numbered)[0]

@@ -2,12 +2,15 @@
 
 import hashlib
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from data.files import check_size
+
+LONGEST = 2**26  # bytes of a line; a longer one is no line of numbers that anyone wrote
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,26 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} must be text in UTF-8. Received: other bytes from byte {error.start} on") from None
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a text file in UTF-8, with their ends and without a byte-order mark, one at a time in memory.
+
+    Raises:
+        ValueError: the file is too large, a line too long, or not text; names the file, and which line.
+    """
+    check_size(path)
+    with open(path, "rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST + 1), b""), start=1):
+            if len(line) > LONGEST:
+                raise ValueError(f"{path} must have lines of at most {LONGEST} bytes. Received: more in line {number}")
+            try:
+                text = line.decode("utf-8")
+            except UnicodeDecodeError:
+                raise ValueError(f"{path} must be text in UTF-8. Received: other bytes in line {number}") from None
+            if "\0" in text:
+                raise ValueError(f"{path} must be text. Received: a zero byte in line {number}")
+            yield text.removeprefix("\ufeff") if number == 1 else text
 
 
 def _numbered(text: str, source: str) -> Text:

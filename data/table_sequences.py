@@ -1,0 +1,126 @@
+"""Sequences from the rows of a table."""
+
+import reprlib
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from data.roles import Roles, find_places
+from data.tables import Table
+from data.times import check_even, check_increasing, read_times, resample
+
+
+class Sequences(NamedTuple):
+    """Measurements, and what is to be said of them.
+
+    Args:
+        columns: names of the features, in a forecast the target first.
+        values: of each sequence, float64 [T, F], NaN where missing, never infinite.
+        names: of the sequences.
+        answers: labels [N] as texts, or numbers, float64 [N, m]; None in a forecast.
+        groups: texts [N] that keep training and test apart; None where there are none.
+        times: of each sequence, datetime64[ns] or float64 [T]; None where there are none.
+    """
+
+    columns: tuple[str, ...]
+    values: tuple[np.ndarray, ...]
+    names: tuple[str, ...]
+    answers: np.ndarray | None
+    groups: np.ndarray | None
+    times: tuple[np.ndarray, ...] | None
+
+
+def find_features(tables: list[Table], roles: Roles) -> list[str]:
+    """Return the features' names, in a forecast the target first, the same for all tables.
+
+    Raises:
+        ValueError: the tables have other columns, there is no such column, it has two roles, or none is left.
+    """
+    first = tables[0]
+    for table in tables[1:]:
+        if set(table.names) != set(first.names):
+            odd = sorted(set(table.names) ^ set(first.names))
+            raise ValueError(
+                f"{table.path} must have the columns of {first.path.name}. Received: {odd[0]} in only one of them"
+            )
+    places = find_places(first, roles)
+    ahead = places["target"] if roles.horizon else []
+    taken = {place for role, found in places.items() if role != "known" for place in found}
+    chosen = places["columns"] or [
+        place
+        for place, name in enumerate(first.names)
+        if place not in taken and any(table.is_numeric(table.names.index(name)) for table in tables)
+    ]
+    chosen = list(dict.fromkeys([*ahead, *chosen, *places["known"]]))
+    if not chosen:
+        raise ValueError(f"{first.path} must have a column of numbers besides those of other roles. Received: none")
+    names = [first.names[place] for place in chosen]
+    if twice := [name for name in names if first.names.count(name) > 1]:
+        raise ValueError(f"{first.path} must name each column otherwise. Received: {twice[0]} for several")
+    return names
+
+
+def read_sequences(table: Table, roles: Roles, features: list[str]) -> Sequences:
+    """Return the sequences of a table, in the order in which their first rows stand.
+
+    Raises:
+        ValueError: a cell does not hold what its role asks for; names the row and the column.
+    """
+    places = find_places(table, roles)
+    values = np.stack([table.numbers(table.names.index(name)) for name in features], axis=1)  # [rows, F]
+    names, sequences = _rows_of_sequences(table, places)
+    answers = groups = times = None
+    if "label" in places:
+        answers = _constant(table, places["label"][0], names, sequences)
+    elif places["target"] and not roles.horizon:
+        answers = np.stack(
+            [_constant(table, place, names, sequences, numbers=True) for place in places["target"]], axis=1
+        )
+    if "test_group" in places:
+        groups = _constant(table, places["test_group"][0], names, sequences)
+    parts = [values[rows] for rows in sequences]
+    if "time" in places:
+        times, parts = _timed(table, places["time"][0], roles.every, sequences, parts)
+    return Sequences(tuple(features), tuple(parts), names, answers, groups, times)
+
+
+def _rows_of_sequences(table: Table, places: dict[str, list[int]]) -> tuple[tuple[str, ...], list[np.ndarray]]:
+    """Return the sequences' names and rows; a table without groups is one."""
+    if "group" not in places:
+        return (table.path.name,), [np.arange(len(table.cells))]
+    codes, names = pd.factorize(table.texts(places["group"][0]))
+    order = np.argsort(codes, kind="stable")
+    return tuple(names), np.split(order, np.cumsum(np.bincount(codes))[:-1])
+
+
+def _constant(
+    table: Table, place: int, names: tuple[str, ...], sequences: list[np.ndarray], numbers: bool = False
+) -> np.ndarray:
+    """Return what a column says of each sequence [N]."""
+    said = table.numbers(place) if numbers else table.texts(place)
+    if numbers and (missing := np.isnan(said)).any():
+        raise ValueError(
+            f"{table.path} must have an answer in each row. Received: {table.at(int(missing.argmax()), place)}"
+        )
+    for name, rows in zip(names, sequences, strict=True):
+        if len(odd := rows[said[rows] != said[rows[0]]]):
+            raise ValueError(
+                f"{table.path} must say the same in all rows of sequence {reprlib.repr(name)}. "
+                f"Received: {table.at(rows[0], place)} and {table.at(odd[0], place)}"
+            )
+    return said[[rows[0] for rows in sequences]] if numbers else said[[rows[0] for rows in sequences]].astype(str)
+
+
+def _timed(
+    table: Table, place: int, every: str | None, sequences: list[np.ndarray], parts: list[np.ndarray]
+) -> tuple[tuple[np.ndarray, ...], list[np.ndarray]]:
+    """Return the times of each sequence, and its values, resampled where a step is given."""
+    times = read_times(table, place)
+    for rows in sequences:
+        check_increasing(table, place, times, rows)
+    if every is None:
+        check_even(table, place, times, sequences)
+        return tuple(times[rows] for rows in sequences), parts
+    pairs = [resample(times[rows], part, every) for rows, part in zip(sequences, parts, strict=True)]
+    return tuple(even for even, _ in pairs), [part for _, part in pairs]

@@ -1,0 +1,116 @@
+"""Times of measurements: read from texts, checked, and made even."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from data.tables import Table
+
+STEADY = 0.05  # of a step, by which others may differ: rounded seconds, days of 23 and 25 hours
+SPARSEST = 100  # steps a measurement that resampling may make; far more are a mistake in `every`, and fill the memory
+
+
+def read_times(table: Table, place: int) -> np.ndarray:
+    """Return a column as times: datetime64[ns] (UTC where zones are given), or floats where it holds numbers.
+
+    Raises:
+        ValueError: names the row that holds no time, or in which day and month cannot be told apart.
+    """
+    texts = table.texts(place)
+    if table.holds_numbers(place):
+        numbers = table.numbers(place)
+        _refuse(table, place, np.isnan(numbers))
+        return numbers
+    dates = _dates(texts, "ISO8601")
+    if np.isnat(dates).any():
+        read = [dates, *(_dates(texts, form) for form in _forms(texts[0]))]
+        whole = [dates for dates in read if not np.isnat(dates).any()]
+        _refuse(table, place, np.isnat(min(read, key=lambda dates: np.isnat(dates).sum())))
+        if (different := whole[0] != whole[-1]).any():
+            came = table.at(int(different.argmax()), place)
+            raise ValueError(
+                f"{table.path} must hold times such as 2024-03-31. Received: {came}, where days may be months"
+            )
+        return whole[0]
+    return dates
+
+
+def check_increasing(table: Table, place: int, times: np.ndarray, rows: np.ndarray) -> None:
+    """Raise a ValueError that names two rows of a sequence whose times do not increase."""
+    if len(late := np.flatnonzero(np.diff(times[rows]) <= np.zeros(1, np.diff(times[:1]).dtype))):
+        before, after = rows[late[0] : late[0] + 2]
+        raise ValueError(
+            f"{table.path} must hold times that increase within a sequence. "
+            f"Received: {table.at(after, place)} after {table.at(before, place)}"
+        )
+
+
+def check_even(table: Table, place: int, times: np.ndarray, sequences: list[np.ndarray]) -> None:
+    """Raise a ValueError that names the rows of a step unlike most, but for those of a calendar, such as months."""
+    steps = np.concatenate([np.diff(times[rows]) for rows in sequences])
+    if not len(steps):
+        return
+    usual = np.quantile(steps.astype(float), 0.5, method="lower")
+    for rows in sequences:
+        step = np.diff(times[rows])
+        odd = np.flatnonzero(np.abs(step.astype(float) - usual) > STEADY * usual)
+        if len(odd) and not _is_calendar(times[rows]):
+            before, after = rows[odd[0] : odd[0] + 2]
+            most = usual if times.dtype == float else pd.Timedelta(int(usual))
+            raise ValueError(
+                f"{table.path} must hold even steps of time, or `every` say which to make. Received: "
+                f"{table.at(after, place)} after {table.at(before, place)}, where most steps are {most}"
+            )
+
+
+def check_every(every: str) -> None:
+    """Raise a ValueError unless the argument is a step of time."""
+    try:
+        good = pd.Timestamp(0) + pd.tseries.frequencies.to_offset(every) > pd.Timestamp(0)
+    except (ValueError, OverflowError):
+        good = False
+    if not good:
+        raise ValueError(f"`every` must be a step of time such as 15min, 1h, 1D or 1MS. Received: {every}")
+
+
+def resample(times: np.ndarray, values: np.ndarray, every: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return even times, and the means of the values [T, F] between each and the next, NaN where there are none.
+
+    Raises:
+        ValueError: the times are numbers, or the step is far too small for them.
+    """
+    if times.dtype == float:
+        raise ValueError(f"`every` must be given where times are dates. Received: {every}, with numbers")
+    start = pd.Timestamp(times[0])
+    step = start + pd.tseries.frequencies.to_offset(every) - start
+    if (steps := (pd.Timestamp(times[-1]) - start) / step) > SPARSEST * len(times):
+        raise ValueError(
+            f"`every` must make at most {SPARSEST} steps a measurement. Received: {every}, which makes {steps:.0f} of {len(times)}"
+        )
+    means = pd.DataFrame(values, index=pd.DatetimeIndex(times)).resample(every).mean()
+    return means.index.to_numpy("datetime64[ns]"), means.to_numpy()
+
+
+def _forms(text: str) -> list[str]:
+    """Return which forms a date may have, with the month first or the day."""
+    with warnings.catch_warnings(action="ignore"):  # of a day that cannot be a month
+        forms = [pd.tseries.api.guess_datetime_format(text, dayfirst=first) for first in (False, True)]
+    return [form for form in forms if form]
+
+
+def _dates(texts: np.ndarray, form: str) -> np.ndarray:
+    """Return texts as datetime64[ns], NaT where they are no dates of the form."""
+    dates = pd.DatetimeIndex(pd.to_datetime(texts, format=form, utc=True, errors="coerce"))
+    dates = dates.where((dates >= pd.Timestamp.min.tz_localize("UTC")) & (dates <= pd.Timestamp.max.tz_localize("UTC")))
+    return dates.tz_localize(None).to_numpy("datetime64[ns]")
+
+
+def _refuse(table: Table, place: int, bad: np.ndarray) -> None:
+    if bad.any():
+        came = table.at(int(bad.argmax()), place)
+        raise ValueError(f"{table.path} must hold times such as 2024-03-31 12:00, or numbers. Received: {came}")
+
+
+def _is_calendar(times: np.ndarray) -> bool:
+    return times.dtype != float and len(times) > 2 and pd.infer_freq(pd.DatetimeIndex(times)) is not None

@@ -1,0 +1,402 @@
+"""Users' own measurements: each format read back exactly, and what is refused."""
+
+import builtins
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data import files, text
+from data.series import Roles, Sequences, load, split
+
+TABLE = (
+    "who,kind,site,a,b,note\nx,up,s1,1,10,hi\ny,down,s2,2,NA,ho\nx,up,s1,3,30,hi\ny,down,s2,4,40,?\ny,down,s2,-,50,\n"
+)
+
+
+@pytest.fixture
+def csv(tmp_path):
+    """Write a table and return its path."""
+
+    def write(content, name="t.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def same(values, *wanted):
+    assert len(values) == len(wanted)
+    for one, other in zip(values, wanted):
+        np.testing.assert_array_equal(one, other, strict=False)
+        assert one.dtype == float
+
+
+def test_classes_of_groups_whose_rows_are_mixed(csv):
+    found = load(csv(TABLE), Roles(label="kind", group="who", test_group="site"))
+    assert found.columns == ("a", "b") and found.names == ("x", "y") and found.times is None
+    assert found.answers.tolist() == ["up", "down"] and found.groups.tolist() == ["s1", "s2"]
+    same(found.values, [[1, 10], [3, 30]], [[2, np.nan], [4, 40], [np.nan, 50]])
+
+
+@pytest.mark.parametrize("name, separator", [("t.tsv", "\t"), ("t.txt", ";"), ("T.CSV", ",")])
+def test_numbers_as_answers_from_any_separator(csv, name, separator):
+    content = "who,q,r,a\n1,0.5,7,1\n1,0.5,7,2\n02,-1,8,3\n".replace(",", separator)
+    if separator == ";":
+        content = content.replace(".", ",")
+    found = load(csv(content, name), Roles(target=("q", "r"), group="1"))
+    np.testing.assert_array_equal(found.answers, [[0.5, 7], [-1, 8]])
+    assert found.columns == ("a",) and found.names == ("1", "02") and found.groups is None
+    same(found.values, [[1], [2]], [[3]])
+
+
+def test_a_forecast_has_its_target_first_and_no_answers(csv):
+    path = csv("t,k,a,b,c\n0,1,2,3,4\n0.5,5,6,,8\n")
+    found = load(path, Roles(target=("b",), horizon=2, known=("k",), time="t"))
+    assert found.columns == ("b", "k", "a", "c") and found.answers is None and found.names == ("t.csv",)
+    same(found.values, [[3, 1, 2, 4], [np.nan, 5, 6, 8]])
+    np.testing.assert_array_equal(found.times, [[0, 0.5]])
+    assert load(path, Roles(target=("b",), horizon=2, known=("k",), columns=("c",))).columns == ("b", "c", "k")
+
+
+def test_missing_values_are_those_signs_and_no_others(csv):
+    cells = ["", "NA", "NaN", "nan", "null", "?", "-", "–", " ", "NA "]
+    rows = "".join(f"1,{cell}\n" for cell in cells)
+    found = load(csv(f"a,b\n0,5\n{rows}0,6\n"), Roles(target=("b",), horizon=1))
+    np.testing.assert_array_equal(found.values[0][:, 0], [5, *[np.nan] * 10, 6])
+    found = load(csv(f"a;b\n0;5,5\n{rows.replace(',', ';')}0;6\n"), Roles(target=("b",), horizon=1))
+    np.testing.assert_array_equal(found.values[0][:, 0], [5.5, *[np.nan] * 10, 6])
+
+
+def test_values_are_exact_and_labels_stay_texts_below_many_rows(csv):
+    values = np.random.default_rng(0).normal(size=(3000, 2)) * 10.0 ** np.arange(-15, 15).repeat(100)[:, None]
+    rows = [f"{'007' if row < 1500 else 'NA'},{a!r},{b!r}" for row, (a, b) in enumerate(values.tolist())]
+    found = load(csv("g,a,b\n" + "\n".join(rows)), Roles(target=("a",), horizon=1, group="g"))
+    same(found.values, values[:1500], values[1500:])
+    assert found.names == ("007", "NA")
+    rows[2000] += "x"
+    with pytest.raises(ValueError, match=r"Received: '.*x' in row 2002 of column 'b'"):
+        load(csv("g,a,b\n" + "\n".join(rows)), Roles(target=("a",), horizon=1, group="g"))
+
+
+def test_parquet_is_read_as_the_same_csv(csv, tmp_path):
+    pytest.importorskip("pyarrow")
+    times = pd.date_range("2024-03-30 22:30", periods=6, freq="15min")
+    frame = pd.DataFrame(
+        {"who": list("ababab"), "kind": [3, 4] * 3, "t": times, "a": [1, None, 3, 4, 5, 6], "on": [True, False] * 3}
+    )
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.set_index("t").to_parquet(tmp_path / "i.pq")
+    for name in ("t.parquet", "i.pq"):
+        found = load(tmp_path / name, Roles(label="kind", group="who", time="t"))
+        assert found.columns == ("a", "on") and found.answers.tolist() == ["3", "4"]
+        same(found.values, [[1, 1], [3, 1], [5, 1]], [[np.nan, 0], [4, 0], [6, 0]])
+        np.testing.assert_array_equal(found.times[1], times[1::2].to_numpy())
+        assert found.times[0].dtype == "datetime64[ns]"
+
+
+def test_npz(tmp_path):
+    x = np.random.default_rng(0).normal(size=(3, 5, 2))
+    np.savez(tmp_path / "a.npz", x=x, y=["u", "v", "u"], lengths=[5, 2, 1])
+    found = load(tmp_path / "a.npz", Roles())
+    same(found.values, x[0], x[1, :2], x[2, :1])
+    assert found.columns == found.names[:2] == ("1", "2") and found.answers.tolist() == ["u", "v", "u"]
+    np.savez(tmp_path / "b.npz", x=x[..., 0], y=[1.0, 2.0, 1.0])
+    found = load(tmp_path / "b.npz", Roles())
+    same(found.values, *x[..., :1])
+    np.testing.assert_array_equal(found.answers, [[1], [2], [1]])
+    assert load(tmp_path / "b.npz", Roles(label="y")).answers.tolist() == ["1", "2", "1"]
+    np.savez(tmp_path / "c.npz", x=x, y=np.array([[1, 2], [3, 4], [5, 6]]))
+    assert load(tmp_path / "c.npz", Roles(target=("y",))).answers.tolist() == [[1, 2], [3, 4], [5, 6]]
+    found = load(tmp_path / "c.npz", Roles(target=("2",), horizon=1))
+    assert found.columns == ("2", "1") and found.answers is None
+    same(found.values, *x[..., ::-1])
+
+
+def test_ts(csv):
+    content = "@classLabel true a b\n@data\n1,2:3,?:a\n5:6:b\n"
+    found = load(csv(content, "a.ts"), Roles())
+    same(found.values, [[1, 3], [2, np.nan]], [[5, 6]])
+    assert found.answers.tolist() == ["a", "b"] and found.columns == ("1", "2") and found.names == ("1", "2")
+    found = load(csv(content.replace("@classLabel true a b", "@targetlabel true").replace(":a", ":1").replace(":b", ":2"), "b.ts"), Roles(columns=("2",)))  # fmt: skip
+    assert found.answers.tolist() == [[1], [2]]
+    same(found.values, [[3], [np.nan]], [[6]])
+
+
+def test_a_folder_of_classes_and_a_folder_of_files(csv, tmp_path):
+    for place, kind in enumerate(["up", "down", "up"]):
+        rows = f"a,b,kind,m\n{place},,{kind},{place / 2}\n1,{'' if place == 0 else 5},{kind},{place / 2}\n"
+        csv(rows, f"classes/{kind}/{place}.csv")
+        csv(rows, f"flat/{place}.csv")
+    csv("not for us", "classes/README.txt")
+    csv("not for us", "classes/up/picture.png")
+    found = load(tmp_path / "classes", Roles(columns=("a", "b")))
+    assert found.names == ("down/1.csv", "up/0.csv", "up/2.csv") and found.answers.tolist() == ["down", "up", "up"]
+    same(found.values, [[1, np.nan], [1, 5]], [[0, np.nan], [1, np.nan]], [[2, np.nan], [1, 5]])
+    found = load(tmp_path / "flat", Roles(label="kind", test_group="m"))
+    assert found.names == ("0.csv", "1.csv", "2.csv") and found.answers.tolist() == ["up", "down", "up"]
+    assert found.columns == ("a", "b") and found.groups.tolist() == ["0.0", "0.5", "1.0"]
+    assert load(tmp_path / "flat", Roles(target=("m",))).answers.tolist() == [[0], [0.5], [1]]
+    assert load(tmp_path / "flat", Roles(target=("a",), horizon=1)).columns == ("a", "b", "m")
+    csv("a,c,kind,m\n1,2,up,3\n", "flat/3.csv")
+    with pytest.raises(ValueError, match="3.csv must have the columns of 0.csv. Received: b in only one of them"):
+        load(tmp_path / "flat", Roles(label="kind"))
+    csv("a,b,kind,m\n1,2,up,3\n2,2,down,3\n", "flat/3.csv")
+    with pytest.raises(ValueError, match="must say the same in all rows of sequence '3.csv'. Received: 'up' in row 2 .* and 'down' in row 3"):  # fmt: skip
+        load(tmp_path / "flat", Roles(label="kind"))
+
+
+@pytest.mark.parametrize("every, steps", [("1h", 4), ("1D", 1), ("30min", 7)])
+def test_resampling_takes_means_as_by_hand(csv, every, steps):
+    times = pd.to_datetime(["2024-01-01 00:05", "2024-01-01 00:15", "2024-01-01 01:00", "2024-01-01 03:10"])
+    values = np.array([[1, 5], [2, np.nan], [4, 6], [8, 7]], float)
+    rows = [f"{g},{time},{a},{'' if np.isnan(b) else b}" for g in "pq" for time, (a, b) in zip(times, values)]
+    found = load(csv("g,t,a,b\n" + "\n".join(rows)), Roles(target=("a",), horizon=1, time="t", every=every, group="g"))
+    starts = times.floor(every)
+    grid = pd.date_range(starts[0], starts[-1], freq=every)
+    assert len(grid) == steps
+    wanted = np.full((steps, 2), np.nan)
+    for step, start in enumerate(grid):
+        for feature in range(2):
+            inside = values[starts == start, feature]
+            if np.isfinite(inside).any():
+                wanted[step, feature] = inside[np.isfinite(inside)].mean()
+    same(found.values, wanted, wanted)
+    np.testing.assert_array_equal(found.times[1], grid.to_numpy("datetime64[ns]"))
+
+
+@pytest.mark.parametrize(
+    "cells, first, last",
+    [
+        (["2024-01-01", "2024-01-01 12:00", "2024-01-02"], "2024-01-01", "2024-01-02"),
+        (["1958-03", "1958-04", "1958-05"], "1958-03-01", "1958-05-01"),  # even months
+        (["2024-01-05", "2024-01-08", "2024-01-09"], "2024-01-05", "2024-01-09"),  # even days of work
+        (["30.12.2023", "31.12.2023", "01.01.2024"], "2023-12-30", "2024-01-01"),
+        (["12/30/2023", "12/31/2023", "1/1/2024"], "2023-12-30", "2024-01-01"),
+        (
+            ["2024-03-31T01:00+01:00", "2024-03-31T03:00+02:00", "2024-03-31T04:00+02:00"],
+            "2024-03-31T00",
+            "2024-03-31T02",
+        ),
+        (["0.033", "0.067", "0.1"], 0.033, 0.1),
+    ],
+)
+def test_times(csv, cells, first, last):
+    rows = "".join(f"{cell},{place}\n" for place, cell in enumerate(cells))
+    times = load(csv("t,a\n" + rows), Roles(target=("a",), horizon=1, time="t")).times[0]
+    wanted = (first, last) if isinstance(first, float) else (np.datetime64(first), np.datetime64(last))
+    assert (times[0], times[-1]) == wanted and times.dtype in ("float64", "datetime64[ns]")
+
+
+FORECAST, CLASSES = Roles(target=("a",), horizon=1), Roles(label="k", group="g")
+
+
+@pytest.mark.parametrize(
+    "content, roles, message",
+    [
+        ("", FORECAST, "t.csv must be a table of numbers. Received: No columns to parse from file"),
+        ("a,b\n", FORECAST, "t.csv must hold rows of values. Received: none below the names"),
+        (b"a\n\x00\x01\n", FORECAST, "t.csv must be text. Received: a zero byte in line 2"),
+        (b"\x89PNG\xff\n", FORECAST, "t.csv must be text in UTF-8. Received: other bytes in line 1"),
+        ("a,b\n1,2\n3,4,5\n", FORECAST, "t.csv must be a table of numbers. Received: Expected 2 fields in line 3, saw 3"),
+        ("heat,b\n1,2\n", Roles(target=("Heath",), horizon=1), "`target` must be one of heat, b in .*t.csv, or its number, from 1 to 2. Received: Heath; did you mean heat?"),
+        ("a,k\n1,2\n", CLASSES, "`group` must be one of a, k in .* Received: g"),
+        ("a,b\n1,2\n3,x\n", Roles(target=("a",), horizon=1, columns=("b",)), "t.csv must hold numbers of at most 3.4e.38, .* or nothing. Received: 'x' in row 3 of column 'b'"),
+        ("a,b\n1,2\n2,3\n3,x\n", FORECAST, "Received: 'x' in row 4 of column 'b'"),
+        ("a;b\n1;2,5\n2;3\n3;1.5\n", FORECAST, "Received: '1.5' in row 4 of column 'b'"),
+        ("a\n1\n-inf\n", FORECAST, "Received: -inf in row 3 of column 'a'"),
+        ("a\n1\n" + "2\n" * 1000 + "inf\n", FORECAST, "Received: inf in row 1003 of column 'a'"),
+        ("a\n1\n1e39\n", FORECAST, "Received: 1e.39 in row 3 of column 'a'"),
+        ("a\n1\n1e999\n", FORECAST, "Received: inf in row 3 of column 'a'"),
+        ("g,k,a\n1,u,1\n2,u,2\n", CLASSES, "t.csv must hold sequences of at least two classes. Received: all of u"),
+        ("g,k,a\n1,u,1\n1,v,2\n", CLASSES, "t.csv must say the same in all rows of sequence '1'. Received: 'u' in row 2 of column 'k' and 'v' in row 3"),
+        ("g,k,a\n1,u,1\n2,,2\n", CLASSES, "t.csv must have a value in each row of column 'k'. Received: nothing in row 3 of column 'k'"),
+        ("g,k,a\n,u,1\n2,v,2\n", CLASSES, "t.csv must have a value in each row of column 'g'. Received: nothing in row 2 of column 'g'"),
+        ("g,k,a\n1,u,\n2,v,2\n", CLASSES, "t.csv must hold numbers in each sequence. Received: none in '1'"),
+        ("g,k,a,a\n1,u,1,2\n2,v,3,4\n", CLASSES, "t.csv must name each column otherwise. Received: a for several"),
+        ("g,k,a\n1,u,x\n2,v,y\n", CLASSES, "t.csv must have a column of numbers besides those of other roles. Received: none"),
+        ("a,b\n1,\n2,NA\n", Roles(target=("a",), horizon=1, columns=("b",)), "t.csv must hold numbers in each feature. Received: none in 'b'"),
+        ("g,q,a\n1,1,1\n1,2,2\n", Roles(target=("q",), group="g"), "t.csv must say the same in all rows of sequence '1'. Received: 1 in row 2 of column 'q' and 2 in row 3"),
+        ("g,q,a\n1,1,1\n1,,2\n", Roles(target=("q",), group="g"), "t.csv must have an answer in each row. Received: nan in row 3 of column 'q'"),
+        ("g,k,a\n1,u,1\n", Roles(label="k"), "`group` must name which rows of .*t.csv are one sequence. Received: nothing, with `label` k"),
+        ("g,k,a\n1,u,1\n", Roles(), "`label` or `target` must name the column of .*t.csv that is to be told. Received: neither"),
+        ("g,k,a\n1,u,1\n", Roles(label="k", group="k"), "`group` must name a column of its own. Received: k, which `label` names too"),
+        ("g,k,a\n1,u,1\n", Roles(label="k", group="2"), "`group` must name a column of its own. Received: k, which `label` names too"),
+        ("g,k,a\n1,u,1\n", Roles(label="k", group="g", columns=("a", "3")), "`columns` must name a column of its own. Received: a, which it names twice"),
+        ("a,b\n1,1\n", Roles(target=("a",), horizon=1, known=("a",)), "`known` must name a column of its own. Received: a, which `target` names too"),
+        ("a\n1\n", Roles(label="k", known=("a",)), "`known` must not be given without `horizon`: nothing lies ahead. Received: a"),
+        ("a\n1\n", Roles(label="k", horizon=3), "`horizon` must not be given beside `label`: classes have none. Received: 3"),
+        ("a\n1\n", Roles(label="k", target=("a",)), "`target` must not be given beside `label`. Received: a"),
+        ("a\n1\n", Roles(horizon=3), "`target` must name what is to be forecast. Received: nothing, with `horizon` 3"),
+        ("a\n1\n", Roles(target=("a",), horizon=-1), "`horizon` must be at least 0. Received: -1"),
+        ("a\n1\n", Roles(target=("a",), horizon=1, every="1h"), "`every` must not be given without `time`. Received: 1h"),
+        ("a\n1\n", Roles(target=("a",), horizon=1, every="-1h", time="t"), "`every` must be a step of time such as .* Received: -1h"),
+    ],
+)  # fmt: skip
+def test_refuses(csv, content, roles, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        load(csv(content), roles)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "cells, every, message",
+    [
+        ("0 1 1", None, "t.csv must hold times that increase within a sequence. Received: '1' in row 4 of column 't' after '1' in row 3"),
+        ("2024-01-02 2024-01-01", None, "Received: '2024-01-01' in row 3 of column 't' after '2024-01-02' in row 2"),
+        ("0 1 2 4", None, "t.csv must hold even steps of time, or `every` say which to make. Received: '4' in row 5 of column 't' after '2' in row 4 of column 't', where most steps are 1"),
+        ("2024-01-01 2024-01-02 2024-01-03 2024-01-05", None, "Received: '2024-01-05' in row 5 .* where most steps are 1 days"),
+        ("2024-01-01 x", None, "t.csv must hold times such as 2024-03-31 12:00, or numbers. Received: 'x' in row 3 of column 't'"),
+        ("2024-01-01 2024-02-30", None, "Received: '2024-02-30' in row 3"),
+        ("0 NA", None, "Received: 'NA' in row 3 of column 't'"),
+        ("1600-01-01 1600-01-02", None, "Received: '1600-01-01' in row 2"),
+        ("01/02/2024 02/02/2024", None, "Received: '01/02/2024' in row 2 of column 't', where days may be months"),
+        ("0 1 3", "1h", "`every` must be given where times are dates. Received: 1h, with numbers"),
+        ("2024-01-01 2025-01-01", "1s", "`every` must make at most 100 steps a measurement. Received: 1s, which makes 31622400 of 2"),
+    ],
+)  # fmt: skip
+def test_refuses_times(csv, cells, every, message):
+    rows = "".join(f"{cell},{place}\n" for place, cell in enumerate(cells.split()))
+    with pytest.raises(ValueError, match=message):
+        load(csv("t,a\n" + rows), Roles(target=("a",), horizon=1, time="t", every=every))
+
+
+def test_refuses_paths(csv, tmp_path):
+    with pytest.raises(ValueError, match="none.csv must be a file or a folder. Received: nothing there"):
+        load(tmp_path / "none.csv", FORECAST)
+    with pytest.raises(
+        ValueError, match="a.xlsx must end in one of .csv, .tsv, .txt, .parquet, .pq, .npz, .ts. Received: .xlsx"
+    ):
+        load(csv("1", "a.xlsx"), FORECAST)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(
+        ValueError, match="empty must hold files .csv, .* perhaps in a folder for each class. Received: none"
+    ):
+        load(tmp_path / "empty", FORECAST)
+    csv("a,k\n1,x\n", "classes/up/1.csv")
+    for roles, message in [
+        (Roles(group="a"), "`group` must not be given for a folder: each file is a sequence. Received: a"),
+        (
+            Roles(label="k"),
+            "classes must hold no folders, which say the class, where `label` or `target` does. Received: k",
+        ),
+        (Roles(), "classes must hold sequences of at least two classes. Received: all of up"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            load(tmp_path / "classes", roles)
+
+
+def test_refuses_sizes_before_they_fill_the_memory(csv, tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "LONGEST", 1000)
+    with pytest.raises(ValueError, match="t.csv must have lines of at most 1000 bytes. Received: more in line 1"):
+        load(csv("a" * 2000), FORECAST)
+    with pytest.raises(ValueError, match="t.csv must have lines of at most 1000 bytes. Received: more in line 2"):
+        load(csv("a\n" + "1" * 2000), FORECAST)
+    np.savez_compressed(tmp_path / "a.npz", x=np.zeros((100, 1000)), y=np.arange(100) % 2)
+    monkeypatch.setattr(files, "MOST", 2**16)
+    with pytest.raises(ValueError, match="a.npz must unpack to at most 6.*e-05 GiB. Received: 0.000746 GiB"):
+        load(tmp_path / "a.npz", Roles())
+
+
+X = np.ones((2, 3, 1))
+
+
+@pytest.mark.parametrize(
+    "arrays, roles, message",
+    [
+        ({"z": X}, Roles(), r"a.npz must hold an array `x` \[N, T, F\] or \[N, T\]. Received: z"),
+        ({"x": X[0, 0]}, Roles(), r"a.npz must hold numbers `x` \[N, T, F\] or \[N, T\]. Received: float64 \[1\]"),
+        ({"x": np.array([[None, {}]])}, Roles(), "a.npz must hold an array `x` of numbers or texts. Received: Object arrays cannot be loaded"),
+        ({"x": X, "y": np.array([None, {}])}, Roles(), "a.npz must hold an array `y` of numbers or texts. Received: Object arrays"),
+        ({"x": X, "y": np.arange(3)}, Roles(), r"a.npz must hold numbers or texts `y` \[2\] or \[2, m\]. Received: int64 \[3\]"),
+        ({"x": X, "y": [0, 1], "lengths": [0, 3]}, Roles(), r"a.npz must hold whole numbers `lengths` \[2\] from 1 to 3, .* Received: int64 \[2\] from 0 to 3"),
+        ({"x": X, "y": [0, 1], "lengths": [1.0, 3.0]}, Roles(), r"Received: float64 \[2\]"),
+        ({"x": X}, Roles(), "a.npz must hold answers, or `target` and `horizon` ask for a forecast. Received: none"),
+        ({"x": X, "y": [0, 0]}, Roles(), "a.npz must hold sequences of at least two classes. Received: all of 0"),
+        ({"x": X * np.inf, "y": [0, 1]}, Roles(), "a.npz must hold numbers of at most 3.4e.38. Received: inf in step 1 of feature 1 of sequence '1'"),
+        ({"x": X * np.nan, "y": [0, 1]}, Roles(), "a.npz must hold numbers in each sequence. Received: none in '1'"),
+        ({"x": X, "y": [0.5, np.nan]}, Roles(), "a.npz must hold finite numbers y. Received: nan"),
+        ({"x": X, "y": ["a", "b"]}, Roles(target=("y",)), "a.npz must hold finite numbers y. Received: texts"),
+        ({"x": X, "y": [[0, 1], [1, 0]]}, Roles(), r"a.npz must hold one label y a sequence. Received: \[2, 2\]"),
+        ({"x": X, "y": [0, 1]}, Roles(label="kind"), "`label` must be y, as .*a.npz names its answers, or not given. Received: kind"),
+        ({"x": X, "y": [0, 1]}, Roles(label="y", group="g"), "`group` must not be given for .*a.npz, which has no such column. Received: g"),
+        ({"x": X}, Roles(target=("2",), horizon=1), "`target` must be one of 1 in .*a.npz, or its number, from 1 to 1. Received: 2"),
+    ],
+)  # fmt: skip
+def test_refuses_npz(tmp_path, arrays, roles, message):
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(ValueError, match=message) as caught:
+        load(tmp_path / "a.npz", roles)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"a,b\n1,2\n"])
+def test_refuses_what_is_no_archive(csv, content):
+    with pytest.raises(ValueError, match="a.npz must be an NPZ file. Received: File is not a zip file"):
+        load(csv(content, "a.npz"), Roles())
+
+
+def test_parquet_without_pyarrow_or_damaged(csv, tmp_path, monkeypatch):
+    path = csv("a,b\n1,2\n", "a.parquet")
+    real = builtins.__import__
+
+    def without(name, *rest, **more):
+        if name.split(".")[0] == "pyarrow":
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        for name in [name for name in sys.modules if name.split(".")[0] == "pyarrow" or name == "pandas.io.parquet"]:
+            patch.delitem(sys.modules, name)
+        patch.setattr(builtins, "__import__", without)
+        with pytest.raises(
+            ValueError, match=r"a.parquet must be read by pyarrow \(pip install pyarrow\). Received: no such package"
+        ):
+            load(path, FORECAST)
+    pytest.importorskip("pyarrow")
+    with pytest.raises(ValueError, match="a.parquet must be a Parquet file. Received: .*"):
+        load(path, FORECAST)
+    pd.DataFrame({"a": []}).to_parquet(tmp_path / "b.pq")
+    with pytest.raises(ValueError, match="b.pq must hold rows of values. Received: 0 of 1 columns"):
+        load(tmp_path / "b.pq", FORECAST)
+
+
+def sequences(answers, groups=None):
+    values = tuple(np.zeros((2, 1)) for _ in answers)
+    names = tuple(map(str, range(len(values))))
+    return Sequences(("a",), values, names, np.array(answers), groups if groups is None else np.array(groups), None)
+
+
+def test_split_takes_a_share_of_each_class_by_the_seed():
+    labels = ["a"] * 40 + ["b"] * 10 + ["c"] * 2 + ["d"]
+    train, test = split(sequences(labels), 0.25, seed=3)
+    assert sorted([*train, *test]) == list(range(53)) and list(test) == sorted(test)
+    assert [sum(labels[place] == kind for place in test) for kind in "abcd"] == [10, 3, 1, 0]
+    np.testing.assert_array_equal(split(sequences(labels), 0.25, seed=3)[1], test)
+    assert len({tuple(split(sequences(labels), 0.25, seed)[1]) for seed in range(10)}) == 10
+    chosen = np.bincount(np.concatenate([split(sequences(labels), 0.25, seed)[1] for seed in range(400)]), minlength=53)
+    np.testing.assert_allclose(chosen[:40] / 400, 0.25, atol=0.09)  # four standard deviations of a fair draw
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_split_keeps_groups_whole_and_each_class_on_both_sides(seed):
+    draw = np.random.default_rng(seed)
+    subjects = draw.integers(0, 12, size=80)
+    labels = np.where(subjects < 6, "ill", "well")  # one class a subject
+    labels[:40] = draw.choice(["up", "down"], size=40)  # and several
+    train, test = split(sequences(labels, subjects.astype(str)), 0.2, seed)
+    assert not set(subjects[train]) & set(subjects[test]) and len(train) + len(test) == 80
+    assert set(labels[train]) == set(labels[test]) == {"ill", "well", "up", "down"}
+    assert 0.1 < len(test) / 80 < 0.4
+
+
+def test_split_of_numbers_and_what_it_refuses():
+    train, test = split(sequences(np.arange(10.0)[:, None]), 0.3, seed=0)
+    assert len(test) == 3 and len(train) == 7
+    with pytest.raises(ValueError, match="`share` must be between 0 and 1. Received: 1"):
+        split(sequences(["a", "b"]), 1, seed=0)
+    with pytest.raises(ValueError, match="`share` must leave some of a class for training and for testing. Received: 4 sequences of 1 groups"):  # fmt: skip
+        split(sequences(list("aabb"), ["s"] * 4), 0.5, seed=0)
