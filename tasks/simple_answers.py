@@ -15,7 +15,7 @@ LONGEST_SEASON = 48  # steps, of exponential smoothing; each step of a season is
 FEWEST = 12  # steps to which it is fitted
 STRENGTHS = np.logspace(-4, 4, 33)  # of ridge regression, for each training sequence
 COMMON_LENGTH = 500  # steps of resampled sequences, at most
-MOST_PAIRS = 2e10  # of steps, that dynamic time warping compares; about a minute
+MOST_PAIRS = 3e9  # of steps, that dynamic time warping compares; about a minute
 
 
 def forecasts(history: np.ndarray, origins: Sequence[int], horizon: int, season: int) -> dict[str, np.ndarray]:
@@ -69,14 +69,14 @@ def _smoothed(history: np.ndarray, origins: np.ndarray, ahead: np.ndarray, seaso
     start = max(origins[0] - FITTED, 0)
     options = {"trend": "add", "damped_trend": True}
     options |= {"seasonal": "add", "seasonal_periods": season} if season > 1 else {}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(divide="ignore"):  # of a history without any noise
         warnings.simplefilter("ignore", ConvergenceWarning)  # what it found so far is good enough
         fit = ExponentialSmoothing(history[start : origins[0]], **options).fit().params
-    names = ["smoothing_level", "smoothing_trend", "damping_trend"] + ["smoothing_seasonal"] * (season > 1)
-    first = {"initial_level": fit["initial_level"], "initial_trend": fit["initial_trend"]}
-    first |= {"initial_seasonal": fit["initial_seasons"]} if season > 1 else {}
-    model = ExponentialSmoothing(history[start : origins[-1]], initialization_method="known", **first, **options)
-    states = model.fit(optimized=False, **{name: fit[name] for name in names})
+        names = ["smoothing_level", "smoothing_trend", "damping_trend"] + ["smoothing_seasonal"] * (season > 1)
+        first = {"initial_level": fit["initial_level"], "initial_trend": fit["initial_trend"]}
+        first |= {"initial_seasonal": fit["initial_seasons"]} if season > 1 else {}
+        model = ExponentialSmoothing(history[start : origins[-1]], initialization_method="known", **first, **options)
+        states = model.fit(optimized=False, **{name: fit[name] for name in names})
     return _ahead(states, origins - start - 1, ahead, fit["damping_trend"], season)
 
 
