@@ -1,0 +1,117 @@
+"""Seasons: found in simulations and in measurements, and not found where there are none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.signal import lfilter
+from statsmodels import datasets
+
+from data.seasons import find_seasons
+
+SEEDS = 100
+
+
+def without_season(kind, length, seed):
+    noise = np.random.default_rng(seed).normal(size=length + 200)
+    made = {
+        "white noise": lambda: noise,
+        "random walk": lambda: noise.cumsum(),
+        "autoregression": lambda: lfilter([1], [1, -0.95], noise),
+        "trend": lambda: noise + 0.1 * np.arange(len(noise)),
+        "level": lambda: noise + 8 * (np.arange(len(noise)) > 300),
+    }
+    return made[kind]()[200:]
+
+
+@pytest.mark.parametrize("length", [60, 300, 1000])
+@pytest.mark.parametrize("kind", ["white noise", "random walk", "autoregression", "trend", "level"])
+def test_nothing_is_found_where_there_is_no_season(kind, length):
+    assert sum(find_seasons(without_season(kind, length, seed)) != () for seed in range(SEEDS)) <= SEEDS // 20
+
+
+@pytest.mark.parametrize("day, week, noise", [(1, 0.5, 0.5), (0.5, 1, 0.5), (1, 1, 1)])
+@pytest.mark.parametrize("length", [1000, 2500, 10_000])
+def test_days_and_weeks_are_found_in_hours(day, week, noise, length):
+    hours = np.arange(length)
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        values = day * np.sin(2 * np.pi * hours / 24 + 1) + week * np.sin(2 * np.pi * hours / 168)
+        values += noise * random.normal(size=length)
+        assert find_seasons(values) == (168, 24)
+
+
+@pytest.mark.parametrize("slope", [0, 0.01])
+def test_a_day_with_several_peaks_is_one_season(slope):
+    """Neither half of it, though the second harmonic is stronger than the first, nor a multiple."""
+    hours = np.arange(24 * 60)
+    day = [0, 0, 0, 0, 1, 4, 8, 9, 5, 3, 3, 4, 4, 3, 3, 5, 8, 10, 7, 4, 2, 1, 0, 0]
+    sizes = np.abs(np.fft.rfft(day))
+    assert sizes[2] > 0.9 * sizes[1]
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(size=len(hours))
+        assert find_seasons(np.tile(day, 60) + slope * hours + 2 * noise) == (24,)
+
+
+@pytest.mark.parametrize("weeks", [12, 52, 150])
+def test_working_days_make_a_week(weeks):
+    week, found = np.tile([10, 10, 11, 11, 12, 4, 3], weeks), []
+    for seed in range(50):
+        noise = np.random.default_rng(seed).normal(size=7 * weeks)
+        found += [find_seasons(week + noise), find_seasons(week + 0.3 * noise.cumsum())]
+    assert found.count((7,)) >= 95 and all(7 in seasons for seasons in found)
+
+
+def test_weekends_that_differ_make_weeks_beside_days():
+    hours = np.arange(168 * 30)
+    day = np.interp(hours % 24, [0, 6, 8, 12, 17, 20, 24], [0, 0, 1, 0.7, 1.2, 0.4, 0])
+    for seed in range(10):
+        noise = np.random.default_rng(seed).normal(size=len(hours))
+        assert find_seasons(day * np.where(hours // 24 % 7 < 5, 1, 0.4) + 0.2 * noise) == (168, 24)
+
+
+def test_a_year_is_found_in_the_data_that_ship():
+    values = pd.read_csv("data/co2.csv")["co2"].to_numpy()
+    assert np.isnan(values).any() and find_seasons(values) == (12,)
+    assert find_seasons(values[-42:]) == (12,)
+    assert 12 not in find_seasons(values[-35:])
+
+
+def test_sunspots_and_sea_temperatures():
+    sunspots = datasets.sunspots.load_pandas().data["SUNACTIVITY"].to_numpy()
+    (years,) = find_seasons(sunspots)
+    assert 10 <= years <= 12
+    months = datasets.elnino.load_pandas().data.iloc[:, 1:].to_numpy().ravel()
+    assert find_seasons(months) == (12,)
+    weeks = datasets.co2.load_pandas().data["co2"].to_numpy()
+    assert find_seasons(weeks) == (52,)
+
+
+def test_gaps_scales_and_places_do_not_matter():
+    random = np.random.default_rng(0)
+    values = np.sin(2 * np.pi * np.arange(600) / 12) + 0.3 * random.normal(size=600)
+    gaps = np.where(random.random(600) < 0.2, np.nan, values)
+    gaps[:40], gaps[300:310] = np.nan, np.nan
+    assert find_seasons(gaps) == find_seasons(1e12 * values) == find_seasons(1e-12 * values + 1e-12) == (12,)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [1.0],
+        [np.nan] * 50,
+        [3.0] * 50,
+        np.arange(500) * 0.1,
+        1e9 + np.arange(500) * 0.1,
+        [1, 2] * 3,
+        np.eye(1, 100)[0],
+    ],
+)
+def test_too_little_or_too_plain(values):
+    assert find_seasons(np.array(values, float)) in ((), (2,))
+
+
+def test_long_sequences_are_quick_and_seasons_are_at_most_as_many_as_asked_for():
+    values = np.sin(2 * np.pi * np.arange(300_000) / 1440) + np.sin(2 * np.pi * np.arange(300_000) / 10_080)
+    assert find_seasons(values + np.random.default_rng(0).normal(size=300_000)) == (10_080, 1440)
+    assert len(find_seasons(values, most=1)) == 1 and find_seasons(values, most=0) == ()
