@@ -15,7 +15,7 @@ import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from running import command_line, compare, program
 from running.runs import RunSettings
 from running.settings import RecipeSettings, TrainingSettings
-from tasks import character_model, sequence_generation, speech_prediction, spoken_words
+from tasks import character_model, sequence_generation, series, speech_prediction, spoken_words
 
 HERE = Path(__file__).parent
 
@@ -38,6 +38,11 @@ class Speech(RecipeSettings, speech_prediction.Settings, TrainingSettings, RunSe
 @dataclass(frozen=True, kw_only=True)
 class Text(RecipeSettings, character_model.Settings, TrainingSettings, RunSettings):
     """All settings of the task text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series(RecipeSettings, series.Settings, TrainingSettings, RunSettings):
+    """All settings of the task series."""
 
 
 # What the recipes of all tasks start from, unless they say otherwise.
@@ -384,6 +389,46 @@ MODERN_TEXT_CLOCKWORK_LSTM = replace(MODERN_TEXT, model="clockwork_lstm", units=
 MODERN_TEXT_CLOCKWORK_GRU = replace(MODERN_TEXT, model="clockwork_gru", units=418, learning_rate=8e-3)
 MODERN_TEXT_SIMPLE_RNN = replace(MODERN_TEXT, model="simple_rnn", units=611, periods=())
 
+# A user's own measurements, with about 10,000 parameters. Chosen by what stood before the test of several series.
+MODERN_SERIES = Series(
+    recipe="modern",
+    # The network.
+    model="clockwork_rnn",
+    units=56,
+    periods=(1, 2, 4, 8, 16, 32, 64),
+    recurrent_init="orthogonal",
+    recurrent_scale=1.0,
+    weight_std=0.05,
+    forget_bias=1.0,
+    dropout=0.3,
+    # The series.
+    data=None,
+    target=(),
+    horizon=12,
+    columns=(),
+    known=(),
+    time=None,
+    every=None,
+    group=None,
+    season=0,
+    test_share=0.07,
+    predict=None,
+    # Training.
+    chunk=256,
+    batch_size=16,
+    input_noise=0.3,
+    patience=5,
+    epochs=20,
+    learning_rate=3e-3,
+    clip_norm=1.0,
+    **SHARED,
+)
+MODERN_SERIES_LSTM = replace(MODERN_SERIES, model="lstm", units=24, periods=())
+MODERN_SERIES_GRU = replace(MODERN_SERIES_LSTM, model="gru", units=28)
+MODERN_SERIES_CLOCKWORK_LSTM = replace(MODERN_SERIES, model="clockwork_lstm", units=30)
+MODERN_SERIES_CLOCKWORK_GRU = replace(MODERN_SERIES, model="clockwork_gru", units=34)
+MODERN_SERIES_SIMPLE_RNN = replace(MODERN_SERIES, model="simple_rnn", units=48, periods=())
+
 TASKS = {
     "generation": (
         sequence_generation.SequenceGeneration,
@@ -436,6 +481,17 @@ TASKS = {
             MODERN_TEXT_GRU,
             MODERN_TEXT_CLOCKWORK_LSTM,
             MODERN_TEXT_CLOCKWORK_GRU,
+        ],
+    ),
+    "series": (
+        series.Forecasting,
+        [
+            MODERN_SERIES,
+            MODERN_SERIES_LSTM,
+            MODERN_SERIES_SIMPLE_RNN,
+            MODERN_SERIES_GRU,
+            MODERN_SERIES_CLOCKWORK_LSTM,
+            MODERN_SERIES_CLOCKWORK_GRU,
         ],
     ),
 }

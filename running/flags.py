@@ -54,7 +54,7 @@ def settings_of(kind: type, choices: Mapping[str, Iterable[str]] | None = None) 
     types, annotated, groups, sentences = get_type_hints(kind), get_type_hints(kind, include_extras=True), {}, {}
     types |= {name: Literal[tuple(values)] for name, values in (choices or {}).items()}
     for base in reversed(inspect.getmro(kind)[:-1]):
-        groups = dict.fromkeys(inspect.get_annotations(base), vars(base).get("group", OTHERS)) | groups
+        groups = dict.fromkeys(inspect.get_annotations(base), vars(base).get("help_group", OTHERS)) | groups
         sentences |= _sentences(base)
     found = []
     for name in (field.name for field in fields(kind)):

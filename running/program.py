@@ -99,7 +99,10 @@ def _train(task: Task, settings: Any, sharing: tf.distribute.Strategy | None, ru
             train_along(task, settings, sharing)
         else:
             print(f"{task.name}: {run.name}. Follow it with: tensorboard --logdir {settings.log_dir}")
-            _say(run, train(task, settings, run, sharing))
+            metrics = train(task, settings, run, sharing)
+            _say(run, metrics)
+            if remark := task.remark(metrics):
+                print(remark)
         return 0
     except CheckpointError as error:
         return command_line.refuse(error)

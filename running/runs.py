@@ -36,7 +36,7 @@ _NONE = object()  # no value that a setting can have
 class RunSettings:
     """Where a run computes and writes, and what happens if there is one of that name."""
 
-    group = "output"
+    help_group = "output"
 
     name: str | None
     """Name of the run; without it, the model and the next free number."""

@@ -20,7 +20,7 @@ class RecipeSettings:
 class TrainingSettings:
     """How a network is trained; the same for all tasks."""
 
-    group = "training"
+    help_group = "training"
 
     epochs: Annotated[int, Flag(first=5, also=("iterations", "updates", "steps"))]
     """Passes over the training data."""

@@ -27,7 +27,7 @@ SHOWN = 100  # characters in the picture of the states
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(ForgettingSettings, NetworkSettings):
-    group = "data"
+    help_group = "data"
 
     text: Annotated[str | None, Flag(also=("file", "corpus"))]
     """Text file in UTF-8; without it, the language topics of Python's help()."""

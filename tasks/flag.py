@@ -10,7 +10,7 @@ class Flag:
     """Where a setting stands in the help; goes beside its type: `units: Annotated[int, Flag(...)]`.
 
     Args:
-        group: one of `GROUPS`; without it, that which the dataclass of the setting names as its `group`.
+        group: one of `GROUPS`; without it, that which the dataclass of the setting names as its `help_group`.
         first: its place among those that matter most, which stand before all groups; 0 is in its group.
         also: other names that people try for it; it is offered to them.
     """

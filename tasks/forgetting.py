@@ -13,7 +13,7 @@ from tasks.task import Carried
 class ForgettingSettings:
     """Settings of tasks that carry a state from update to update."""
 
-    group = "training"
+    help_group = "training"
 
     forget_every: Annotated[int, Flag("training")]
     """Set the carried state and clock to 0 every so many updates; 0 does so only where an epoch begins."""

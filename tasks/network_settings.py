@@ -23,7 +23,7 @@ MODELS = {
 class NetworkSettings:
     """The recurrent layer; a task adds what it needs."""
 
-    group = "network"
+    help_group = "network"
 
     model: Annotated[Literal[tuple(MODELS)], Flag(first=2, also=("layer", "cell"))]
     """The recurrent layer."""

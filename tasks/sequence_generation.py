@@ -20,7 +20,7 @@ from tasks.trained_model import load_json, load_model
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(NetworkSettings):
-    group = "data"
+    help_group = "data"
 
     target: Annotated[str | None, Flag(also=("file", "csv", "wav", "sound"))]
     """Sound file (WAV, FLAC, …) or CSV file to generate; without it, a mixture of four sines."""

@@ -41,7 +41,7 @@ QUANTITIES = {  # of `compare`: in words, and the unit
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(ForgettingSettings, NetworkSettings):
-    group = "data"
+    help_group = "data"
 
     utterance: str | None
     """Sound file with a .PHN file of phones beside it; without it, an utterance that ships."""

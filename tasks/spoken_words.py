@@ -28,7 +28,7 @@ SOUNDS = 3  # test clips to listen to
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(NetworkSettings):
-    group = "data"
+    help_group = "data"
 
     corpus: str | None
     """Folder with a folder of sound files for each word; without it, the words that ship."""

@@ -1,7 +1,7 @@
 """What a task is: the contract between one experiment and the training loop."""
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -153,6 +153,10 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def report(self, weights: np.ndarray) -> Report:
         """Return what is left of trained networks [R, P]; what only one can give is that of the first."""
+
+    def remark(self, metrics: Mapping[str, Any]) -> str:
+        """Return what a user should know of the metrics above all, the last line of a run; nothing if they say it all."""
+        return ""
 
     @classmethod
     def made(cls, settings: NetworkSettings) -> tuple[str, int]:

@@ -479,3 +479,30 @@ def test_refuses(flags, message, tmp_path, monkeypatch, capsys):
     output, errors = capsys.readouterr()
     assert output == "" and errors.startswith(f"main.py: {message}") and len(errors.splitlines()) == 1
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_series_trains_and_forecasts(tmp_path):
+    steps = np.arange(240)
+    rows = [f"2024-01-{1 + step // 24:02}T{step % 24:02}:00,{np.sin(step / 3.82) + step / 99:.4f}" for step in steps]
+    table = tmp_path / "own table.csv"
+    table.write_text("\n".join(["hour,load", *rows]))
+    flags = ["series", "--name", "a", "--data", str(table), "--target", "load", "--time", "hour", "--horizon", "6"]
+    status, output, errors = run(tmp_path, *flags, "--units", "8", "--periods", "1", "4", "--epochs", "2")
+    assert (status, errors) == (0, "") and "mean absolute scaled error" in output
+    results = tmp_path / "results" / "series" / "a"
+    metrics = json.loads((results / "metrics.json").read_text())
+    assert metrics["season"] == 24 and metrics["mase"] > 0 and 0 <= metrics["coverage_95"] <= 100
+    assert "exponential smoothing" in metrics["baselines"] and (results / "forecast.png").exists()
+    best = min(own["mase"] for own in metrics["baselines"].values())
+    assert output.splitlines()[-1].startswith("A simple answer is better") == (best < metrics["mase"])
+    status, output, errors = run(tmp_path, "series", "--run", "a", "--predict", str(table))
+    assert (status, errors) == (0, "")
+    forecast = (results / "forecast_of_own table.csv").read_text().splitlines()
+    assert len(forecast) == 7 and forecast[1].startswith("own table.csv,2024-01-11 00:00:00,")
+    for more, message in [
+        (["--predict", "nowhere.csv"], "nowhere.csv must be a file or a folder. Received: nothing there"),
+        ([], "--run needs --predict, a table to go on from. Received: none"),
+        (["--predict", str(table), "--horizon", "7"], "--horizon must be that of the trained run, 6. Received: 7"),
+    ]:
+        status, output, errors = run(tmp_path, "series", "--run", "a", *more)
+        assert (status, output) == (2, "") and message in errors and len(errors.splitlines()) == 1

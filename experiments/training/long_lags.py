@@ -31,7 +31,7 @@ SEARCHED = tuple(range(1000, 1003))  # seeds that rates are tried with
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(NetworkSettings, TrainingSettings):
-    group = "data"
+    help_group = "data"
 
     problem: str
     """One of `PROBLEMS`."""

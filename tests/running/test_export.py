@@ -16,6 +16,7 @@ TINY = {
     "generation": ["--units", "4", "--periods", "1", "2", "--length", "12", "--epochs", "1", "--constant-input"],
     "words": ["--units", "14", "--epochs", "1", "--model", "clockwork_gru"],
     "text": ["--text", LICENSE, "--units", "32", "--epochs", "1", "--streams", "4", "--model", "clockwork_lstm"],
+    "series": ["--epochs", "1"],
     "speech": ["--units", "28", "--epochs", "1", "--seconds", "0.1", "--chunk", "512"],
 }
 

@@ -1,0 +1,129 @@
+"""What is expected of a sequence's next steps before anything is learned: its level, its seasons, and how deviations fade.
+
+At step t, with level L (the mean over a season, or over several, so that it is of eight steps at least) and pattern s (the mean deviation from the level, at the same
+place of the last seasons),
+
+    r[t, h] = L[t] + s[t, h] + φ^h e[t],    e[t] = y[t] − L[t] − (r[t − 1, 1] − L[t − 1])
+
+is expected of y[t + h]. Nothing in it is from after t. A network then learns what is left, y[t + h] − r[t, h].
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+CYCLES = 4  # seasons that a pattern is the mean of
+LEVEL = 8  # steps of a level, at least
+BETTER = 0.95  # times the error of shorter seasons, at most, for a longer one to be taken
+MOST = 20_000  # steps, the last ones, that it is fitted to
+FADING = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 1.0)  # φ, of which the best is taken
+
+
+class Expectation(NamedTuple):
+    """How the next steps of a sequence are expected, and how far off that was where it was fitted.
+
+    Args:
+        season: steps; 1 is none.
+        horizon: H, how many steps ahead.
+        fading: φ.
+        scale: standard deviation of what was left, over all steps ahead.
+    """
+
+    season: int
+    horizon: int
+    fading: float
+    scale: float
+
+    def of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return r [T, H], the level [T] and the deviations e [T] of values [T] without gaps."""
+        level, pattern, deviation = _parts(values, self.season, self.horizon)
+        return level[:, None] + pattern + _fading(self.fading, self.horizon) * deviation[:, None], level, deviation
+
+
+def fit(values: np.ndarray, seasons: Sequence[int], horizon: int) -> Expectation:
+    """Return what fits values best: the season, of those given, and the φ with the smallest mean absolute error.
+
+    Args:
+        values: [T] without gaps; of many, the last ones count.
+        seasons: to choose among; those that are too long for the values are not taken.
+        horizon: H.
+
+    Raises:
+        ValueError: the values are too few, or leave nothing to learn.
+    """
+    values = values[-MOST:]
+    least = min(map(first_step, seasons)) + horizon + 2
+    if len(values) < least:
+        raise ValueError(f"`horizon` must leave {least} steps or more to learn from. Received: {len(values)}")
+    first = max(own for season in seasons if (own := first_step(season)) + horizon + 2 <= len(values))
+    known = slice(first, len(values) - horizon)  # the same for all seasons
+    best = None
+    for season in sorted(season for season in seasons if first_step(season) <= first):
+        level, pattern, deviation = (part[known] for part in _parts(values, season, horizon))
+        rest = future(values, horizon)[known] - level[:, None] - pattern
+        found = [
+            (float(np.abs(left - np.median(left, axis=0)).mean()), fading, float(left.std()))
+            for fading in FADING
+            for left in [rest - _fading(fading, horizon) * deviation[:, None]]
+        ]
+        error, fading, scale = min(found)
+        if best is None or error < BETTER * best[0]:
+            best = error, Expectation(season, horizon, fading, scale)
+    if not best[1].scale > 1e-9 * np.abs(values).max():
+        raise ValueError(
+            f"`target` must leave something to learn. Received: what a season of {best[1].season} foretells"
+        )
+    return best[1]
+
+
+def level_steps(season: int) -> int:
+    """Return how many steps a level is the mean of."""
+    return season * math.ceil(LEVEL / season)
+
+
+def first_step(season: int) -> int:
+    """Return the first step whose expectation rests on a whole level, and on the pattern of a season that does."""
+    return level_steps(season) + season
+
+
+def _fading(fading: float, horizon: int) -> np.ndarray:
+    return fading ** np.arange(1, horizon + 1)
+
+
+def _parts(values: np.ndarray, season: int, horizon: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the level [T], the pattern [T, H] and the deviations e [T]."""
+    level = pd.Series(values).rolling(level_steps(season), min_periods=1).mean().to_numpy()
+    pattern = _pattern(values, level, season, horizon)
+    told = np.append(0.0, pattern[:-1, 0])  # of this step, by the one before
+    return level, pattern, values - level - told
+
+
+def _pattern(values: np.ndarray, level: np.ndarray, season: int, horizon: int) -> np.ndarray:
+    """Return the mean deviation from the level, at the place of each next step in the last seasons [T, H]."""
+    steps = np.arange(len(values))
+    total, count = np.zeros((len(values), horizon)), np.zeros(len(values))
+    if season == 1:
+        return total
+    ahead = np.arange(horizon) % season + 1
+    for cycle in range(CYCLES):
+        end = steps - cycle * season  # of that season
+        whole = end >= season - 1
+        at = end[whole, None] - season + ahead
+        total[whole] += values[np.maximum(at, 0)] - level[end[whole], None]
+        count += whole
+    return total / np.maximum(count, 1)[:, None]
+
+
+def future(values: np.ndarray, horizon: int) -> np.ndarray:
+    """Return the next steps of each step [T, H], NaN behind the end."""
+    padded = np.append(values, np.full(horizon, np.nan))
+    return np.lib.stride_tricks.sliding_window_view(padded, horizon)[1 : len(values) + 1]
+
+
+def filled(values: np.ndarray) -> np.ndarray:
+    """Return values [T, F] with the last known one in gaps, at the beginning the first known one, or 0 where none is."""
+    frame = pd.DataFrame(values).ffill().bfill().fillna(0.0)
+    return frame.to_numpy()

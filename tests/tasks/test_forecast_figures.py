@@ -1,0 +1,18 @@
+"""The picture of a forecast shows what was known, what came, bands and simple answers, each where it belongs."""
+
+import numpy as np
+
+from tasks.forecast_figures import forecast_figure
+
+
+def test_everything_is_drawn_where_it_belongs():
+    truth, bands = np.arange(40.0), np.arange(30.0, 34.0)[:, None] + np.array([-3, -1, 0, 1, 3])
+    figure = forecast_figure(truth, 30, bands, {"naive": np.full(4, 29.0)}, np.arange(40), "load $x$")
+    (axis,) = figure.axes
+    lines = {line.get_label(): line.get_xydata() for line in axis.lines}
+    np.testing.assert_array_equal(lines["known"], np.stack([np.arange(14, 30)] * 2, 1))  # four times the horizon
+    np.testing.assert_array_equal(lines["forecast"][:, 0], np.arange(30, 34))
+    np.testing.assert_array_equal(lines["what came"], np.stack([np.arange(30, 34)] * 2, 1))
+    assert set(lines) == {"known", "forecast", "what came", "naive"} and len(axis.collections) == 2
+    figure.canvas.draw()  # a dollar begins no formula
+    assert axis.get_xlabel() == "step"

@@ -1,0 +1,189 @@
+"""Forecasts: where updates look, the loss number by number, the same from Keras, bands, and what a run leaves for later."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from main import recipe
+from running.trained import train_silently
+from tasks import series
+from tasks.series import QUANTILES, Forecasting
+
+RNG = np.random.default_rng(0)
+SMALL = {"units": 6, "periods": (1, 2, 4), "horizon": 3, "test_share": 0.2, "chunk": 16, "batch_size": 4, "epochs": 1}
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """Two hundred steps with a season of 8, a second column that leads by three, and a gap."""
+    steps = np.arange(200)
+    lead = RNG.normal(size=203)
+    values = 5 * np.sin(2 * np.pi * steps / 8) + 2 * lead[:200] + 0.1 * RNG.normal(size=200)
+    path = tmp_path_factory.mktemp("series") / "own.csv"
+    own = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=200), "y": values, "lead": lead[3:]})
+    own.loc[50, "y"] = np.nan
+    own.to_csv(path, index=False)
+    return path
+
+
+def task(table, **changes):
+    return Forecasting(recipe("series", data=str(table), **SMALL | {"target": ("y",), "time": "day"} | changes))
+
+
+def test_training_sees_nothing_of_the_test(table):
+    own = task(table)
+    assert (own.learned[0], own.tested[0], own.window) == (120, 160, 16)
+    places = own.places()(0, 30)
+    assert places.shape == (30, 1, 4, 16) and places.max() <= 119 and places.min() >= 0
+    np.testing.assert_array_equal(np.diff(places), 1)
+    targets = own.data[1]  # [N, H]
+    for ahead in range(1, 4):
+        assert np.isfinite(targets[100 : 120 - ahead, ahead - 1]).all()
+        assert np.isnan(targets[120 - ahead :, ahead - 1]).all()
+        assert np.isnan(targets[50 - ahead, ahead - 1])  # nobody knows what was missing
+
+
+def test_the_loss_is_the_mean_pinball_loss_of_the_second_half(table):
+    own = task(table)
+    targets, outputs = RNG.normal(size=(2, 4, 16, 3)), RNG.normal(size=(2, 4, 16, 15))
+    targets[0, 1, 9, 2] = np.nan
+    losses = []
+    for replica in range(2):
+        each = []
+        for b, t, h in np.ndindex(4, 8, 3):
+            truth = targets[replica, b, 8 + t, h]
+            for q, quantile in enumerate(QUANTILES):
+                above = truth - outputs[replica, b, 8 + t, 5 * h + q] - own.offsets[h, q]
+                each.append(quantile * above if above > 0 else (quantile - 1) * above)
+        losses.append(np.nanmean(each))
+    found = own.loss(tf.constant(targets, tf.float32), tf.constant(outputs, tf.float32))
+    np.testing.assert_allclose(found, losses, rtol=1e-5)
+
+
+def test_forecasts_are_those_of_the_keras_model_that_is_kept(table):
+    own = task(table)
+    weights = np.stack([own.network.start(seed).weights for seed in (0, 1)])
+    one, origins = own.series[0], np.array([100, 170])
+    found = own.forecasts(weights, one, origins)
+    model = own.network.keras_model(weights[1])
+    for place, origin in enumerate(origins):
+        left = model(one.inputs[None, origin - 15 : origin + 1].astype(np.float32))[0, -1].numpy().reshape(3, 5)
+        expects = one.expects[origin][:, None] + one.expectation.scale * np.sort(left + own.offsets)
+        np.testing.assert_allclose(found[1, place], expects, rtol=1e-4)
+
+
+def test_a_replica_is_the_network_of_its_seed_alone(table):
+    together = train_silently(own := task(table, replicas=2, input_noise=0.1, dropout=0.1), own.settings).weights
+    alone = train_silently(own := task(table, seed=1, input_noise=0.1, dropout=0.1), own.settings).weights
+    np.testing.assert_allclose(together[1], alone[0], atol=2e-5)
+
+
+def test_bands_are_widened_to_what_they_should_have_held():
+    found = np.array([[-2.0, -1.0, 0.0, 3.0, 4.0]])
+    np.testing.assert_allclose(series.widened(found, np.array([2.0, 1.5])), [[-3, -2, 0, 6, 6]])
+    truth = np.array([-1.5, 6.0])
+    np.testing.assert_allclose(series._far(truth, np.repeat(found, 2, axis=0), 80), [1.5, 2.0])
+    np.testing.assert_allclose(series._far(truth, np.repeat(found, 2, axis=0), 95), [0.75, 1.5])
+
+
+def test_widened_bands_hold_their_share_before_the_test(table):
+    own = task(table)
+    weights = own.network.start(0).weights[None]
+    one, origins = own.series[0], own._origins(120, 160)
+    assert origins[0] == 119 and origins[-1] == 156
+    wide = series.widened(own.forecasts(weights, one, origins)[0], own.widening(weights)[0])
+    truth = one.future(origins)
+    for level, (low, high) in {80: (1, 3), 95: (0, 4)}.items():
+        held = 100 * np.mean((wide[..., low] <= truth) & (truth <= wide[..., high]))
+        assert held == pytest.approx(level, abs=1.5)
+
+
+@pytest.fixture(scope="module")
+def run(table, tmp_path_factory):
+    """A trained run's folder, and what it reached."""
+    own = task(table, units=24, epochs=60, learning_rate=1e-2, input_noise=0.0, dropout=0.0)
+    trained = train_silently(own, own.settings)
+    folder = tmp_path_factory.mktemp("run")
+    own.network.keras_model(trained.weights[0]).save(folder / "model.keras")
+    found = own.evaluate(trained.weights)
+    plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}
+    (folder / "metrics.json").write_text(json.dumps(plain))
+    settings = {name: value for name, value in asdict(own.settings).items() if name in (*series.ROLES, "data")}
+    (folder / "config.json").write_text(json.dumps(settings))
+    return folder, own, found, trained.weights
+
+
+def test_learns_what_leads_and_beats_all_simple_answers(run):
+    _, own, found, _ = run
+    best = min(values["mase"] for values in own.simple.values())
+    assert own.scales.season == 8 and found["mase"][0] < 0.75 * best
+    assert found["coverage_95"][0] > 70 and found["test_forecasts"] == 38
+    assert own.remark({"mase": best / 2}) == ""
+    assert own.remark({"mase": 2 * best}).startswith("A simple answer is better: ")
+    assert set(own.simple) == {"naive", "seasonal naive", "drift", "exponential smoothing"}
+    own.report(run[3]).figures["forecast"].canvas.draw()
+
+
+def test_a_run_goes_on_from_a_table_as_it_would_itself(run, table, tmp_path):
+    """From the first 171 rows: what the task forecasts at step 170, whose future it does not see either."""
+    folder, own, _, weights = run
+    path = tmp_path / "new.csv"
+    pd.read_csv(table)[:171].to_csv(path, index=False)
+    found = series.forecast(folder, path)
+    bands = series.widened(own.forecasts(weights, own.series[0], np.array([170]))[0], own.widening(weights)[0])[0]
+    names = ("low_95", "low_80", "median", "high_80", "high_95")
+    np.testing.assert_allclose(found[list(names)], bands, rtol=1e-4)
+    assert list(found.time.astype(str)) == ["2020-06-20", "2020-06-21", "2020-06-22"]
+    assert set(found.series) == {"new.csv"}
+
+
+def test_a_table_of_other_columns_is_refused(run, table, tmp_path):
+    path = tmp_path / "other.csv"
+    pd.read_csv(table).assign(more=1.0).to_csv(path, index=False)
+    with pytest.raises(
+        ValueError,
+        match="other.csv must have the columns that the run was trained on, y, lead. Received: y, lead, more",
+    ):
+        series.forecast(run[0], path)
+
+
+def test_several_series_of_one_table_are_tested_each(table, tmp_path):
+    own = pd.read_csv(table)
+    path = tmp_path / "two.csv"
+    pd.concat([own.assign(where="north"), own.assign(where="south", y=own.y * 100)]).to_csv(path, index=False)
+    found = task(path, group="where")
+    assert [one.name for one in found.series] == ["north", "south"]
+    north, south = (one.expectation.scale for one in found.series)
+    assert south == pytest.approx(100 * north)
+    values = found.evaluate(found.network.start(0).weights[None])
+    assert values["series"] == 2 and values["test_forecasts"] == 2 * 38
+    assert set(found.starts.tolist()) == {*range(105), *range(200, 305)}
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"horizon": 0}, "`horizon` must be at least 1. Received: 0"),
+        ({"target": ("y", "lead")}, "`target` must name one column. Received: y lead"),
+        ({"target": ()}, "`target` must name what is to be forecast. Received: nothing, with `horizon` 3"),
+        ({"target": ("z",)}, "`target` must be one of day, y, lead in .*own.csv"),
+        ({"test_share": 0.5}, "`test_share` must be between 0 and 0.5. Received: 0.5"),
+        ({"horizon": 90}, "`horizon` must leave .* to learn from. Received: 20"),
+        ({"predict": "x.csv"}, "`predict` needs `run`, the name of a trained run. Received: none"),
+        ({"chunk": 1}, "`chunk` must be at least 2. Received: 1"),
+        ({"input_noise": -1.0}, "`input_noise` must be at least 0. Received: -1.0"),
+    ],
+)
+def test_refuses(table, changes, message):
+    with pytest.raises(ValueError, match=message):
+        task(table, **changes)
+
+
+def test_without_a_table_it_is_the_carbon_dioxide_that_ships():
+    own = Forecasting(recipe("series"))
+    assert own.sequences.columns == ("co2",) and own.scales.season == 12
+    assert len(own.series[0].truth) == 526 and own.tested[0] == 526 - 36  # the last three years

@@ -1,0 +1,66 @@
+"""What a network sees of measurements: nothing from the future but what is known in advance, scaled by training alone."""
+
+import json
+
+import numpy as np
+import pytest
+
+from data.series import Sequences
+from tasks.series_inputs import Scales, learn, make_series
+
+RNG = np.random.default_rng(0)
+
+
+def sequences(steps=80, count=1):
+    values = tuple(RNG.normal(size=(steps, 3)) for _ in range(count))
+    for own in values:
+        own[[5, 20], 1] = np.nan
+    return Sequences(("y", "x", "z"), values, tuple(f"s{place}" for place in range(count)), None, None, None)
+
+
+def changed_after(own, step):
+    values = tuple(np.where(np.arange(len(part))[:, None] <= step, part, part + 5.0) for part in own.values)
+    return own._replace(values=values)
+
+
+def test_what_is_learned_is_of_training_alone():
+    own = sequences(count=2)
+    before, after = (learn(these, [50, 50], 4, 3) for these in (own, changed_after(own, 49)))
+    assert before.as_json() == after.as_json()
+    assert before.season == 4 and list(before.gaps) == [False, True, False]
+
+
+def test_inputs_are_of_the_past_but_for_what_is_known():
+    own = sequences()
+    scales = learn(own, [60], 4, 3)
+    before, after = (make_series(these, scales, ["z"])[0] for these in (own, changed_after(own, 40)))
+    np.testing.assert_array_equal(before.expects[:41], after.expects[:41])
+    np.testing.assert_array_equal(before.inputs[:38], after.inputs[:38])
+    assert before.inputs.shape == (80, 1 + 2 + 1 + 3)  # deviation; y and x; x's gaps; z over three steps
+    differs = (before.inputs[40] != after.inputs[40]).tolist()
+    assert differs == [False] * 4 + [True] * 3
+    whole = own.values[0][:, 2]
+    levels = np.array([whole[t - 7 : t + 1].mean() for t in range(40, 44)])
+    ahead = [(whole[t + 1 : t + 4] - level) / scales.deviations[2] for t, level in zip(range(40, 44), levels)]
+    np.testing.assert_allclose(before.inputs[40:44, 4:], ahead)
+    np.testing.assert_array_equal(np.flatnonzero(before.inputs[:, 3]), [5, 20])
+
+
+def test_what_is_left_comes_back_in_units_and_order():
+    one = make_series(sequences(), learn(sequences(), [60], 4, 3), [])[0]
+    origins = np.array([30, 50])
+    quantiles = np.sort(RNG.normal(size=(2, 3, 5)), axis=-1)
+    found = one.in_units(quantiles[None, ..., ::-1], origins)[0]
+    np.testing.assert_allclose((found - one.expects[origins][..., None]) / one.expectation.scale, quantiles)
+    np.testing.assert_allclose(
+        one.in_units(one.left()[None, origins, :, None], origins)[0, ..., 0], one.future(origins)
+    )
+
+
+def test_scales_go_through_json_and_know_their_series():
+    scales = learn(sequences(count=2), [50, 60], 4, 3)
+    again = Scales.of_json(json.loads(json.dumps(scales.as_json())))
+    assert again.as_json() == scales.as_json() and again.of("s1") == scales.of("s1")
+    with pytest.raises(ValueError, match="`group` must name series that the run was trained on. Received: s2"):
+        again.of("s2")
+    assert learn(sequences(), [50], 4, 3).of("any").season == 4
