@@ -98,7 +98,6 @@ class Forecasting(Task):
     watched = "validation_loss"
     lengths = ("batch_size", "chunk")
     batches = UPDATES
-    more_is_better = ()
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
         super().__init__(settings, seeds)
@@ -109,6 +108,9 @@ class Forecasting(Task):
         lengths = np.array([len(values) for values in self.sequences.values])
         tested = np.maximum((settings.test_share * lengths).astype(int), settings.horizon)
         self.learned, self.tested = lengths - 2 * tested, lengths - tested  # first steps not trained on, and tested on
+        if self.learned.min() < 1:
+            least = lengths.min()
+            raise ValueError(f"`horizon` must be below half of the rows, {least} here. Received: {settings.horizon}")
         self.scales = learn(self.sequences, self.learned, settings.season, settings.horizon)
         self.series = make_series(self.sequences, self.scales, settings.known)
         self.window = min(settings.chunk, self.learned.min() // 2)
@@ -211,11 +213,11 @@ class Forecasting(Task):
             truth, counts = one.future(origins), counts + len(origins)
             forecasts = zip(self.forecasts(weights, one, origins), widening, strict=True)
             found.append([_measured(truth, widened(*own), scale) for own in forecasts])
-        means = {name: np.mean([[own[name] for own in of] for of in found], axis=0) for name in found[0][0]}  # each [R]
+        means = {name: np.mean([[one[name] for one in own] for own in found], axis=0) for name in found[0][0]}  # [R]
         about = {"season": self.scales.season, "series": len(self.series), "test_forecasts": counts}
-        learned = {"scales": self.scales.as_json(), "offsets": self.offsets.tolist(), "widening": widening[0].tolist()}
-        learned |= {"window": int(self.window), "columns": list(self.sequences.columns)}
-        return means | about | {"baselines": self.simple, "learned": learned}
+        saved = {"scales": self.scales.as_json(), "offsets": self.offsets.tolist(), "widening": widening[0].tolist()}
+        saved |= {"window": int(self.window), "columns": list(self.sequences.columns)}
+        return means | about | {"baselines": self.simple, "learned": saved}
 
     @functools.cached_property
     def simple(self) -> dict[str, dict[str, float]]:
@@ -236,7 +238,8 @@ class Forecasting(Task):
         return simple_answers.forecasts(one.known, origins + 1, self.settings.horizon, self.scales.season)
 
     def quantities(self) -> dict[str, Quantity]:
-        best = {of: min((own[of], name) for name, own in self.simple.items()) for of in ("mase", "smape", "rmse")}
+        simple = self.simple.items()
+        best = {measure: min((own[measure], name) for name, own in simple) for measure in ("mase", "smape", "rmse")}
         return {
             "mase": Quantity("mean absolute scaled error", "", *best["mase"]),
             "smape": Quantity("symmetric mean absolute percentage error", "%", *best["smape"]),

@@ -173,6 +173,7 @@ def test_several_series_of_one_table_are_tested_each(table, tmp_path):
         ({"target": ("z",)}, "`target` must be one of day, y, lead in .*own.csv"),
         ({"test_share": 0.5}, "`test_share` must be between 0 and 0.5. Received: 0.5"),
         ({"horizon": 90}, "`horizon` must leave .* to learn from. Received: 20"),
+        ({"horizon": 110}, "`horizon` must be below half of the rows, 200 here. Received: 110"),
         ({"predict": "x.csv"}, "`predict` needs `run`, the name of a trained run. Received: none"),
         ({"chunk": 1}, "`chunk` must be at least 2. Received: 1"),
         ({"input_noise": -1.0}, "`input_noise` must be at least 0. Received: -1.0"),
