@@ -403,6 +403,8 @@ MODERN_SERIES = Series(
     dropout=0.3,
     # The series.
     data=None,
+    test_data=None,
+    label=None,
     target=(),
     horizon=12,
     columns=(),
@@ -410,8 +412,10 @@ MODERN_SERIES = Series(
     time=None,
     every=None,
     group=None,
+    test_groups=None,
     season=0,
-    test_share=0.07,
+    test_share=None,
+    readout="mean",
     predict=None,
     # Training.
     chunk=256,
@@ -484,7 +488,7 @@ TASKS = {
         ],
     ),
     "series": (
-        series.Forecasting,
+        series.SeriesTask,
         [
             MODERN_SERIES,
             MODERN_SERIES_LSTM,

@@ -24,7 +24,7 @@ TABLES = {suffix: read_table for suffix in (".csv", ".tsv", ".txt")} | {".parque
 ARCHIVES = {".npz": read_npz, ".ts": read_ts}
 
 
-def load(path: Path, roles: Roles) -> Sequences:
+def load(path: Path, roles: Roles, answered: bool = True) -> Sequences:
     """Read sequences from a file or a folder.
 
     Args:
@@ -32,6 +32,7 @@ def load(path: Path, roles: Roles) -> Sequences:
             or a folder with one table a sequence, in a folder for each class, or with answers that are the same in all
             rows of a table.
         roles: what columns are for. Archives name theirs by number, and the answers as the file does.
+        answered: whether answers are read, where no forecast is asked for; without it they need not be there.
 
     Returns:
         The sequences, in the order of the file, or of the names of files.
@@ -45,17 +46,19 @@ def load(path: Path, roles: Roles) -> Sequences:
         (320, 5)
     """
     check_roles(roles)
+    if not answered:
+        roles = replace(roles, label=None, target=())
     suffix = path.suffix.lower()
     if path.is_dir():
-        sequences = _load_folder(path, roles)
+        sequences = _load_folder(path, roles, answered)
     elif not path.is_file():
         raise ValueError(
             f"{path} must be a file or a folder. Received: {'another thing' if path.exists() else 'nothing there'}"
         )
     elif suffix in ARCHIVES:
-        sequences = _of_archive(path, ARCHIVES[suffix](path), roles)
+        sequences = _of_archive(path, ARCHIVES[suffix](path), roles, answered)
     elif suffix in TABLES:
-        sequences = _load_table(path, roles)
+        sequences = _load_table(path, roles, answered)
     else:
         raise ValueError(
             f"{path} must end in one of {', '.join([*TABLES, *ARCHIVES])}. Received: {suffix or 'no ending'}"
@@ -120,16 +123,23 @@ def _draw(counts: np.ndarray, share: float, generator: np.random.Generator) -> n
     return tests
 
 
-def _load_table(path: Path, roles: Roles) -> Sequences:
-    _check_asked(path, roles)
+def _load_table(path: Path, roles: Roles, answered: bool) -> Sequences:
+    if answered:
+        _check_asked(path, roles)
     if roles.group is None and not roles.horizon:
-        asked = f"`label` {roles.label}" if roles.label is not None else f"`target` {', '.join(roles.target)}"
-        raise ValueError(f"`group` must name which rows of {path} are one sequence. Received: nothing, with {asked}")
+        asked = (
+            f", with `label` {roles.label}"
+            if roles.label
+            else f", with `target` {' '.join(roles.target)}"
+            if roles.target
+            else ""
+        )
+        raise ValueError(f"`group` must name which rows of {path} are one sequence. Received: nothing{asked}")
     table = _read(path, roles)
     return read_sequences(table, roles, find_features([table], roles))
 
 
-def _load_folder(folder: Path, roles: Roles) -> Sequences:
+def _load_folder(folder: Path, roles: Roles, answered: bool) -> Sequences:
     if roles.group is not None:
         raise ValueError(f"`group` must not be given for a folder: each file is a sequence. Received: {roles.group}")
     inner = [below for below in sorted(folder.iterdir()) if below.is_dir() and below.name[0] not in "._"]
@@ -139,7 +149,8 @@ def _load_folder(folder: Path, roles: Roles) -> Sequences:
             f"{folder} must hold files {', '.join(TABLES)}, perhaps in a folder for each class. Received: none"
         )
     if not inner:
-        _check_asked(folder, roles)
+        if answered:
+            _check_asked(folder, roles)
     elif asked := roles.label or ", ".join(roles.target):
         raise ValueError(
             f"{folder} must hold no folders, which say the class, where `label` or `target` does. Received: {asked}"
@@ -167,7 +178,7 @@ def _check_asked(path: Path, roles: Roles) -> None:
         raise ValueError(f"`label` or `target` must name the column of {path} that is to be told. Received: neither")
 
 
-def _of_archive(path: Path, archive: Archive, roles: Roles) -> Sequences:
+def _of_archive(path: Path, archive: Archive, roles: Roles, answered: bool) -> Sequences:
     for role in ("time", "group", "test_group"):
         if (column := getattr(roles, role)) is not None:
             raise ValueError(f"`{role}` must not be given for {path}, which has no such column. Received: {column}")
@@ -182,7 +193,7 @@ def _of_archive(path: Path, archive: Archive, roles: Roles) -> Sequences:
         tuple(columns),
         tuple(values[:, places] for values in archive.values),
         tuple(str(place) for place in range(1, len(archive.values) + 1)),
-        None if roles.horizon else _answers(path, archive, roles),
+        _answers(path, archive, roles) if answered and not roles.horizon else None,
         None,
         None,
     )

@@ -225,6 +225,19 @@ def confusion_figure(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     return figure
 
 
+def answers_figure(truth: np.ndarray, said: np.ndarray) -> Figure:
+    """Draw answers over the truth, both [N, m], a panel for each of m; right ones lie on the line."""
+    with matplotlib.rc_context(STYLE):
+        count = truth.shape[1]
+        figure = Figure(figsize=(3.4 * count, 3.4), layout="constrained")
+        for axis, x, y in zip(figure.subplots(1, count, squeeze=False)[0], truth.T, said.T, strict=True):
+            ends = min(x.min(), y.min()), max(x.max(), y.max())
+            axis.plot(ends, ends, color="0.6", linewidth=1)
+            axis.plot(x, y, "k.", markersize=4)
+            axis.set(xlabel="truth", ylabel="answer", aspect="equal")
+    return figure
+
+
 def speech_figure(versions: Mapping[str, np.ndarray], phones: Sequence[tuple[int, int, str]], rate: int) -> Figure:
     """Draw versions of one utterance one under the other, each as a waveform and a spectrogram.
 

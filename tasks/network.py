@@ -8,7 +8,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -23,6 +23,7 @@ from tasks.network_settings import MODELS, NetworkSettings, check, clock, is_clo
 NOISE, DROPOUT = 0, 1  # what numbers are drawn for in training
 
 State = list[tf.Tensor]
+Readout = Literal["every", "last", "mean"]
 
 
 class Front(Protocol):
@@ -119,7 +120,8 @@ class Network:
         front: what is done to the input.
         outputs: units of the output.
         activation: of the output.
-        every_step: whether there is an output after every step, or after the last one that counts.
+        readout: where there is an output: after every step, after the last one that counts, or of the mean of the states of those
+            that count.
         sizes: units of each module; None splits them evenly.
         streams: sequences that a stateful Keras model carries its state for; 0 is not stateful.
         hidden: a built layer to take instead of the one that the settings describe.
@@ -141,7 +143,7 @@ class Network:
         outputs: int,
         activation: str = "linear",
         *,
-        every_step: bool = True,
+        readout: Readout = "every",
         sizes: Sequence[int] | None = None,
         streams: int = 0,
         hidden: keras.layers.Layer | None = None,
@@ -149,7 +151,7 @@ class Network:
         check(settings, front.features, streams > 0)
         self.settings, self.front, self.outputs = settings, front, outputs
         self.activation = activation
-        self.every_step, self.sizes, self.streams = every_step, sizes, streams
+        self.readout, self.sizes, self.streams = readout, sizes, streams
         self.hidden = hidden or self._hidden()
         if not self.hidden.built:
             self.hidden.build((None, None, front.features))
@@ -222,17 +224,14 @@ class Network:
             [R, B, T, outputs], or with one output a sequence [R, B, outputs].
         """
         states, steps = self._through_time(weights, inputs, draws, periods)
-        if not self.every_step:
-            states = self._last(states, steps)
-        return self._out(weights, states, draws)
+        return self._out(weights, self._read_out(states, steps), draws)
 
     def states_and_outputs(
         self, weights: Sequence[tf.Tensor], inputs: Any, periods: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the hidden states after every step [R, B, T, n] of whole sequences, and what `apply` returns."""
         states, steps = self._through_time(weights, inputs, None, periods)
-        last = states if self.every_step else self._last(states, steps)
-        return tf.transpose(states, [1, 2, 0, 3]), self._out(weights, last, None)
+        return tf.transpose(states, [1, 2, 0, 3]), self._out(weights, self._read_out(states, steps), None)
 
     def _through_time(self, weights, inputs, draws=None, periods=None) -> tuple[tf.Tensor, tf.Tensor | None]:
         sequences, steps = self._seen(inputs, draws, weights[0].shape[0])
@@ -286,8 +285,15 @@ class Network:
     def _of_hidden(self, weights: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         return weights[self.starts : -2]
 
-    def _last(self, states: tf.Tensor, steps: tf.Tensor | None) -> tf.Tensor:
-        """Return the states [T, R, B, n] after the last step that counts [1, R, B, n]."""
+    def _read_out(self, states: tf.Tensor, steps: tf.Tensor | None) -> tf.Tensor:
+        """Return what the output sees of the states [T, R, B, n]: all, or of the first so many steps the last or the mean."""
+        if self.readout == "every":
+            return states
+        if self.readout == "mean":
+            if steps is None:
+                return tf.reduce_mean(states, axis=0, keepdims=True)
+            counts = tf.sequence_mask(steps, states.shape[0], states.dtype)  # [R, B, T]
+            return tf.einsum("trbn,rbt->rbn", states, counts)[None] / tf.cast(steps, states.dtype)[..., None]
         if steps is None:
             return states[-1:]
         return tf.gather(tf.transpose(states, [1, 2, 0, 3]), steps - 1, batch_dims=2)[None]
@@ -296,13 +302,13 @@ class Network:
         """Return the outputs of hidden states [T, R, B, n]."""
         if draws is not None and self.settings.dropout:
             steps, _, batch, units = states.shape
-            shape = [batch, steps, units] if self.every_step else [batch, units]
+            shape = [batch, steps, units] if self.readout == "every" else [batch, units]
             kept = draws.each(DROPOUT, self._kept, shape)
-            states *= tf.transpose(kept, [2, 0, 1, 3]) if self.every_step else kept
+            states *= tf.transpose(kept, [2, 0, 1, 3]) if self.readout == "every" else kept
         kernel, bias = weights[-2:]
         outputs = tf.einsum("trbi,rij->trbj", states, kernel) + bias[:, None]  # [T, R, B, m]
         outputs = keras.activations.get(self.activation)(tf.transpose(outputs, [1, 2, 0, 3]))
-        return outputs if self.every_step else outputs[:, :, 0]
+        return outputs if self.readout == "every" else outputs[:, :, 0]
 
     def _kept(self, shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
         """Return what values are multiplied by of which a share is dropped."""
@@ -314,8 +320,10 @@ class Network:
         inputs, sequences = self.front.in_keras(replica)
         starts = [InitialState(self.hidden.units, _normal(1.0)) for _ in range(self.starts)]
         state = [start(sequences) for start in starts]
-        hidden = self._hidden(return_sequences=self.every_step, stateful=self.streams > 0)
+        hidden = self._hidden(return_sequences=self.readout != "last", stateful=self.streams > 0)
         values = hidden(sequences, initial_state=state or None)
+        if self.readout == "mean":
+            values = keras.layers.GlobalAveragePooling1D()(values)
         if settings.dropout:
             values = keras.layers.Dropout(settings.dropout)(values)
         output = keras.layers.Dense(

@@ -1,36 +1,23 @@
-"""Forecast the next steps of a user's own measurements: the median and two bands, at every step, from all before it."""
+"""A user's own measurements: forecasts of their next steps, or answers about whole sequences of them."""
 
 import dataclasses
-import functools
 import math
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-import keras
-import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from data.files import read_json, write_whole
-from data.series import Roles, load
-from tasks import measures
+from data.series import Roles
 from tasks.flag import Flag
-from tasks.network import Network
 from tasks.network_settings import NetworkSettings
-from tasks.report import Quantity, Report
-from tasks.series_inputs import Scales, Series, learn, make_series
-from tasks.task import Task, compiled
-from tasks.trained_model import load_json, load_model
+from tasks.task import Task
 
 SHIPPED = Path(__file__).parents[1] / "data" / "co2.csv"
-QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
-LEVELS = {80: 1, 95: 0}  # percent of a band → which quantile is its lower end
-ROLES = ("target", "horizon", "columns", "known", "time", "every", "group")
-UPDATES = 50  # of an epoch, which is no pass: of a long series it is a part, of a short one more
-ORIGINS = 200  # of a sequence, at most, at which forecasts are tested
-BLOCK = 64  # of them at once
+ROLES = ("label", "target", "horizon", "columns", "known", "time", "every", "group")
+UPDATES = 50  # of an epoch, which is no pass: of many sequences it is a part, of few more
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,11 +25,15 @@ class Settings(NetworkSettings):
     help_group = "data"
 
     data: Annotated[str | None, Flag(also=("file", "csv", "input"))]
-    """Table of measurements (CSV, Parquet), one row a step; without it, monthly carbon dioxide at Mauna Loa."""
+    """Table (CSV, Parquet), archive (.ts, NPZ) or folder of measurements; without it, monthly carbon dioxide at Mauna Loa."""
+    test_data: str | None
+    """The same for testing sequences that have an answer each; without it, a share of `data`."""
+    label: Annotated[str | None, Flag(also=("class", "classes"))]
+    """Column that says the class of each sequence; archives and folders of classes say it themselves."""
     target: Annotated[tuple[str, ...], Flag(also=("y",))]
-    """Column to forecast, by name or by number from 1."""
+    """Column to forecast, by name or by number from 1; with no `horizon`, columns of numbers to say of each sequence."""
     horizon: Annotated[int, Flag(also=("ahead", "prediction_length"))]
-    """Steps to forecast."""
+    """Steps to forecast; 0 asks for numbers, or a label, of whole sequences."""
     columns: tuple[str, ...]
     """Columns that the network sees besides; without it, all that hold numbers."""
     known: tuple[str, ...]
@@ -52,348 +43,120 @@ class Settings(NetworkSettings):
     every: str | None
     """Step to resample uneven times to, by means, as pandas writes it: 1h, 15min, 1D."""
     group: Annotated[str | None, Flag(also=("id", "series_id"))]
-    """Column that says which of several series a row belongs to."""
+    """Column that says which of several sequences a row belongs to."""
+    test_groups: Annotated[str | None, Flag(also=("test_group",))]
+    """Column whose values are never on both sides of training and test, such as persons."""
     season: Annotated[int, Flag(also=("seasonality", "period"))]
     """Steps of a season; 0 finds it, 1 is none."""
-    test_share: float
-    """Share of each series, its end, to test on; before it lies as long a part that tells when to stop."""
+    test_share: float | None
+    """Share to test on: of sequences with answers, drawn the same for all seeds (a fifth without it); of forecasts each one's end (a tenth, or
+    three years of what ships), before which lies as long a part that tells when to stop."""
+    readout: Annotated[Literal["last", "mean"], Flag("network")]
+    """Answer by the state after a sequence's last step, or by the mean of all states."""
     chunk: Annotated[int, Flag("training")]
     """Steps that the network sees before it forecasts; of short series half of what there is."""
     batch_size: Annotated[int, Flag("training")]
-    """Places of the series that one update sees, drawn by the seed."""
+    """Sequences, or places of the series to forecast, that one update sees, drawn by the seed."""
     input_noise: Annotated[float, Flag("training")]
     """Standard deviation of Gaussian noise on the scaled inputs in training."""
     patience: Annotated[int, Flag("training")]
-    """Stop when the loss before the test has not fallen for so many epochs; 0 never stops."""
+    """Stop when the loss before the test has not fallen for so many epochs; 0 never stops, nor do answers of sequences."""
     predict: Annotated[str | None, Flag("trained run", also=("forecast",))]
-    """Table to go on from with a trained run; the forecast is written into the run's folder."""
+    """File to go on from, or to answer, with a trained run; what it says is written into the run's folder."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Scaled:
-    """Sequences taken as they are, with noise in training."""
-
-    features: int
-    noise: float
-
-    def seen(self, inputs, add_noise):
-        return add_noise(inputs, 3), None
-
-    def in_keras(self, replica):
-        inputs = keras.Input((None, self.features))
-        return inputs, keras.layers.GaussianNoise(self.noise)(inputs) if self.noise else inputs
-
-
-class Forecasting(Task):
-    """Forecast at every step; one epoch is 50 updates on places drawn from all series.
+class SeriesTask(Task):
+    """What forecasts and answers have in common; making one gives the kind that the settings ask for.
 
     Raises:
-        ValueError: the series cannot be had, or the network cannot be built; names the argument or file, what was expected
-            and what came.
+        ValueError: a setting is out of range; names it, what was expected and what came.
     """
 
     name = "series"
     example = "--data FILE.csv --target COLUMN --horizon 24"
-    epoch_quantity = "pinball loss"
-    watched = "validation_loss"
     lengths = ("batch_size", "chunk")
     batches = UPDATES
 
+    def __new__(cls, settings: Settings, seeds: Sequence[int] | None = None):
+        return super().__new__(kind_of(settings) if cls is SeriesTask else cls)
+
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
         super().__init__(settings, seeds)
-        _check(settings)
-        self.metrics = {"pinball": self.loss}
-        self.patience = settings.patience
-        self.sequences = load(*_where(settings, settings.data))
-        lengths = np.array([len(values) for values in self.sequences.values])
-        tested = np.maximum((settings.test_share * lengths).astype(int), settings.horizon)
-        self.learned, self.tested = lengths - 2 * tested, lengths - tested  # first steps not trained on, and tested on
-        if self.learned.min() < 1:
-            least = lengths.min()
-            raise ValueError(f"`horizon` must be below half of the rows, {least} here. Received: {settings.horizon}")
-        self.scales = learn(self.sequences, self.learned, settings.season, settings.horizon)
-        self.series = make_series(self.sequences, self.scales, settings.known)
-        self.window = min(settings.chunk, self.learned.min() // 2)
-        left = [one.left() for one in self.series]
-        for own, learned in zip(left, self.learned, strict=True):
-            for ahead in range(1, settings.horizon + 1):
-                own[learned - ahead :, ahead - 1] = np.nan  # of what is not trained on
-        self.offsets = np.nanquantile(np.concatenate(left), QUANTILES, axis=0).T.astype(np.float32)  # [H, Q]
-        inputs = np.concatenate([one.inputs for one in self.series]).astype(np.float32)  # [N, F]
-        self.data = inputs, np.concatenate(left).astype(np.float32)  # [N, F], [N, H]
-        begins = np.cumsum(lengths) - lengths
-        self.starts = np.concatenate(
-            [begin + np.arange(learned - self.window + 1) for begin, learned in zip(begins, self.learned, strict=True)]
-        )
-        self.steps_of_update = settings.batch_size * self.window
-        front = Scaled(inputs.shape[1], settings.input_noise)
-        self.network = Network(settings, front, settings.horizon * len(QUANTILES))
-
-    def places(self) -> Callable[[int, int], np.ndarray]:
-        """Return (first update, count) → the steps that those updates see [count, R, B, T]."""
-        shape = self.settings.batch_size, 1
-
-        def drawn(seed: int, update: int) -> np.ndarray:
-            return self.starts[np.random.default_rng([seed, update]).integers(len(self.starts), size=shape)]
-
-        def find(first: int, count: int) -> np.ndarray:
-            begins = [[drawn(seed, update) for seed in self.seeds] for update in range(first, first + count)]
-            return (np.array(begins) + np.arange(self.window)).astype(np.int32)
-
-        return find
-
-    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """Return the mean pinball loss [R] of the second half of the steps, in the scale of what is left [..., T, H]."""
-        half = self.window // 2
-        targets, outputs = targets[..., half:, :, None], self._quantiles(outputs[..., half:, :])
-        known = tf.math.is_finite(targets)
-        above = tf.where(known, targets, 0.0) - outputs  # [R, B, T, H, Q]
-        quantiles = tf.constant(QUANTILES)
-        losses = tf.where(known, tf.maximum(quantiles * above, (quantiles - 1) * above), 0.0)
-        count = tf.maximum(tf.reduce_sum(tf.cast(known, tf.float32), axis=[-4, -3, -2, -1]), 1.0)
-        return tf.reduce_sum(losses, axis=[-4, -3, -2, -1]) / count / len(QUANTILES)
-
-    def _quantiles(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Return the network's outputs [..., H Q] as quantiles of what is left [..., H, Q]."""
-        return tf.reshape(outputs, [*outputs.shape[:-1], *self.offsets.shape]) + self.offsets
-
-    def forecasts(self, weights: np.ndarray, one: Series, origins: np.ndarray) -> np.ndarray:
-        """Return the quantiles [R, origins, H, Q] that networks of weights [R, P] forecast after some steps of a series."""
-        found = []
-        for begin in range(0, len(origins), BLOCK):
-            own = np.resize(origins[begin : begin + BLOCK], BLOCK)
-            seen = one.inputs[own[:, None] - self.window + 1 + np.arange(self.window)].astype(np.float32)  # [B, T, F]
-            found.append(self._forecast(weights, seen).numpy()[:, : len(origins) - begin])
-        return one.in_units(np.concatenate(found, axis=1), origins)
-
-    @functools.cached_property
-    def _forecast(self):
-        def forecast(weights, seen):
-            return self._quantiles(self.network.apply(self.network.split(weights), seen)[:, :, -1])
-
-        return compiled(forecast)
-
-    def widening(self, weights: np.ndarray) -> np.ndarray:
-        """Return what each band is multiplied by [R, levels] to hold its share of what came just before the test.
-
-        The bands are those of networks of weights [R, P], as learned; conformal prediction from quantiles (Romano, Patterson
-        and Candès 2019), with the half widths as unit.
-        """
-        far = []
-        for one, learned, tested in zip(self.series, self.learned, self.tested, strict=True):
-            origins = self._origins(learned, tested)
-            truth, found = one.future(origins), self.forecasts(weights, one, origins)
-            far.append([[_far(truth, own, level)[np.isfinite(truth)] for level in LEVELS] for own in found])
-        joined = np.concatenate(far, axis=-1)  # [R, levels, forecasts]
-        return np.stack([np.quantile(joined[:, place], level / 100, axis=-1) for place, level in enumerate(LEVELS)], -1)
-
-    def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        losses = []
-        for one, learned, tested in zip(self.series, self.learned, self.tested, strict=True):
-            origins = self._origins(learned, tested)
-            truth = one.future(origins)
-            found = self.forecasts(weights, one, origins)
-            losses.append([measures.pinball(truth, own, QUANTILES) / one.expectation.scale for own in found])
-        return {"validation_loss": np.mean(losses, axis=0)}
-
-    def _origins(self, begin: int, end: int) -> np.ndarray:
-        """Return last known steps, evenly spread, such that all that is forecast lies between two steps."""
-        last = end - self.settings.horizon - 1
-        return np.unique(np.linspace(begin - 1, last, min(ORIGINS, last - begin + 2)).astype(int))
-
-    def _tests(self) -> Iterator[tuple[Series, np.ndarray, float]]:
-        """Yield each series, the steps after which it is tested, and what its absolute errors are scaled by."""
-        for one, tested in zip(self.series, self.tested, strict=True):
-            scale = measures.mase_scale(one.truth[:tested], self.scales.season)
-            yield one, self._origins(tested, len(one.truth)), scale
-
-    def evaluate(self, weights: np.ndarray) -> dict[str, Any]:
-        found, counts, widening = [], 0, self.widening(weights)
-        for one, origins, scale in self._tests():
-            truth, counts = one.future(origins), counts + len(origins)
-            forecasts = zip(self.forecasts(weights, one, origins), widening, strict=True)
-            found.append([_measured(truth, widened(*own), scale) for own in forecasts])
-        means = {name: np.mean([[one[name] for one in own] for own in found], axis=0) for name in found[0][0]}  # [R]
-        about = {"season": self.scales.season, "series": len(self.series), "test_forecasts": counts}
-        saved = {"scales": self.scales.as_json(), "offsets": self.offsets.tolist(), "widening": widening[0].tolist()}
-        saved |= {"window": int(self.window), "columns": list(self.sequences.columns)}
-        return means | about | {"baselines": self.simple, "learned": saved}
-
-    @functools.cached_property
-    def simple(self) -> dict[str, dict[str, float]]:
-        """What simple methods reach at the same places: method → measure → value, the mean of all series."""
-        found: dict[str, list] = {}
-        for one, origins, scale in self._tests():
-            for name, own in self._simple(one, origins).items():
-                found.setdefault(name, []).append(_measured(one.future(origins), own[..., None], scale))
-        return {
-            name: {measure: float(np.mean([one[measure] for one in own])) for measure in own[0]}
-            for name, own in found.items()
-            if len(own) == len(self.series)
-        }
-
-    def _simple(self, one: Series, origins: np.ndarray) -> dict[str, np.ndarray]:
-        from tasks import simple_answers  # whose libraries take seconds
-
-        return simple_answers.forecasts(one.known, origins + 1, self.settings.horizon, self.scales.season)
-
-    def quantities(self) -> dict[str, Quantity]:
-        simple = self.simple.items()
-        best = {measure: min((own[measure], name) for name, own in simple) for measure in ("mase", "smape", "rmse")}
-        return {
-            "mase": Quantity("mean absolute scaled error", "", *best["mase"]),
-            "smape": Quantity("symmetric mean absolute percentage error", "%", *best["smape"]),
-            "rmse": Quantity("root mean squared error", "", *best["rmse"]),
-            "coverage_95": Quantity("truth within the 95 % band", "%"),
-            "coverage_80": Quantity("truth within the 80 % band", "%"),
-            "validation_loss": Quantity("pinball loss before the test"),
-            "pinball": Quantity("pinball loss in training"),
-        }
-
-    def remark(self, metrics: Mapping[str, Any]) -> str:
-        error, name = min((own["mase"], name) for name, own in self.simple.items())
-        better = f"A simple answer is better: {name}, with a mean absolute scaled error of {error:.4g}."
-        return better if error < metrics["mase"] else ""
-
-    def report(self, weights: np.ndarray) -> Report:
-        from tasks.forecast_figures import forecast_figure
-
-        (one, origins, _), times = next(self._tests()), self.sequences.times
-        origin, known = origins[-1:], int(origins[-1]) + 1
-        bands = widened(self.forecasts(weights[:1], one, origin)[0], self.widening(weights[:1])[0])[0]  # [H, Q]
-        simple = {name: own[0] for name, own in self._simple(one, origin).items()}
-        steps = np.arange(len(one.truth)) if times is None else times[0]
-        drawn = forecast_figure(one.truth, known, bands, simple, steps, self.sequences.columns[0])
-        ahead = slice(known, known + self.settings.horizon)
-        table = {"step" if times is None else "time": steps[ahead], "truth": one.truth[ahead]}
-        return Report({"forecast": drawn}, tables={"forecast": table | _by_level(bands) | simple})
+        for name, lowest in [("horizon", 0), ("season", 0), ("chunk", 2), ("batch_size", 1), ("patience", 0)]:
+            if getattr(settings, name) < lowest:
+                raise ValueError(f"`{name}` must be at least {lowest}. Received: {getattr(settings, name)}")
+        if settings.test_share is not None and not 0 < settings.test_share < 0.5:
+            raise ValueError(f"`test_share` must be between 0 and 0.5. Received: {settings.test_share}")
+        if not 0 <= settings.input_noise < math.inf:
+            raise ValueError(f"`input_noise` must be at least 0. Received: {settings.input_noise}")
+        if settings.predict:
+            raise ValueError("`predict` needs `run`, the name of a trained run. Received: none")
 
     @classmethod
     def use(cls, settings: Settings, folder: Path) -> None:
-        """Forecast with a trained run what comes after the table to go on from, and write it into the run's folder."""
+        """Say with a trained run what comes after a file's end, or what its sequences are, in a table beside the run."""
         if not settings.predict:
-            raise ValueError("`run` needs `predict`, a table to go on from. Received: none")
-        path, trained = Path(settings.predict), _trained(folder)
+            raise ValueError("`run` needs `predict`, a file to go on from or to answer. Received: none")
+        trained = settings_of(folder)
         for name in ROLES:
             if (own := getattr(settings, name)) != getattr(trained, name):
                 raise ValueError(f"`{name}` must be that of the trained run, {getattr(trained, name)}. Received: {own}")
-        found = forecast(folder, path)
-        name = f"forecast_of_{path.stem}.csv"
+        path = Path(settings.predict)
+        found, name = predict(folder, path), f"predictions_of_{path.stem}.csv"
         with write_whole(folder / name) as part:
             found.to_csv(part, index=False)
-        print(f"{len(found)} steps after the end of {path}: {name} is in {folder}")
+        print(f"{len(found)} rows about {path}: {name} is in {folder}")
 
 
-def forecast(folder: Path, path: Path) -> pd.DataFrame:
-    """Forecast what comes after the end of a table, with a trained run.
+def predict(folder: Path, path: Path) -> pd.DataFrame:
+    """Say with a trained run what comes after a file's end, or what its sequences are.
 
     Args:
         folder: of the run.
-        path: of a table with the columns that the run was trained on.
+        path: of a file as the run was trained on; answers need not be in it.
 
     Returns:
-        A row for each series and step: its name as `series`, its `time` or, without times, its `step` from 0, the `median`, and
-        the ends of the bands in which the truth lies in 80 and 95 of 100 cases.
+        Of forecasts, a row for each series and step: its name as `series`, its `time` or, without times, its `step` from 0, the
+        `median`, and the ends of the bands in which the truth lies in 80 and 95 of 100 cases. Of classes, a row for each
+        sequence: its name, its `answer`, and the probability of each class. Of numbers, its name and the numbers.
 
     Raises:
-        ValueError: the run or the table is damaged, or they do not belong together; names what was expected and what came.
+        ValueError: the run or the file is damaged, or they do not belong together; names what was expected and what came.
 
     Example:
         >>> from pathlib import Path
-        >>> from tasks.series import forecast
-        >>> forecast(Path("results/series/mine"), Path("data/co2.csv"))  # doctest: +SKIP
+        >>> from tasks.series import predict
+        >>> predict(Path("results/series/mine"), Path("data/co2.csv"))  # doctest: +SKIP
     """
-    settings = _trained(folder)
-    (learned,) = load_json(folder / "metrics.json", learned=dict)
-    scales, window = Scales.of_json(learned["scales"]), learned["window"]
-    _, roles = _where(settings, settings.data)
-    sequences = load(path, roles)
-    if list(sequences.columns) != learned["columns"]:
-        wanted, came = ", ".join(learned["columns"]), ", ".join(sequences.columns)
-        raise ValueError(f"{path} must have the columns that the run was trained on, {wanted}. Received: {came}")
-    series = make_series(sequences, scales, roles.known)
-    network = load_model(folder, series[0].inputs.shape[1], roles.horizon * len(QUANTILES))
-    rows = []
-    for place, one in enumerate(series):
-        last = np.array([len(one.truth) - 1])
-        seen = one.inputs[None, -window:].astype(np.float32)
-        left = network(seen)[0, -1].numpy().reshape(-1, len(QUANTILES)) + np.array(learned["offsets"])
-        bands = widened(one.in_units(left[None, None], last)[0, 0], np.array(learned["widening"]))
-        when = _times_after(len(one.truth) if sequences.times is None else sequences.times[place], roles.horizon)
-        rows.append(pd.DataFrame({"series": one.name, **when, **_by_level(bands)}))
-    return pd.concat(rows, ignore_index=True)
+    from tasks import answers, forecasting
+
+    settings = settings_of(folder)
+    return (forecasting.forecast if is_forecast(settings) else answers.answer)(folder, path, roles_of(settings))
 
 
-def _trained(folder: Path) -> types.SimpleNamespace:
-    """Return what a trained run's columns are for."""
+def is_forecast(settings: Any) -> bool:
+    """Return whether next steps are asked for, not answers about whole sequences."""
+    return settings.data is None or bool(settings.target and settings.horizon)
+
+
+def kind_of(settings: Any) -> type[SeriesTask]:
+    """Return the task that the settings ask for."""
+    from tasks import answers, forecasting
+
+    return forecasting.Forecasting if is_forecast(settings) else answers.Answers
+
+
+def roles_of(settings: Any) -> Roles:
+    """Return what the columns of a file are for."""
+    roles = Roles(
+        **{name: getattr(settings, name) for name in ROLES}, test_group=getattr(settings, "test_groups", None)
+    )
+    if settings.data is None:
+        return dataclasses.replace(roles, target=roles.target or ("co2",), time="month")
+    return roles if is_forecast(settings) else dataclasses.replace(roles, horizon=0)
+
+
+def settings_of(folder: Path) -> types.SimpleNamespace:
+    """Return what a trained run was asked for."""
     saved = read_json(folder / "config.json", *ROLES, "data")
     return types.SimpleNamespace(**{n: tuple(own) if isinstance(own, list) else own for n, own in saved.items()})
-
-
-def _times_after(known: np.ndarray | int, horizon: int) -> dict[str, np.ndarray]:
-    """Return the next times after known ones, or the next numbers of steps."""
-    if isinstance(known, int):
-        return {"step": known + np.arange(horizon)}
-    if known.dtype.kind == "M" and (step := pd.infer_freq(pd.DatetimeIndex(known))):  # months are not equally long
-        return {"time": pd.date_range(known[-1], periods=horizon + 1, freq=step)[1:].to_numpy()}
-    return {"time": known[-1] + (known[-1] - known[-2]) * np.arange(1, horizon + 1)}
-
-
-def _measured(truth: np.ndarray, found: np.ndarray, scale: float) -> dict[str, float]:
-    """Return the measures of forecasts [origins, H, Q], or of a median alone."""
-    middle = found[..., found.shape[-1] // 2]
-    own = {"mase": measures.mase(truth, middle, scale), "smape": measures.smape(truth, middle)}
-    own |= {"rmse": measures.rmse(truth, middle)}
-    if found.shape[-1] == len(QUANTILES):
-        own |= {"pinball_loss": measures.pinball(truth, found, QUANTILES)}
-        own |= {f"coverage_{level}": measures.coverage(truth, *_band(found, level)) for level in LEVELS}
-    return own
-
-
-def _band(found: np.ndarray, level: int) -> tuple[np.ndarray, np.ndarray]:
-    return found[..., LEVELS[level]], found[..., -1 - LEVELS[level]]
-
-
-def _far(truth: np.ndarray, found: np.ndarray, level: int) -> np.ndarray:
-    """Return how far from the median the truth is, in half widths of a band on its side."""
-    (low, high), middle = _band(found, level), found[..., 2]
-    return np.maximum((middle - truth) / (middle - low), (truth - middle) / (high - middle))
-
-
-def widened(found: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Return quantiles [..., Q] whose bands are so many times as wide, factors [levels]."""
-    middle, wide = found[..., 2:3], found.copy()
-    for level, factor in zip(LEVELS, factors, strict=True):
-        place = [LEVELS[level], -1 - LEVELS[level]]
-        wide[..., place] = middle + factor * (found[..., place] - middle)
-    return np.sort(wide, axis=-1)
-
-
-def _by_level(bands: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the median and the bands [H] of quantiles [H, Q]."""
-    found = {"median": bands[:, 2]}
-    for level in LEVELS:
-        found[f"low_{level}"], found[f"high_{level}"] = _band(bands, level)
-    return found
-
-
-def _where(settings: Settings, path: str | None) -> tuple[Path, Roles]:
-    """Return the table, and what its columns are for."""
-    roles = Roles(**{name: getattr(settings, name) for name in ROLES})
-    if path is None:
-        return SHIPPED, dataclasses.replace(roles, target=roles.target or ("co2",), time="month")
-    return Path(path), roles
-
-
-def _check(settings: Settings) -> None:
-    for name, lowest in [("horizon", 1), ("season", 0), ("chunk", 2), ("batch_size", 1), ("patience", 0)]:
-        if getattr(settings, name) < lowest:
-            raise ValueError(f"`{name}` must be at least {lowest}. Received: {getattr(settings, name)}")
-    if len(settings.target) > 1:
-        raise ValueError(f"`target` must name one column. Received: {' '.join(settings.target)}")
-    if not 0 < settings.test_share < 0.5:
-        raise ValueError(f"`test_share` must be between 0 and 0.5. Received: {settings.test_share}")
-    if not 0 <= settings.input_noise < math.inf:
-        raise ValueError(f"`input_noise` must be at least 0. Received: {settings.input_noise}")
-    if settings.predict:
-        raise ValueError("`predict` needs `run`, the name of a trained run. Received: none")

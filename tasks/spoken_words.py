@@ -146,7 +146,7 @@ class SpokenWords(Task):
         self.data = self.features.padded(range(len(clips)), self.steps), self.labels  # [N, T, 13], [N]
         mean, variance = (np.stack(values) for values in zip(*statistics, strict=True))  # [R, 13]
         front = Frames(mean, variance, settings.input_noise)
-        self.network = Network(settings, front, len(self.words), every_step=False)
+        self.network = Network(settings, front, len(self.words), readout="last")
 
     def _split(self, drawn: Sequence[Clip]) -> tuple[np.ndarray, np.ndarray]:
         """Return which of all clips to train on, and which to test on."""

@@ -497,11 +497,11 @@ def test_series_trains_and_forecasts(tmp_path):
     assert output.splitlines()[-1].startswith("A simple answer is better") == (best < metrics["mase"])
     status, output, errors = run(tmp_path, "series", "--run", "a", "--predict", str(table))
     assert (status, errors) == (0, "")
-    forecast = (results / "forecast_of_own table.csv").read_text().splitlines()
+    forecast = (results / "predictions_of_own table.csv").read_text().splitlines()
     assert len(forecast) == 7 and forecast[1].startswith("own table.csv,2024-01-11 00:00:00,")
     for more, message in [
         (["--predict", "nowhere.csv"], "nowhere.csv must be a file or a folder. Received: nothing there"),
-        ([], "--run needs --predict, a table to go on from. Received: none"),
+        ([], "--run needs --predict, a file to go on from or to answer. Received: none"),
         (["--predict", str(table), "--horizon", "7"], "--horizon must be that of the trained run, 6. Received: 7"),
     ]:
         status, output, errors = run(tmp_path, "series", "--run", "a", *more)

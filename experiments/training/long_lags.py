@@ -60,7 +60,7 @@ class LongLag(Task):
         self.data = self.drawn("training", TRAINING)
         self.sequences = settings.batch_size
         self.steps_of_update = self.sequences * self.data[0].shape[1]
-        shape = {"every_step": self.problem.answers > 1, "sizes": settings.sizes}
+        shape = {"readout": "every" if self.problem.answers > 1 else "last", "sizes": settings.sizes}
         self.network = Network(settings, Silence(self.problem.features), self.problem.outputs, **shape)
 
     def drawn(self, use: str, count: int) -> Sequences:
@@ -76,7 +76,7 @@ class LongLag(Task):
 
     def asked(self, outputs: tf.Tensor) -> tf.Tensor:
         """Return the outputs at the steps that are asked for [..., B, answers, m]."""
-        return outputs[..., -self.problem.answers :, :] if self.network.every_step else outputs[..., None, :]
+        return outputs[..., -self.problem.answers :, :] if self.network.readout == "every" else outputs[..., None, :]
 
     def losses(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return the squared error or cross-entropy of each sequence [..., B]."""

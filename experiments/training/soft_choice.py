@@ -47,7 +47,7 @@ class ChoiceNetwork(Network):
             return_sequences=True,
         )
         hidden.build((None, steps, ordinary.front.features))
-        around = {"activation": ordinary.activation, "every_step": ordinary.every_step}
+        around = {"activation": ordinary.activation, "readout": ordinary.readout}
         super().__init__(settings, ordinary.front, ordinary.outputs, hidden=hidden, **around)
         self.ordinary = ordinary
 

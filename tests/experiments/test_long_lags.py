@@ -62,7 +62,7 @@ def test_all_networks_of_a_problem_have_equal_parameters_and_settings(problem):
     for lag, method in product(LAGS, experiment.NAMES):
         settings = training.make_settings(problem, lag, method, "lag", 500, 4)
         own = lag_problems.PROBLEMS[problem]
-        shape = {"every_step": own.answers > 1, "sizes": settings.sizes}
+        shape = {"readout": "every" if own.answers > 1 else "last", "sizes": settings.sizes}
         network = training.Network(settings, training.Silence(own.features), own.outputs, **shape)
         counts.append(network.size)
         assert (settings.recurrent_init, settings.recurrent_scale, settings.weight_std) == ("orthogonal", 1.0, 0.3)

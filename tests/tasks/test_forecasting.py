@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from main import recipe
 from running.trained import train_silently
-from tasks import series
-from tasks.series import QUANTILES, Forecasting
+from tasks import forecasting, series
+from tasks.forecasting import QUANTILES, Forecasting
 
 RNG = np.random.default_rng(0)
 SMALL = {"units": 6, "periods": (1, 2, 4), "horizon": 3, "test_share": 0.2, "chunk": 16, "batch_size": 4, "epochs": 1}
@@ -31,7 +31,7 @@ def table(tmp_path_factory):
 
 
 def task(table, **changes):
-    return Forecasting(recipe("series", data=str(table), **SMALL | {"target": ("y",), "time": "day"} | changes))
+    return series.SeriesTask(recipe("series", data=str(table), **SMALL | {"target": ("y",), "time": "day"} | changes))
 
 
 def test_training_sees_nothing_of_the_test(table):
@@ -84,10 +84,10 @@ def test_a_replica_is_the_network_of_its_seed_alone(table):
 
 def test_bands_are_widened_to_what_they_should_have_held():
     found = np.array([[-2.0, -1.0, 0.0, 3.0, 4.0]])
-    np.testing.assert_allclose(series.widened(found, np.array([2.0, 1.5])), [[-3, -2, 0, 6, 6]])
+    np.testing.assert_allclose(forecasting.widened(found, np.array([2.0, 1.5])), [[-3, -2, 0, 6, 6]])
     truth = np.array([-1.5, 6.0])
-    np.testing.assert_allclose(series._far(truth, np.repeat(found, 2, axis=0), 80), [1.5, 2.0])
-    np.testing.assert_allclose(series._far(truth, np.repeat(found, 2, axis=0), 95), [0.75, 1.5])
+    np.testing.assert_allclose(forecasting._far(truth, np.repeat(found, 2, axis=0), 80), [1.5, 2.0])
+    np.testing.assert_allclose(forecasting._far(truth, np.repeat(found, 2, axis=0), 95), [0.75, 1.5])
 
 
 def test_widened_bands_hold_their_share_before_the_test(table):
@@ -95,7 +95,7 @@ def test_widened_bands_hold_their_share_before_the_test(table):
     weights = own.network.start(0).weights[None]
     one, origins = own.series[0], own._origins(120, 160)
     assert origins[0] == 119 and origins[-1] == 156
-    wide = series.widened(own.forecasts(weights, one, origins)[0], own.widening(weights)[0])
+    wide = forecasting.widened(own.forecasts(weights, one, origins)[0], own.widening(weights)[0])
     truth = one.future(origins)
     for level, (low, high) in {80: (1, 3), 95: (0, 4)}.items():
         held = 100 * np.mean((wide[..., low] <= truth) & (truth <= wide[..., high]))
@@ -133,8 +133,8 @@ def test_a_run_goes_on_from_a_table_as_it_would_itself(run, table, tmp_path):
     folder, own, _, weights = run
     path = tmp_path / "new.csv"
     pd.read_csv(table)[:171].to_csv(path, index=False)
-    found = series.forecast(folder, path)
-    bands = series.widened(own.forecasts(weights, own.series[0], np.array([170]))[0], own.widening(weights)[0])[0]
+    found = series.predict(folder, path)
+    bands = forecasting.widened(own.forecasts(weights, own.series[0], np.array([170]))[0], own.widening(weights)[0])[0]
     names = ("low_95", "low_80", "median", "high_80", "high_95")
     np.testing.assert_allclose(found[list(names)], bands, rtol=1e-4)
     assert list(found.time.astype(str)) == ["2020-06-20", "2020-06-21", "2020-06-22"]
@@ -148,7 +148,7 @@ def test_a_table_of_other_columns_is_refused(run, table, tmp_path):
         ValueError,
         match="other.csv must have the columns that the run was trained on, y, lead. Received: y, lead, more",
     ):
-        series.forecast(run[0], path)
+        series.predict(run[0], path)
 
 
 def test_several_series_of_one_table_are_tested_each(table, tmp_path):
@@ -167,9 +167,9 @@ def test_several_series_of_one_table_are_tested_each(table, tmp_path):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"horizon": 0}, "`horizon` must be at least 1. Received: 0"),
+        ({"horizon": -1}, "`horizon` must be at least 0. Received: -1"),
         ({"target": ("y", "lead")}, "`target` must name one column. Received: y lead"),
-        ({"target": ()}, "`target` must name what is to be forecast. Received: nothing, with `horizon` 3"),
+        ({"target": ()}, "`label` or `target` must name the column of .*own.csv that is to be told. Received: neither"),
         ({"target": ("z",)}, "`target` must be one of day, y, lead in .*own.csv"),
         ({"test_share": 0.5}, "`test_share` must be between 0 and 0.5. Received: 0.5"),
         ({"horizon": 90}, "`horizon` must leave .* to learn from. Received: 20"),
@@ -185,6 +185,7 @@ def test_refuses(table, changes, message):
 
 
 def test_without_a_table_it_is_the_carbon_dioxide_that_ships():
-    own = Forecasting(recipe("series"))
+    own = series.SeriesTask(recipe("series"))
+    assert type(own) is Forecasting
     assert own.sequences.columns == ("co2",) and own.scales.season == 12
     assert len(own.series[0].truth) == 526 and own.tested[0] == 526 - 36  # the last three years

@@ -1,0 +1,299 @@
+"""Say of whole sequences what they are, or how much: a class each, or numbers."""
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from data.series import Roles, Sequences, load, split
+from tasks import expected, measures
+from tasks.network import Network
+from tasks.report import Quantity, Report
+from tasks.series import SeriesTask, Settings, roles_of
+from tasks.task import compiled
+from tasks.trained_model import load_json, load_model
+
+BLOCK = 64  # sequences answered at once
+SHARE = 0.2  # of the sequences, for testing, where nothing else is said
+SPLIT = 0  # seed of the draw of those, which is the same for all networks
+
+
+class Columns(NamedTuple):
+    """What is learned of the columns in training, each [F].
+
+    Args:
+        mean, deviation: of each.
+        gaps: whether it had any.
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    gaps: np.ndarray
+
+    @classmethod
+    def learn(cls, sequences: Sequence[np.ndarray]) -> "Columns":
+        """Return them for sequences [T, F], NaN where missing."""
+        seen = np.concatenate(sequences)
+        deviation = np.nanstd(seen, axis=0)
+        return cls(np.nanmean(seen, axis=0), np.where(deviation > 0, deviation, 1.0), np.isnan(seen).any(axis=0))
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Return a sequence [T, F], without gaps."""
+        return (expected.filled(values) - self.mean) / self.deviation
+
+    def inputs(self, sequences: Sequence[np.ndarray], steps: int) -> np.ndarray:
+        """Return sequences as networks see them [N, steps, features], with zeros behind their ends."""
+        found = np.zeros((len(sequences), steps, len(self.mean) + int(self.gaps.sum()) + 1), np.float32)
+        for own, values in zip(found, sequences, strict=True):
+            there = np.ones((len(values), 1))  # so that no step is all zeros
+            own[: len(values)] = np.concatenate([self.scaled(values), np.isnan(values[:, self.gaps]), there], axis=1)
+        return found
+
+
+class Padded(NamedTuple):
+    """Sequences that end where their last feature is 0, with noise in training."""
+
+    features: int
+    noise: float
+
+    def seen(self, inputs, add_noise):
+        return add_noise(inputs, 3), tf.math.count_nonzero(inputs[..., -1], -1, dtype=tf.int32)  # steps [..., B]
+
+    def in_keras(self, replica):
+        inputs = keras.Input((None, self.features))
+        values = keras.layers.Masking()(inputs)
+        return inputs, keras.layers.GaussianNoise(self.noise)(values) if self.noise else values
+
+
+class Answers(SeriesTask):
+    """Answer what is asked of whole sequences; one epoch is 50 updates, on sequences in orders drawn by the seed.
+
+    Attributes:
+        classes: texts, in order; None where numbers are asked for.
+        training, testing: which sequences are for what.
+
+    Raises:
+        ValueError: the sequences cannot be had, or the network cannot be built; names the argument or file, what was
+            expected and what came.
+    """
+
+    epoch_quantity = "error"
+    more_is_better = ("accuracy", "macro_f1", "r2")
+
+    def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
+        super().__init__(settings, seeds)
+        if settings.known:
+            raise ValueError(f"`known` is for forecasts. Received: {' '.join(settings.known)}")
+        self.metrics = {"training_loss": self.loss}
+        self.sequences, self.training, self.testing = load_parts(settings)
+        values, self.truth = self.sequences.values, self.sequences.answers
+        self.columns = Columns.learn([values[place] for place in self.training])
+        known = self.truth[self.training]
+        self.classes = np.unique(known) if known.ndim == 1 else None
+        if self.classes is None:
+            spread = known.std(axis=0)
+            self.units = known.mean(axis=0), np.where(spread > 0, spread, 1.0)  # of the answers, each [m]
+            targets = ((self.truth - self.units[0]) / self.units[1]).astype(np.float32)  # [N, m]
+        else:
+            if unknown := set(self.truth) - set(self.classes):
+                raise ValueError(
+                    f"`test_data` must hold classes that are in training. Received: also {sorted(unknown)[0]}"
+                )
+            targets = np.searchsorted(self.classes, self.truth).astype(np.int32)  # [N]
+        inputs = self.columns.inputs(values, max(map(len, values)))
+        self.data = inputs, targets  # [N, T, F], [N] or [N, m]
+        self.batch = min(settings.batch_size, len(self.training))
+        self.steps_of_update = max(self.batch, BLOCK) * inputs.shape[1]
+        outputs = targets.shape[1] if self.classes is None else len(self.classes)
+        front = Padded(inputs.shape[2], settings.input_noise)
+        self.network = Network(settings, front, outputs, readout=settings.readout)
+
+    @property
+    def kept(self) -> tuple:
+        return self.data, self.training
+
+    def places(self) -> Callable[[int, int], np.ndarray]:
+        """Return (first update, count) → the sequences of those updates [count, R, B]."""
+        count = len(self.training)
+
+        @functools.lru_cache(maxsize=4 * self.replicas)
+        def order(seed: int, number: int) -> np.ndarray:
+            return self.training[np.random.default_rng([seed, number]).permutation(count)]
+
+        def find(first: int, updates: int) -> np.ndarray:
+            places = range(first * self.batch, (first + updates) * self.batch)
+            drawn = [[order(seed, place // count)[place % count] for place in places] for seed in self.seeds]
+            return np.array(drawn, np.int32).reshape(self.replicas, updates, self.batch).swapaxes(0, 1)
+
+        return find
+
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Return the mean cross-entropy in nats, or squared error in variances of the answers [...]."""
+        if self.classes is None:
+            return tf.reduce_mean((outputs - targets) ** 2, axis=[-2, -1])
+        targets = tf.broadcast_to(targets, outputs.shape[:-1])
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), axis=-1)
+
+    def outputs(self, weights: np.ndarray) -> np.ndarray:
+        """Return what networks of weights [R, P] give for each sequence [R, N, outputs]."""
+        count = len(self.truth)
+        blocks = np.resize(np.arange(count), (-(-count // BLOCK), BLOCK))
+        found = [self._outputs(weights, self.data[0][block]).numpy() for block in blocks]
+        return np.concatenate(found, axis=1)[:, :count]
+
+    @functools.cached_property
+    def _outputs(self):
+        return compiled(lambda weights, seen: self.network.apply(self.network.split(weights), seen))
+
+    def said(self, outputs: np.ndarray) -> np.ndarray:
+        """Return classes [...] or numbers in their own units [..., m] that outputs stand for."""
+        if self.classes is None:
+            return outputs * self.units[1] + self.units[0]
+        return self.classes[outputs.argmax(axis=-1)]
+
+    def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        said = self.said(self.outputs(weights))
+        parts = {"train": self.training, "test": self.testing}
+        return {
+            f"{part}_error": np.array([self._error(own[places], places) for own in said])
+            for part, places in parts.items()
+        }
+
+    def _error(self, said: np.ndarray, places: np.ndarray) -> float:
+        """Return how many percent are wrong, or the root mean squared error."""
+        truth = self.truth[places]
+        return measures.rmse(truth, said) if self.classes is None else 100 - measures.accuracy(truth, said)
+
+    def _measured(self, said: np.ndarray) -> dict[str, float]:
+        """Return the measures of what is said of the test sequences [N] or [N, m]."""
+        truth = self.truth[self.testing]
+        if self.classes is None:
+            explained = [measures.r2(*both) for both in zip(truth.T, said.T, strict=True)]
+            return {"rmse": measures.rmse(truth, said), "r2": float(np.mean(explained))}
+        accuracy = measures.accuracy(truth, said)
+        return {"test_error": 100 - accuracy, "accuracy": accuracy, "macro_f1": measures.macro_f1(truth, said)}
+
+    def evaluate(self, weights: np.ndarray) -> dict[str, Any]:
+        said = self.said(self.outputs(weights))
+        found = [self._measured(own[self.testing]) for own in said]
+        errors = {"train_error": np.array([self._error(own[self.training], self.training) for own in said])}
+        counts = {"training_sequences": len(self.training), "test_sequences": len(self.testing)}
+        saved = {"names": list(self.sequences.columns)}
+        saved |= {name: own.tolist() for name, own in self.columns._asdict().items()}
+        if self.classes is None:
+            saved |= {"units": np.transpose(self.units).tolist()}
+        else:
+            saved |= {"classes": self.classes.tolist()}
+        means = {name: np.array([own[name] for own in found]) for name in found[0]}
+        return means | errors | counts | {"baselines": self.simple, "learned": saved}
+
+    @functools.cached_property
+    def simple(self) -> dict[str, dict[str, float]]:
+        """What simple methods reach on the test sequences: method → measure → value."""
+        from tasks import simple_answers  # whose libraries take seconds
+
+        scaled = [self.columns.scaled(values) for values in self.sequences.values]
+        training, testing = ([scaled[place] for place in places] for places in (self.training, self.testing))
+        method = simple_answers.regress if self.classes is None else simple_answers.classify
+        said = method(training, self.truth[self.training], testing)
+        return {name: self._measured(own) for name, own in said.items()}
+
+    def quantities(self) -> dict[str, Quantity]:
+        simple = self.simple.items()
+        if self.classes is None:
+            error, name = min((own["rmse"], name) for name, own in simple)
+            explained, best = max((own["r2"], name) for name, own in simple)
+            return {
+                "rmse": Quantity("root mean squared error", "", error, name),
+                "r2": Quantity("share of the variance explained", "", explained, best),
+                "train_error": Quantity("root mean squared error in training"),
+                "training_loss": Quantity("squared error of an update", "", 1.0, "the mean"),
+            }
+        error, name = min((own["test_error"], name) for name, own in simple)
+        score, best = max((own["macro_f1"], name) for name, own in simple)
+        return {
+            "test_error": Quantity("test error", "%", error, name),
+            "macro_f1": Quantity("mean F1 of the classes", "%", score, best),
+            "train_error": Quantity("training error", "%"),
+            "training_loss": Quantity("cross-entropy of an update", "nats", math.log(len(self.classes)), "all alike"),
+        }
+
+    def remark(self, metrics: Mapping[str, Any]) -> str:
+        measure = "rmse" if self.classes is None else "test_error"
+        error, name = min((own[measure], name) for name, own in self.simple.items())
+        label = self.quantities()[measure].label
+        return f"A simple answer is better: {name}, with a {label} of {error:.4g}." * (error < metrics[measure])
+
+    def report(self, weights: np.ndarray) -> Report:
+        from tasks import figures
+
+        outputs = self.outputs(weights[:1])[0, self.testing]
+        said, truth = self.said(outputs), self.truth[self.testing]
+        names = np.array([self.sequences.names[place] for place in self.testing])
+        if self.classes is None:
+            drawn = {"answers": figures.answers_figure(truth, said)}
+            columns = {f"truth_{place}": own for place, own in enumerate(truth.T)}
+            columns |= {f"answer_{place}": own for place, own in enumerate(said.T)}
+        else:
+            counts = np.zeros((len(self.classes),) * 2, int)
+            np.add.at(counts, tuple(np.searchsorted(self.classes, both) for both in (truth, said)), 1)
+            drawn = {"confusion": figures.confusion_figure(counts, list(self.classes))}
+            columns = {"truth": truth, "answer": said}
+        return Report(drawn, tables={"predictions": {"sequence": names} | columns})
+
+
+def load_parts(settings: Settings) -> tuple[Sequences, np.ndarray, np.ndarray]:
+    """Return all sequences, and which are for training and for testing.
+
+    Raises:
+        ValueError: there are none, or those for testing are of another kind.
+    """
+    roles = roles_of(settings)
+    own = load(Path(settings.data), roles)
+    if settings.test_data is None:
+        return own, *split(own, settings.test_share or SHARE, SPLIT)
+    for name in ("test_share", "test_groups"):
+        if getattr(settings, name):
+            raise ValueError(f"`{name}` must not come with `test_data`. Received: {getattr(settings, name)}")
+    other = load(Path(settings.test_data), roles)
+    if (own.columns, own.answers.shape[1:], own.answers.dtype.kind) != (
+        other.columns,
+        other.answers.shape[1:],
+        other.answers.dtype.kind,
+    ):
+        came = f"{len(other.columns)} features and {other.answers.shape[1:] or 'classes'}"
+        raise ValueError(f"`test_data` must have the features and answers of `data`. Received: {came}")
+    joined = own._replace(
+        values=own.values + other.values,
+        names=own.names + other.names,
+        answers=np.concatenate([own.answers, other.answers]),
+    )
+    return joined, np.arange(len(own.values)), np.arange(len(own.values), len(joined.values))
+
+
+def answer(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
+    """Return what a trained run says of the sequences in a file; see `series.predict`."""
+    (learned,) = load_json(folder / "metrics.json", learned=dict)
+    columns = Columns(*(np.array(learned[name]) for name in Columns._fields))
+    sequences = load(path, roles, answered=False)
+    if list(sequences.columns) != learned["names"]:
+        wanted, came = ", ".join(learned["names"]), ", ".join(sequences.columns)
+        raise ValueError(f"{path} must have the features that the run was trained on, {wanted}. Received: {came}")
+    inputs = columns.inputs(sequences.values, max(map(len, sequences.values)))
+    classes = learned.get("classes")
+    network = load_model(folder, inputs.shape[2], len(classes or learned["units"]))
+    outputs = np.concatenate([network(inputs[begin : begin + BLOCK]) for begin in range(0, len(inputs), BLOCK)])
+    if classes is None:
+        mean, spread = np.transpose(learned["units"])
+        numbers = (outputs * spread + mean).T  # [m, N]
+        names = roles.target or [f"answer_{place}" for place in range(len(numbers))]
+        return pd.DataFrame({"sequence": sequences.names} | dict(zip(names, numbers, strict=True)))
+    chances = tf.nn.softmax(outputs).numpy()
+    said = np.array(classes)[chances.argmax(axis=1)]
+    return pd.DataFrame({"sequence": sequences.names, "answer": said} | dict(zip(classes, chances.T, strict=True)))

@@ -1,0 +1,299 @@
+"""Forecast the next steps of series: the median and two bands, at every step, from all before it."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from data.series import Roles, load
+from tasks import measures
+from tasks.network import Network
+from tasks.report import Quantity, Report
+from tasks.series import SHIPPED, SeriesTask, Settings, roles_of
+from tasks.series_inputs import Scales, Series, learn, make_series
+from tasks.task import compiled
+from tasks.trained_model import load_json, load_model
+
+QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
+LEVELS = {80: 1, 95: 0}  # percent of a band → which quantile is its lower end
+ORIGINS = 200  # of a sequence, at most, at which forecasts are tested
+BLOCK = 64  # of them at once
+SHARE = 0.1  # of a series, its end, for testing, where nothing else is said
+YEARS = 36  # months of the series that ships
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaled:
+    """Sequences taken as they are, with noise in training."""
+
+    features: int
+    noise: float
+
+    def seen(self, inputs, add_noise):
+        return add_noise(inputs, 3), None
+
+    def in_keras(self, replica):
+        inputs = keras.Input((None, self.features))
+        return inputs, keras.layers.GaussianNoise(self.noise)(inputs) if self.noise else inputs
+
+
+class Forecasting(SeriesTask):
+    """Forecast at every step; one epoch is 50 updates on places drawn from all series.
+
+    Raises:
+        ValueError: the series cannot be had, or the network cannot be built; names the argument or file, what was expected
+            and what came.
+    """
+
+    epoch_quantity = "pinball loss"
+    watched = "validation_loss"
+
+    def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
+        super().__init__(settings, seeds)
+        if len(settings.target) > 1:
+            raise ValueError(f"`target` must name one column. Received: {' '.join(settings.target)}")
+        self.metrics = {"pinball": self.loss}
+        self.patience = settings.patience
+        self.sequences = load(Path(settings.data or SHIPPED), roles_of(settings))
+        lengths = np.array([len(values) for values in self.sequences.values])
+        tested = np.maximum(self._tested(lengths), settings.horizon)
+        self.learned, self.tested = lengths - 2 * tested, lengths - tested  # first steps not trained on, and tested on
+        if self.learned.min() < 1:
+            least = lengths.min()
+            raise ValueError(f"`horizon` must be below half of the rows, {least} here. Received: {settings.horizon}")
+        self.scales = learn(self.sequences, self.learned, settings.season, settings.horizon)
+        self.series = make_series(self.sequences, self.scales, settings.known)
+        self.window = min(settings.chunk, self.learned.min() // 2)
+        left = [one.left() for one in self.series]
+        for own, learned in zip(left, self.learned, strict=True):
+            for ahead in range(1, settings.horizon + 1):
+                own[learned - ahead :, ahead - 1] = np.nan  # of what is not trained on
+        self.offsets = np.nanquantile(np.concatenate(left), QUANTILES, axis=0).T.astype(np.float32)  # [H, Q]
+        inputs = np.concatenate([one.inputs for one in self.series]).astype(np.float32)  # [N, F]
+        self.data = inputs, np.concatenate(left).astype(np.float32)  # [N, F], [N, H]
+        begins = np.cumsum(lengths) - lengths
+        self.starts = np.concatenate(
+            [begin + np.arange(learned - self.window + 1) for begin, learned in zip(begins, self.learned, strict=True)]
+        )
+        self.steps_of_update = settings.batch_size * self.window
+        front = Scaled(inputs.shape[1], settings.input_noise)
+        self.network = Network(settings, front, settings.horizon * len(QUANTILES))
+
+    def _tested(self, lengths: np.ndarray) -> np.ndarray:
+        """Return how many steps at the end are for testing."""
+        if self.settings.test_share is None and self.settings.data is None:
+            return np.full_like(lengths, YEARS)
+        return ((self.settings.test_share or SHARE) * lengths).astype(int)
+
+    def places(self) -> Callable[[int, int], np.ndarray]:
+        """Return (first update, count) → the steps that those updates see [count, R, B, T]."""
+        shape = self.settings.batch_size, 1
+
+        def drawn(seed: int, update: int) -> np.ndarray:
+            return self.starts[np.random.default_rng([seed, update]).integers(len(self.starts), size=shape)]
+
+        def find(first: int, count: int) -> np.ndarray:
+            begins = [[drawn(seed, update) for seed in self.seeds] for update in range(first, first + count)]
+            return (np.array(begins) + np.arange(self.window)).astype(np.int32)
+
+        return find
+
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Return the mean pinball loss [R] of the second half of the steps, in the scale of what is left [..., T, H]."""
+        half = self.window // 2
+        targets, outputs = targets[..., half:, :, None], self._quantiles(outputs[..., half:, :])
+        known = tf.math.is_finite(targets)
+        above = tf.where(known, targets, 0.0) - outputs  # [R, B, T, H, Q]
+        quantiles = tf.constant(QUANTILES)
+        losses = tf.where(known, tf.maximum(quantiles * above, (quantiles - 1) * above), 0.0)
+        count = tf.maximum(tf.reduce_sum(tf.cast(known, tf.float32), axis=[-4, -3, -2, -1]), 1.0)
+        return tf.reduce_sum(losses, axis=[-4, -3, -2, -1]) / count / len(QUANTILES)
+
+    def _quantiles(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Return the network's outputs [..., H Q] as quantiles of what is left [..., H, Q]."""
+        return tf.reshape(outputs, [*outputs.shape[:-1], *self.offsets.shape]) + self.offsets
+
+    def forecasts(self, weights: np.ndarray, one: Series, origins: np.ndarray) -> np.ndarray:
+        """Return the quantiles [R, origins, H, Q] that networks of weights [R, P] forecast after some steps of a series."""
+        found = []
+        for begin in range(0, len(origins), BLOCK):
+            own = np.resize(origins[begin : begin + BLOCK], BLOCK)
+            seen = one.inputs[own[:, None] - self.window + 1 + np.arange(self.window)].astype(np.float32)  # [B, T, F]
+            found.append(self._forecast(weights, seen).numpy()[:, : len(origins) - begin])
+        return one.in_units(np.concatenate(found, axis=1), origins)
+
+    @functools.cached_property
+    def _forecast(self):
+        def forecast(weights, seen):
+            return self._quantiles(self.network.apply(self.network.split(weights), seen)[:, :, -1])
+
+        return compiled(forecast)
+
+    def widening(self, weights: np.ndarray) -> np.ndarray:
+        """Return what each band is multiplied by [R, levels] to hold its share of what came just before the test.
+
+        The bands are those of networks of weights [R, P], as learned; conformal prediction from quantiles (Romano, Patterson
+        and Candès 2019), with the half widths as unit.
+        """
+        far = []
+        for one, learned, tested in zip(self.series, self.learned, self.tested, strict=True):
+            origins = self._origins(learned, tested)
+            truth, found = one.future(origins), self.forecasts(weights, one, origins)
+            far.append([[_far(truth, own, level)[np.isfinite(truth)] for level in LEVELS] for own in found])
+        joined = np.concatenate(far, axis=-1)  # [R, levels, forecasts]
+        return np.stack([np.quantile(joined[:, place], level / 100, axis=-1) for place, level in enumerate(LEVELS)], -1)
+
+    def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        losses = []
+        for one, learned, tested in zip(self.series, self.learned, self.tested, strict=True):
+            origins = self._origins(learned, tested)
+            truth = one.future(origins)
+            found = self.forecasts(weights, one, origins)
+            losses.append([measures.pinball(truth, own, QUANTILES) / one.expectation.scale for own in found])
+        return {"validation_loss": np.mean(losses, axis=0)}
+
+    def _origins(self, begin: int, end: int) -> np.ndarray:
+        """Return last known steps, evenly spread, such that all that is forecast lies between two steps."""
+        last = end - self.settings.horizon - 1
+        return np.unique(np.linspace(begin - 1, last, min(ORIGINS, last - begin + 2)).astype(int))
+
+    def _tests(self) -> Iterator[tuple[Series, np.ndarray, float]]:
+        """Yield each series, the steps after which it is tested, and what its absolute errors are scaled by."""
+        for one, tested in zip(self.series, self.tested, strict=True):
+            scale = measures.mase_scale(one.truth[:tested], self.scales.season)
+            yield one, self._origins(tested, len(one.truth)), scale
+
+    def evaluate(self, weights: np.ndarray) -> dict[str, Any]:
+        found, counts, widening = [], 0, self.widening(weights)
+        for one, origins, scale in self._tests():
+            truth, counts = one.future(origins), counts + len(origins)
+            forecasts = zip(self.forecasts(weights, one, origins), widening, strict=True)
+            found.append([_measured(truth, widened(*own), scale) for own in forecasts])
+        means = {name: np.mean([[one[name] for one in own] for own in found], axis=0) for name in found[0][0]}  # [R]
+        about = {"season": self.scales.season, "series": len(self.series), "test_forecasts": counts}
+        saved = {"scales": self.scales.as_json(), "offsets": self.offsets.tolist(), "widening": widening[0].tolist()}
+        saved |= {"window": int(self.window), "columns": list(self.sequences.columns)}
+        return means | about | {"baselines": self.simple, "learned": saved}
+
+    @functools.cached_property
+    def simple(self) -> dict[str, dict[str, float]]:
+        """What simple methods reach at the same places: method → measure → value, the mean of all series."""
+        found: dict[str, list] = {}
+        for one, origins, scale in self._tests():
+            for name, own in self._simple(one, origins).items():
+                found.setdefault(name, []).append(_measured(one.future(origins), own[..., None], scale))
+        return {
+            name: {measure: float(np.mean([one[measure] for one in own])) for measure in own[0]}
+            for name, own in found.items()
+            if len(own) == len(self.series)
+        }
+
+    def _simple(self, one: Series, origins: np.ndarray) -> dict[str, np.ndarray]:
+        from tasks import simple_answers  # whose libraries take seconds
+
+        return simple_answers.forecasts(one.known, origins + 1, self.settings.horizon, self.scales.season)
+
+    def quantities(self) -> dict[str, Quantity]:
+        simple = self.simple.items()
+        best = {measure: min((own[measure], name) for name, own in simple) for measure in ("mase", "smape", "rmse")}
+        return {
+            "mase": Quantity("mean absolute scaled error", "", *best["mase"]),
+            "smape": Quantity("symmetric mean absolute percentage error", "%", *best["smape"]),
+            "rmse": Quantity("root mean squared error", "", *best["rmse"]),
+            "coverage_95": Quantity("truth within the 95 % band", "%"),
+            "coverage_80": Quantity("truth within the 80 % band", "%"),
+            "validation_loss": Quantity("pinball loss before the test"),
+            "pinball": Quantity("pinball loss in training"),
+        }
+
+    def remark(self, metrics: Mapping[str, Any]) -> str:
+        error, name = min((own["mase"], name) for name, own in self.simple.items())
+        better = f"A simple answer is better: {name}, with a mean absolute scaled error of {error:.4g}."
+        return better if error < metrics["mase"] else ""
+
+    def report(self, weights: np.ndarray) -> Report:
+        from tasks.forecast_figures import forecast_figure
+
+        (one, origins, _), times = next(self._tests()), self.sequences.times
+        origin, known = origins[-1:], int(origins[-1]) + 1
+        bands = widened(self.forecasts(weights[:1], one, origin)[0], self.widening(weights[:1])[0])[0]  # [H, Q]
+        simple = {name: own[0] for name, own in self._simple(one, origin).items()}
+        steps = np.arange(len(one.truth)) if times is None else times[0]
+        drawn = forecast_figure(one.truth, known, bands, simple, steps, self.sequences.columns[0])
+        ahead = slice(known, known + self.settings.horizon)
+        table = {"step" if times is None else "time": steps[ahead], "truth": one.truth[ahead]}
+        return Report({"forecast": drawn}, tables={"forecast": table | _by_level(bands) | simple})
+
+
+def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
+    """Return what a trained run says of the steps after the end of a table; see `series.predict`."""
+    (learned,) = load_json(folder / "metrics.json", learned=dict)
+    scales, window = Scales.of_json(learned["scales"]), learned["window"]
+    sequences = load(path, roles)
+    if list(sequences.columns) != learned["columns"]:
+        wanted, came = ", ".join(learned["columns"]), ", ".join(sequences.columns)
+        raise ValueError(f"{path} must have the columns that the run was trained on, {wanted}. Received: {came}")
+    series = make_series(sequences, scales, roles.known)
+    network = load_model(folder, series[0].inputs.shape[1], roles.horizon * len(QUANTILES))
+    rows = []
+    for place, one in enumerate(series):
+        last = np.array([len(one.truth) - 1])
+        seen = one.inputs[None, -window:].astype(np.float32)
+        left = network(seen)[0, -1].numpy().reshape(-1, len(QUANTILES)) + np.array(learned["offsets"])
+        bands = widened(one.in_units(left[None, None], last)[0, 0], np.array(learned["widening"]))
+        when = _times_after(len(one.truth) if sequences.times is None else sequences.times[place], roles.horizon)
+        rows.append(pd.DataFrame({"series": one.name, **when, **_by_level(bands)}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _times_after(known: np.ndarray | int, horizon: int) -> dict[str, np.ndarray]:
+    """Return the next times after known ones, or the next numbers of steps."""
+    if isinstance(known, int):
+        return {"step": known + np.arange(horizon)}
+    if known.dtype.kind == "M" and (step := pd.infer_freq(pd.DatetimeIndex(known))):  # months are not equally long
+        return {"time": pd.date_range(known[-1], periods=horizon + 1, freq=step)[1:].to_numpy()}
+    return {"time": known[-1] + (known[-1] - known[-2]) * np.arange(1, horizon + 1)}
+
+
+def _measured(truth: np.ndarray, found: np.ndarray, scale: float) -> dict[str, float]:
+    """Return the measures of forecasts [origins, H, Q], or of a median alone."""
+    middle = found[..., found.shape[-1] // 2]
+    own = {"mase": measures.mase(truth, middle, scale), "smape": measures.smape(truth, middle)}
+    own |= {"rmse": measures.rmse(truth, middle)}
+    if found.shape[-1] == len(QUANTILES):
+        own |= {"pinball_loss": measures.pinball(truth, found, QUANTILES)}
+        own |= {f"coverage_{level}": measures.coverage(truth, *_band(found, level)) for level in LEVELS}
+    return own
+
+
+def _band(found: np.ndarray, level: int) -> tuple[np.ndarray, np.ndarray]:
+    return found[..., LEVELS[level]], found[..., -1 - LEVELS[level]]
+
+
+def _far(truth: np.ndarray, found: np.ndarray, level: int) -> np.ndarray:
+    """Return how far from the median the truth is, in half widths of a band on its side."""
+    (low, high), middle = _band(found, level), found[..., 2]
+    return np.maximum((middle - truth) / (middle - low), (truth - middle) / (high - middle))
+
+
+def widened(found: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Return quantiles [..., Q] whose bands are so many times as wide, factors [levels]."""
+    middle, wide = found[..., 2:3], found.copy()
+    for level, factor in zip(LEVELS, factors, strict=True):
+        place = [LEVELS[level], -1 - LEVELS[level]]
+        wide[..., place] = middle + factor * (found[..., place] - middle)
+    return np.sort(wide, axis=-1)
+
+
+def _by_level(bands: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the median and the bands [H] of quantiles [H, Q]."""
+    found = {"median": bands[:, 2]}
+    for level in LEVELS:
+        found[f"low_{level}"], found[f"high_{level}"] = _band(bands, level)
+    return found

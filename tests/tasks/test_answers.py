@@ -1,0 +1,201 @@
+"""Answers about sequences: scaled by training alone, the same from Keras and over replicas, and what simple methods say beside them."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from main import recipe
+from running.trained import train_silently
+from tasks import series
+from tasks.answers import Answers
+
+RNG = np.random.default_rng(0)
+SMALL = {"units": 8, "periods": (1, 2, 4), "horizon": 0, "epochs": 1, "batch_size": 8}
+
+
+def archive(path, count=60, answers=None):
+    """Sequences of 12 steps, of which the first so many count: a class has a wave in one of two features; one cell is missing."""
+    kinds = np.arange(count) % 3
+    x = 0.3 * RNG.normal(size=(count, 12, 2))
+    wave = np.sin(np.arange(12))
+    x[kinds == 1, :, 0] += wave
+    x[kinds == 2, :, 1] += wave
+    x[3, 4, 1] = np.nan
+    y = np.array(["none", "left", "right"])[kinds] if answers is None else answers(x, kinds)
+    np.savez(path, x=x, y=y, lengths=12 - np.arange(count) % 5)
+    return path
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory):
+    return archive(tmp_path_factory.mktemp("answers") / "labels.npz")
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory):
+    path = tmp_path_factory.mktemp("answers") / "numbers.npz"
+    return archive(path, answers=lambda x, kinds: np.stack([np.nanmean(x[:, :6, 0], axis=1), 100.0 + kinds], axis=1))
+
+
+def task(path, **changes):
+    return series.SeriesTask(recipe("series", data=str(path), **SMALL | changes))
+
+
+def trained(own):
+    return train_silently(own, own.settings).weights
+
+
+def test_what_is_learned_of_columns_is_of_training(labels):
+    own = task(labels)
+    assert type(own) is Answers and list(own.classes) == ["left", "none", "right"]
+    assert len(own.training) == 48 and not set(own.training) & set(own.testing)
+    values = [own.sequences.values[place] for place in own.training]
+    seen = np.concatenate(values)
+    np.testing.assert_allclose(own.columns.mean, np.nanmean(seen, axis=0))
+    np.testing.assert_allclose(own.columns.deviation, np.nanstd(seen, axis=0))
+    inputs, targets = own.data
+    assert inputs.shape == (60, 12, 2 + own.columns.gaps.sum() + 1)
+    place = own.training[0]
+    steps = len(own.sequences.values[place])
+    whole = (own.sequences.values[place] - own.columns.mean) / own.columns.deviation
+    np.testing.assert_allclose(
+        inputs[place, :steps, :2], np.where(np.isnan(whole), inputs[place, :steps, :2], whole), rtol=1e-5
+    )
+    assert not inputs[place, steps:].any() and (inputs[place, :steps, -1] == 1).all()
+    assert own.classes[targets[place]] == own.truth[place]
+
+
+def test_every_sequence_is_seen_once_before_one_is_seen_twice(labels):
+    own = task(labels, replicas=2)
+    places = own.places()
+    first = places(0, 12)  # two passes over 48 sequences, 8 at a time
+    assert first.shape == (12, 2, 8)
+    for replica in range(2):
+        for half in (first[:6], first[6:]):
+            assert sorted(half[:, replica].ravel()) == sorted(own.training)
+    np.testing.assert_array_equal(places(5, 3), first[5:8])  # whatever was asked before
+    np.testing.assert_array_equal(first[:, 1], task(labels, seed=1).places()(0, 12)[:, 0])
+
+
+@pytest.mark.parametrize("readout", ["last", "mean"])
+@pytest.mark.parametrize("model", ["clockwork_rnn", "lstm"])
+def test_outputs_are_those_of_the_keras_model_at_each_length(labels, readout, model):
+    own = task(labels, readout=readout, model=model, periods=SMALL["periods"] if model == "clockwork_rnn" else ())
+    weights = np.stack([own.network.start(seed).weights for seed in (0, 1)])
+    found = own.outputs(weights)
+    network = own.network.keras_model(weights[1])
+    np.testing.assert_allclose(found[1], network(own.data[0]), atol=1e-5)
+    place = 4  # the shortest
+    steps = len(own.sequences.values[place])
+    assert steps == 8
+    np.testing.assert_allclose(found[1, place], network(own.data[0][place, None, :steps])[0], atol=1e-5)
+
+
+def test_a_replica_is_the_network_of_its_seed_alone(labels):
+    changes = {"input_noise": 0.1, "dropout": 0.1}
+    together = trained(task(labels, replicas=2, **changes))
+    np.testing.assert_allclose(together[1], trained(task(labels, seed=1, **changes))[0], atol=2e-5)
+
+
+def test_losses_are_cross_entropy_and_squared_error(labels, numbers):
+    outputs, places = RNG.normal(size=(1, 5, 3)), [0, 2, 1, 1, 0]
+    chances = np.exp(outputs) / np.exp(outputs).sum(-1, keepdims=True)
+    found = task(labels).loss(tf.constant(places), tf.constant(outputs, tf.float32))
+    assert found.numpy() == pytest.approx([-np.log(chances[0, range(5), places]).mean()], rel=1e-5)
+    targets, outputs = RNG.normal(size=(2, 1, 5, 2))
+    found = task(numbers).loss(tf.constant(targets[0], tf.float32), tf.constant(outputs, tf.float32))
+    assert found.numpy() == pytest.approx([np.mean((targets - outputs) ** 2)], rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def run(labels, tmp_path_factory):
+    """A trained run's folder, what it reached, and the task."""
+    own = task(labels, units=24, epochs=10, learning_rate=1e-2)
+    return kept(own, trained(own), tmp_path_factory.mktemp("run"))
+
+
+def kept(own, weights, folder):
+    own.network.keras_model(weights[0]).save(folder / "model.keras")
+    found = own.evaluate(weights)
+    plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}
+    (folder / "metrics.json").write_text(json.dumps(plain))
+    settings = {name: value for name, value in asdict(own.settings).items() if name in (*series.ROLES, "data")}
+    (folder / "config.json").write_text(json.dumps(settings))
+    return folder, found, own, weights
+
+
+def test_learns_classes_and_says_what_simple_methods_reach(run):
+    _, found, own, weights = run
+    assert found["test_error"][0] <= 20 and found["accuracy"][0] == 100 - found["test_error"][0]
+    assert found["macro_f1"][0] > 75 and found["train_error"][0] <= 10
+    assert found["baselines"]["most frequent class"]["test_error"] == pytest.approx(100 * 2 / 3, abs=1)
+    assert own.remark({"test_error": 50.0}).startswith("A simple answer is better: nearest neighbour")
+    assert own.remark({"test_error": 0.0}) == ""
+    for figure in own.report(weights).figures.values():
+        figure.canvas.draw()
+
+
+def test_a_run_answers_a_file_without_answers(run, labels, tmp_path):
+    folder, _, own, weights = run
+    with np.load(labels) as saved:
+        np.savez(tmp_path / "new.npz", x=saved["x"][:7], lengths=saved["lengths"][:7])
+    found = series.predict(folder, tmp_path / "new.npz")
+    outputs = own.outputs(weights)[0, :7]
+    assert list(found.answer) == list(own.said(outputs)) and list(found.sequence) == list("1234567")
+    chances = np.exp(outputs) / np.exp(outputs).sum(-1, keepdims=True)
+    np.testing.assert_allclose(found[["left", "none", "right"]], chances, atol=1e-5)
+
+
+def test_numbers_are_learned_and_told_in_their_units(numbers, tmp_path):
+    own = task(numbers, units=24, epochs=20, learning_rate=1e-2, dropout=0.0, input_noise=0.0)
+    folder, found, _, weights = kept(own, trained(own), tmp_path)
+    assert found["r2"][0] > 0 and found["rmse"][0] < found["baselines"]["mean"]["rmse"]
+    said = series.predict(folder, numbers)
+    np.testing.assert_allclose(said[["answer_0", "answer_1"]], own.said(own.outputs(weights))[0], rtol=1e-4)
+    own.report(weights).figures["answers"].canvas.draw()
+
+
+def test_tables_with_groups_and_folders_of_classes(tmp_path):
+    steps = np.arange(10)
+    rows = [
+        pd.DataFrame(
+            {"id": f"s{one}", "person": f"p{one % 6}", "kind": kind, "v": np.sin(steps * (1 + (kind == "fast")))}
+        )
+        for one in range(24)
+        for kind in [("slow", "fast")[one % 2]]
+    ]
+    pd.concat(rows).to_csv(tmp_path / "all.csv", index=False)
+    own = task(tmp_path / "all.csv", label="kind", group="id", test_groups="person")
+    persons = [{own.sequences.groups[place] for place in part} for part in (own.training, own.testing)]
+    assert own.sequences.columns == ("v",) and not persons[0] & persons[1] and len(own.testing) >= 4
+    for one, row in enumerate(rows):
+        folder = tmp_path / "classes" / row.kind[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        row[["v"]].to_csv(folder / f"{one}.csv", index=False)
+    assert list(task(tmp_path / "classes").classes) == ["fast", "slow"]
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"test_data": "more.npz"}, "`test_data` must hold classes that are in training. Received: also other"),
+        (
+            {"test_data": "wide.npz"},
+            "`test_data` must have the features and answers of `data`. Received: 3 features and classes",
+        ),
+        ({"test_data": "more.npz", "test_share": 0.3}, "`test_share` must not come with `test_data`. Received: 0.3"),
+        ({"known": ("1",)}, "`known` is for forecasts. Received: 1"),
+        ({"test_share": 0.7}, "`test_share` must be between 0 and 0.5. Received: 0.7"),
+    ],
+)
+def test_refuses(labels, tmp_path, changes, message):
+    np.savez(tmp_path / "more.npz", x=np.zeros((2, 4, 2)) + RNG.normal(size=(2, 4, 2)), y=["left", "other"])
+    np.savez(tmp_path / "wide.npz", x=RNG.normal(size=(2, 4, 3)), y=["left", "none"])
+    if "test_data" in changes:
+        changes = changes | {"test_data": str(tmp_path / changes["test_data"])}
+    with pytest.raises(ValueError, match=message):
+        task(labels, **changes)
