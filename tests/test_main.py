@@ -506,3 +506,24 @@ def test_series_trains_and_forecasts(tmp_path):
     ]:
         status, output, errors = run(tmp_path, "series", "--run", "a", *more)
         assert (status, output) == (2, "") and message in errors and len(errors.splitlines()) == 1
+
+
+def test_series_are_classified(tmp_path):
+    rng = np.random.default_rng(0)
+    kinds = np.arange(40) % 2
+    waves = np.sin(np.arange(20) * (1 + kinds[:, None])) + 0.1 * rng.normal(size=(40, 20))
+    lines = [
+        f"{','.join(f'{value:.4f}' for value in wave)}:{'slow fast'.split()[kind]}" for wave, kind in zip(waves, kinds)
+    ]
+    for name, part in (("train", lines[:30]), ("test", lines[30:])):
+        head = "@problemName waves\n@univariate true\n@classLabel true slow fast\n@data\n"
+        (tmp_path / f"{name}.ts").write_text(head + "\n".join(part) + "\n")
+    flags = ["series", "--name", "a", "--data", str(tmp_path / "train.ts"), "--test-data", str(tmp_path / "test.ts")]
+    status, output, errors = run(tmp_path, *flags, "--units", "12", "--periods", "1", "4", "--epochs", "4")
+    assert (status, errors) == (0, "") and "test error" in output
+    results = tmp_path / "results" / "series" / "a"
+    metrics = json.loads((results / "metrics.json").read_text())
+    assert (metrics["training_sequences"], metrics["test_sequences"]) == (30, 10) and metrics["test_error"] <= 20
+    assert (results / "confusion.png").exists() and metrics["baselines"]["most frequent class"]["test_error"] == 50
+    status, output, errors = run(tmp_path, "series", "--run", "a", "--predict", str(tmp_path / "test.ts"))
+    assert (status, errors) == (0, "") and len((results / "predictions_of_test.csv").read_text().splitlines()) == 11
