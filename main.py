@@ -389,12 +389,13 @@ MODERN_TEXT_CLOCKWORK_LSTM = replace(MODERN_TEXT, model="clockwork_lstm", units=
 MODERN_TEXT_CLOCKWORK_GRU = replace(MODERN_TEXT, model="clockwork_gru", units=418, learning_rate=8e-3)
 MODERN_TEXT_SIMPLE_RNN = replace(MODERN_TEXT, model="simple_rnn", units=611, periods=())
 
-# A user's own measurements, with about 10,000 parameters. Chosen by what stood before the test of several series.
+# A user's own measurements, with about 12,000 parameters. Model, noise, dropout and learning rate are the best of a handful that were
+# tried on the training parts of other series; the clockwork GRU was ahead of the Clockwork RNN on classes and on long series, behind on short ones.
 MODERN_SERIES = Series(
     recipe="modern",
     # The network.
-    model="clockwork_rnn",
-    units=56,
+    model="clockwork_gru",
+    units=68,
     periods=(1, 2, 4, 8, 16, 32, 64),
     recurrent_init="orthogonal",
     recurrent_scale=1.0,
@@ -427,11 +428,11 @@ MODERN_SERIES = Series(
     clip_norm=1.0,
     **SHARED,
 )
-MODERN_SERIES_LSTM = replace(MODERN_SERIES, model="lstm", units=24, periods=())
-MODERN_SERIES_GRU = replace(MODERN_SERIES_LSTM, model="gru", units=28)
-MODERN_SERIES_CLOCKWORK_LSTM = replace(MODERN_SERIES, model="clockwork_lstm", units=30)
-MODERN_SERIES_CLOCKWORK_GRU = replace(MODERN_SERIES, model="clockwork_gru", units=34)
-MODERN_SERIES_SIMPLE_RNN = replace(MODERN_SERIES, model="simple_rnn", units=48, periods=())
+MODERN_SERIES_CLOCKWORK_RNN = replace(MODERN_SERIES, model="clockwork_rnn", units=112)
+MODERN_SERIES_CLOCKWORK_LSTM = replace(MODERN_SERIES, model="clockwork_lstm", units=60)
+MODERN_SERIES_LSTM = replace(MODERN_SERIES, model="lstm", units=47, periods=())
+MODERN_SERIES_GRU = replace(MODERN_SERIES_LSTM, model="gru", units=55)
+MODERN_SERIES_SIMPLE_RNN = replace(MODERN_SERIES, model="simple_rnn", units=92, periods=())
 
 TASKS = {
     "generation": (
@@ -491,11 +492,11 @@ TASKS = {
         series.SeriesTask,
         [
             MODERN_SERIES,
-            MODERN_SERIES_LSTM,
-            MODERN_SERIES_SIMPLE_RNN,
-            MODERN_SERIES_GRU,
+            MODERN_SERIES_CLOCKWORK_RNN,
             MODERN_SERIES_CLOCKWORK_LSTM,
-            MODERN_SERIES_CLOCKWORK_GRU,
+            MODERN_SERIES_LSTM,
+            MODERN_SERIES_GRU,
+            MODERN_SERIES_SIMPLE_RNN,
         ],
     ),
 }
