@@ -32,6 +32,7 @@ from experiments import (
     tensorflow_2016,
     text,
     turns,
+    wiring_input,
 )
 from experiments.experiment import RESULTS, Experiment
 from experiments.grid import Options, cores, processor
@@ -51,6 +52,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         diary.EXPERIMENT,
         text.EXPERIMENT,
         extensions.EXPERIMENT,
+        wiring_input.EXPERIMENT,
         turns.EXPERIMENT,
         soft_choice.EXPERIMENT,
         equal_span.EXPERIMENT,
