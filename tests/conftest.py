@@ -2,12 +2,13 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-# With these XLA takes less time to compile, of which tests do much; `main.py` sets them too, for one network.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=2")
+# With these XLA takes less time to compile, of which tests do much; `main.py` has its own, with which test_main.py starts it.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0")
 
 # Tests side by side run in processes that ignore Ctrl-C, and what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -26,3 +27,28 @@ def eager():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def without_xla():
+    """Train in plain graphs, where the compiled program is not what is tested."""
+    from graphs import plain_graphs
+
+    with plain_graphs():
+        yield
+
+
+@pytest.fixture(scope="session")
+def few_words(tmp_path_factory):
+    """Settings of four clips of each of four of the words that ship, of which three train; features are computed once."""
+    folder = tmp_path_factory.mktemp("few_words")
+    for word in ("highway", "looking", "making", "walking"):
+        (folder / "corpus" / word).mkdir(parents=True)
+        for clip in sorted((Path(__file__).parents[1] / "data" / "words" / word).iterdir())[:4]:
+            (folder / "corpus" / word / clip.name).symlink_to(clip)
+    return {"corpus": str(folder / "corpus"), "cache_dir": folder / "cache", "batch_size": 4}
+
+
+@pytest.fixture(scope="session")
+def few_words_flags(few_words):
+    return [f"--{name.replace('_', '-')}={value}" for name, value in few_words.items()]

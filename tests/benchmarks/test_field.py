@@ -74,6 +74,7 @@ def test_every_framework_makes_its_cells(framework):
     if framework in contest.missing():
         pytest.skip(f"{framework} is not installed")
     cells, periods = (sizes.OURS, (1, 2)) if framework == contest.OURS else (sizes.CELLS, (1,))
+    cells = list(cells)[: 1 if framework.endswith("-xla") else None]  # its cells are those without XLA
     specs = [Spec(framework, cell, 4, 6, 2, periods=periods) for cell in cells]
     specs += [replace(specs[0], updates=3)] * (framework in contest.LOOPED)
     with Field() as field:

@@ -3,8 +3,8 @@ import pytest
 
 
 @pytest.fixture
-def in_this_process(monkeypatch):
-    """Let an experiment's module compute its cells in this process, which spares starting others."""
+def in_this_process(monkeypatch, without_xla):
+    """Let an experiment's module compute its cells in this process and without XLA, which spares starting and compiling."""
 
     def compute(function, cells, *_):
         return [{name: np.asarray(value) for name, value in function(**cell.arguments).items()} for cell in cells]

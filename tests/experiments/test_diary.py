@@ -85,7 +85,7 @@ def test_starts_are_normalised_and_the_error_after_one_is_that_of_what_follows()
     assert task.errors(said, 20) == pytest.approx([wanted, math.inf], rel=1e-5)
 
 
-def test_looks_note_the_gradients_between_them():
+def test_looks_note_the_gradients_between_them(without_xla):
     """Plain gradient descent moves weights by its rate times the gradient, of which one update an epoch leaves the norm."""
     settings = small(chunk=477, epochs=4)
     result = training.train_networks(settings, (0, 1), 0.01)
@@ -103,7 +103,7 @@ def test_looks_note_the_gradients_between_them():
     np.testing.assert_allclose(result["errors"][-1], errors, rtol=1e-4)
 
 
-def test_networks_that_diverge_are_rows_too():
+def test_networks_that_diverge_are_rows_too(without_xla):
     result = training.train_networks(small(learning_rate=1e30), (0, 1), 0.01)
     assert np.isinf(result["errors"][-1]).all() and np.isinf(result["starts"]).all()
     assert np.isinf(result["free_running_nmse"]).all()

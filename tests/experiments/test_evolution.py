@@ -67,7 +67,7 @@ def test_the_words_below_the_table_count_seeds(tmp_path):
 RATIOS = (0.5, 0.9, 0.5, 3.0)
 
 
-def test_runs_small(tmp_path, monkeypatch):
+def test_runs_small(tmp_path, monkeypatch, without_xla):
     monkeypatch.setattr(evolution, "alone", lambda settings, wanted: np.array(1.0))  # which is what `main.py` trains
     monkeypatch.setattr(experiment, "compute", lambda function, cells, *_: [function(**c.arguments) for c in cells])
     experiment.run(

@@ -68,7 +68,7 @@ def test_random_periods_differ_from_seed_to_seed():
 
 
 @pytest.mark.parametrize("task", SMALL)
-def test_a_cell_trains_a_network_for_each_target_and_seed(task):
+def test_a_cell_trains_a_network_for_each_target_and_seed(task, without_xla):
     settings = replace(training.BASES[task], **SMALL[task])
     targets = ("target_1", "target_4") if task == "generation" else ("",)
     result = training.train_networks(task, settings, targets, (0, 1))

@@ -12,7 +12,7 @@ def in_this_process(function, cells, *_):
     return [function(**cell.arguments) for cell in cells]
 
 
-def test_a_small_run_writes_what_tables_and_pictures_need(tmp_path, monkeypatch):
+def test_a_small_run_writes_what_tables_and_pictures_need(tmp_path, monkeypatch, without_xla):
     monkeypatch.setattr(main_job, "compute", in_this_process)
     monkeypatch.setattr(main_job, "METHODS", ("clockwork_rnn",))
     main_job.run(main_job.Flags(seeds=1, epochs=11), store := Store(tmp_path))

@@ -16,6 +16,7 @@ from experiments.linear_probe import Samples, auc, fit, scores
 from experiments.open_marks import BINS, best_of_ticks, distances, insert_spans, marked
 from experiments.statistics import rank_p, sign_flip_p
 from experiments.store import Store
+from experiments.training import extensions
 from experiments.training import open_brackets as training
 from models.clocks import make_modules
 
@@ -235,9 +236,12 @@ def test_sentences_on_the_text_hold_where_it_is_the_same():
     assert (text.indices == text.characters.index('"')).sum() == 8077
 
 
-def test_trains_probes_and_makes_documents(tmp_path, in_this_process):
+def test_trains_probes_and_makes_documents(tmp_path, in_this_process, monkeypatch):
     """Networks that are hardly trained: where only the fastest module sees the text, slower ones have one state for all texts."""
     in_this_process(open_brackets)
+    base = replace(training.BASE, units=48)
+    monkeypatch.setattr(training, "BASE", base)
+    monkeypatch.setitem(extensions.BASES, "text", base)
     blind = "input to the fastest only"
     options = replace(open_brackets.EXPERIMENT.start(quick=True), wirings=(blind,), characters=20_000)
     store = Store(tmp_path)

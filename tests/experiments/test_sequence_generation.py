@@ -53,7 +53,7 @@ def test_the_whole_experiment_has_the_networks_of_the_paper(rows):
         recipe("generation", model="simple_rnn"),
     ],
 )
-def test_a_network_of_a_cell_is_the_one_of_main(settings, tmp_path):
+def test_a_network_of_a_cell_is_the_one_of_main(settings, tmp_path, without_xla):
     settings = replace(settings, units=9, epochs=20, length=60, target=None)
     values = load_target(None, 0, 60, None).values
     result = generation.train_networks(settings, [values, -values], [4, 5])
@@ -69,7 +69,7 @@ def test_a_network_of_a_cell_is_the_one_of_main(settings, tmp_path):
     assert result["states"].shape == (2, 60, 9) and np.abs(result["states"]).max() <= 1
 
 
-def test_a_cell_notes_who_diverged():
+def test_a_cell_notes_who_diverged(without_xla):
     settings = recipe(
         "generation", recipe="paper", model="simple_rnn", units=9, epochs=40, length=60, target=None, learning_rate=10.0
     )
@@ -143,7 +143,7 @@ def in_this_process(function, cells, *_):
     return [function(**cell.arguments) | {"elapsed": 60.0} for cell in cells]
 
 
-def test_sound_files_and_sines_are_targets_too(tmp_path, monkeypatch):
+def test_sound_files_and_sines_are_targets_too(tmp_path, monkeypatch, without_xla):
     monkeypatch.setattr(sequence_generation, "compute", in_this_process)
     flags = ["--targets", "sines", "data/music.flac", "--settings", "modern", "--methods", "clockwork_rnn", "lstm"]
     flags += ["--parameters", "100", "--seeds", "1", "--epochs", "3", "--output-dir", str(tmp_path)]

@@ -28,7 +28,7 @@ def test_folds_leave_out_each_training_clip_once_and_never_touch_test_clips(tmp_
         assert sorted(seed.ravel()) == whole.training[0].tolist()
 
 
-def test_networks_stop_by_their_own_errors(tmp_path):
+def test_networks_stop_by_their_own_errors(tmp_path, without_xla):
     """With a learning rate so small that no error falls, after the first epoch and as many as the patience."""
     settings = replace(SMALL, cache_dir=tmp_path, patience=2, epochs=9, learning_rate=1e-12, decay="constant")
     result = words.train_networks(settings, seeds=(0, 1))

@@ -34,7 +34,7 @@ def test_networks_have_about_500_000_parameters():
         assert CharacterModel(known[name]).network.size == pytest.approx(500_000, rel=0.02)
 
 
-def test_each_network_is_the_one_trained_alone(corpus):
+def test_each_network_is_the_one_trained_alone(corpus, without_xla):
     small = {"text": corpus, "units": 12, "periods": (1, 4), "epochs": 2, "streams": 4, "chunk": 64}
     settings = replace(BASES["text"], **small)
     result = training.train_networks(settings, (3, 5))

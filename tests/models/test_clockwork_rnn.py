@@ -35,24 +35,30 @@ CASES = [  # periods, units, other arguments
 ]
 
 
-@pytest.fixture(params=["apart", "joint"])
-def scans(request, monkeypatch):
-    """Run a test with all components scanned apart, and with small ones joined wherever that is possible."""
-    monkeypatch.setattr(plan, "JOINT_WORK", {"apart": 0, "joint": 1e9}[request.param])
+@pytest.fixture
+def scans(monkeypatch):
+    """Do something with all components scanned apart, and with small ones joined wherever that is possible."""
     monkeypatch.setattr(plan, "JOINT_SHARE", 0)
-    plan.make_plan.cache_clear()
-    yield
+
+    def both(function):
+        for work in (0, 1e9):
+            monkeypatch.setattr(plan, "JOINT_WORK", work)
+            plan.make_plan.cache_clear()
+            yield function()
+
+    yield both
     plan.make_plan.cache_clear()
 
 
-@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 1e-5)])
-@pytest.mark.parametrize("features", [3, 0])
+@pytest.mark.parametrize("features, dtype, tolerance", [(3, "float64", 1e-10), (0, "float32", 1e-5)])
 @pytest.mark.parametrize("periods, units, kwargs", CASES)
 def test_equals_the_numpy_loop(scans, periods, units, kwargs, features, dtype, tolerance):
     layer = make_layer(units, periods, dtype=dtype, **kwargs)
     x = inputs((2, 23, features), dtype)
-    states = layer(x)
-    np.testing.assert_allclose(states, expected(layer, x)[0], atol=tolerance, rtol=0)
+    layer.build(x.shape)
+    wanted = expected(layer, x)[0]
+    for states in scans(lambda: layer(x)):
+        np.testing.assert_allclose(states, wanted, atol=tolerance, rtol=0)
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 1e-5)])
@@ -98,30 +104,35 @@ def test_gradients_equal_finite_differences(scans, periods, units, kwargs):
     layer = make_layer(units, periods, dtype="float64", seed=3, **kwargs)
     x, h, weight = inputs((2, 13, 2)), inputs((2, layer.units), seed=1), inputs((2, 13, layer.units), seed=2)
     layer.build(x.shape)
-    tensors = [tf.constant(x), tf.constant(h)]
-    with tf.GradientTape() as tape:
-        tape.watch(tensors)
-        loss = tf.reduce_sum(layer(tensors[0], initial_state=tensors[1]) * weight)
-    sources = tensors + [variable.value for variable in layer.trainable_variables]
-    gradients = tape.gradient(loss, sources, unconnected_gradients="zero")  # a module may never fire
+
+    def gradients():
+        tensors = [tf.constant(x), tf.constant(h)]
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            loss = tf.reduce_sum(layer(tensors[0], initial_state=tensors[1]) * weight)
+        sources = tensors + [variable.value for variable in layer.trainable_variables]
+        return tape.gradient(loss, sources, unconnected_gradients="zero")  # a module may never fire
+
+    found = [np.stack(pair) for pair in zip(*scans(gradients), strict=True)]  # [apart and joint, ...]
 
     def numpy_loss():
         return np.sum(expected(layer, x, h=h)[0] * weight)
 
-    for array, gradient in zip((x, h), gradients):
-        check_differences(array, gradient.numpy(), numpy_loss)
-    for variable, gradient in zip(layer.trainable_variables, gradients[2:]):
+    for array, pair in zip((x, h), found):
+        check_differences(array, pair, numpy_loss)
+    for variable, pair in zip(layer.trainable_variables, found[2:], strict=True):
         value = variable.numpy()
 
         def loss_of_variable(value=value, variable=variable):
             variable.assign(value)
             return numpy_loss()
 
-        check_differences(value, gradient.numpy(), loss_of_variable)
+        check_differences(value, pair, loss_of_variable)
+        variable.assign(value)
 
 
-def check_differences(array, gradient, loss, step=1e-6):
-    """Compare a gradient with central differences of `loss`, which reads the array, at up to six of its places."""
+def check_differences(array, gradients, loss, step=1e-6):
+    """Compare gradients with central differences of `loss`, which reads the array, at up to six of its places."""
     places = np.random.default_rng(4).permutation(array.size)[:6]
     for place in places:
         index = np.unravel_index(place, array.shape)
@@ -130,8 +141,8 @@ def check_differences(array, gradient, loss, step=1e-6):
             array[index] = kept + shift
             values.append(loss())
         array[index] = kept
-        loss()
-        assert gradient[index] == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-5, abs=1e-7)
+        wanted = (values[0] - values[1]) / (2 * step)
+        assert [gradient[index] for gradient in gradients] == pytest.approx([wanted] * 2, rel=1e-5, abs=1e-7)
 
 
 def test_compiled_gradients_equal_those_of_automatic_differentiation():

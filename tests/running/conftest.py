@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from graphs import plain_graphs
 
 import running.train
 from running.runs import WHERE
@@ -10,7 +11,7 @@ from running.runs import WHERE
 
 @pytest.fixture(scope="module")
 def compile_once():
-    """Begin again with the same compiled program wherever a training differs in no more than where it writes and its seed."""
+    """Begin again with the same graph wherever a training differs in no more than where it writes and its seed."""
     made, make_loop = {}, running.train.make_loop
 
     def cached(task, settings, sharing):
@@ -20,6 +21,6 @@ def compile_once():
             return made[key]
         return made[key].restart(task)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with plain_graphs(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(running.train, "make_loop", cached)
         yield

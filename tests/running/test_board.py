@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from graphs import plain_graphs
 from tensorboard import plugin_util
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
@@ -26,7 +27,8 @@ def events_of(folder, **changes):
     """Train a tiny run and return its event file, read, and its metrics."""
     settings = replace(TINY, name="a", results_dir=folder / "results", log_dir=folder / "log", **changes)
     run = Run("generation", settings, TINY)
-    metrics = train(SequenceGeneration(settings), settings, run)
+    with plain_graphs():
+        metrics = train(SequenceGeneration(settings), settings, run)
     return EventAccumulator(str(run.log), size_guidance={"tensors": 0}).Reload(), metrics
 
 
