@@ -242,6 +242,7 @@ def test_trains_probes_and_makes_documents(tmp_path, in_this_process, monkeypatc
     base = replace(training.BASE, units=48)
     monkeypatch.setattr(training, "BASE", base)
     monkeypatch.setitem(extensions.BASES, "text", base)
+    monkeypatch.setattr(training, "DRAWS", 2)
     blind = "input to the fastest only"
     options = replace(open_brackets.EXPERIMENT.start(quick=True), wirings=(blind,), characters=20_000)
     store = Store(tmp_path)

@@ -82,7 +82,7 @@ def test_sequences_that_cannot_be_split_evenly_are_refused():
         devices.check_split(Sharing, SequenceGeneration(recipe("generation")))
 
 
-FLAGS = {"units": 8, "periods": (1, 4), "streams": 4, "chunk": 16, "epochs": 60, "dropout": 0.2}
+FLAGS = {"units": 8, "periods": (1, 4), "streams": 4, "chunk": 16, "epochs": 30, "dropout": 0.2}
 
 
 def test_two_workers_do_what_one_process_does_and_go_on_after_one_was_lost(tmp_path):
