@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from graphs import plain_graphs
 
 import running.train
 from running.runs import WHERE
@@ -11,7 +10,7 @@ from running.runs import WHERE
 
 @pytest.fixture(scope="module")
 def compile_once():
-    """Begin again with the same graph wherever a training differs in no more than where it writes and its seed."""
+    """Begin again with the same compiled program wherever a training differs in no more than where it writes and its seed."""
     made, make_loop = {}, running.train.make_loop
 
     def cached(task, settings, sharing):
@@ -21,6 +20,6 @@ def compile_once():
             return made[key]
         return made[key].restart(task)
 
-    with plain_graphs(), pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running.train, "make_loop", cached)
         yield
