@@ -378,9 +378,12 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["speling"], "the task must be one of generation, words, speech, text. Received: speling"),
-        (["LSTM"], "the task must be one of generation, words, speech, text. Received: LSTM"),
-        (["Word"], "the task must be one of generation, words, speech, text. Received: Word; did you mean words?"),
+        (["speling"], "the task must be one of generation, words, speech, text, series. Received: speling"),
+        (["LSTM"], "the task must be one of generation, words, speech, text, series. Received: LSTM"),
+        (
+            ["Word"],
+            "the task must be one of generation, words, speech, text, series. Received: Word; did you mean words?",
+        ),
         (["--unit", "3"], "--unit is not known: did you mean --units?"),
         (["--lr=0.1"], "--lr is not known: did you mean --learning-rate?"),
         (["--units", "9", "--hidden_units", "3"], "--hidden-units is not known: did you mean --units?"),
@@ -391,7 +394,7 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["words", "here"], "here is not expected: main.py words --help names the flags"),
         (["--overwrite", "True"], "True is not expected: main.py generation --help names the flags"),
         (["--overwrite=True"], "--overwrite/--no-overwrite must come without a value"),
-        (["stray", "--units", "9"], "the task must be one of generation, words, speech, text. Received: stray"),
+        (["stray", "--units", "9"], "the task must be one of generation, words, speech, text, series. Received: stray"),
         (["--units", "x"], "--units must be a whole number. Received: x"),
         (["--units"], "--units must be a whole number. Received: nothing"),
         (["--units", "9", "10"], "--units must be a whole number. Received: 9 10"),

@@ -14,7 +14,13 @@ from tests.faults.program import Program, limit_files
 from tests.faults.trainings import TASKS, flags
 
 SIZES = (0, 100, 1_000, 3_000, 10_000, 30_000, 100_000)  # bytes that a file may have
-LONG = {"generation": "30000", "words": "200", "speech": "120", "text": "120"}  # epochs, of several seconds
+LONG = {
+    "generation": "30000",
+    "words": "200",
+    "speech": "120",
+    "text": "120",
+    "series": "200",
+}  # epochs, of several seconds
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 

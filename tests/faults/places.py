@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.faults.fault import Fault
-from tests.faults.trainings import flags
+from tests.faults.trainings import TASKS, flags
 
 TO_READ = {
     ("generation", "--target"): "a.wav",
@@ -15,11 +15,10 @@ TO_READ = {
     ("speech", "--utterance"): "a.wav",
     ("speech", "--timit"): "corpus",
     ("text", "--text"): "a.txt",
+    ("series", "--data"): "a.csv",
 }
-TO_READ_TRAINED = {("words", "--classify"): "a.wav", ("speech", "--phones"): "a.PHN"}
-TO_WRITE = [
-    (task, flag) for task in ("generation", "words", "speech", "text") for flag in ("--results-dir", "--log-dir")
-]
+TO_READ_TRAINED = {("words", "--classify"): "a.wav", ("speech", "--phones"): "a.PHN", ("series", "--predict"): "a.csv"}
+TO_WRITE = [(task, flag) for task in TASKS for flag in ("--results-dir", "--log-dir")]
 NAMES = ("x" * 300, "..", ".", "a/b", "", "a b", "é" * 200, "~", "-", "$x$", "a\nb")
 
 

@@ -34,7 +34,7 @@ def test_a_killed_training_ends_as_if_nothing_had_happened():
 
 
 def test_there_are_faults_of_all_tasks_and_no_two_are_the_same():
-    assert {fault.task for fault in EVERY} == {"generation", "words", "speech", "text"} and len(EVERY) > 1000
+    assert {fault.task for fault in EVERY} == {"generation", "words", "speech", "text", "series"} and len(EVERY) > 1000
     assert len({fault[:3] for fault in EVERY}) == len(EVERY)
 
 

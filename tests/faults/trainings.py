@@ -17,6 +17,20 @@ TASKS = {
     "words": ("words", "--corpus", "corpus", "--cache-dir", "cache", "--batch-size", "5", "--epochs", "4", *SMALL),
     "speech": ("speech", "--utterance", "a.wav", "--chunk", "500", "--epochs", "4", *SMALL),
     "text": ("text", "--text", "a.txt", "--streams", "4", "--chunk", "32", "--epochs", "4", *SMALL),
+    "series": (
+        "series",
+        "--data",
+        "a.csv",
+        "--target",
+        "a",
+        "--horizon",
+        "3",
+        "--patience",
+        "0",
+        "--epochs",
+        "2",
+        *SMALL,
+    ),
 }
 # Six trainings whose updates differ in kind: with noise, with dropout, with a state that is carried, with replicas.
 KILLED = {

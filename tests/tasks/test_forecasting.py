@@ -31,7 +31,11 @@ def table(tmp_path_factory):
 
 
 def task(table, **changes):
-    return series.SeriesTask(recipe("series", data=str(table), **SMALL | {"target": ("y",), "time": "day"} | changes))
+    return series.SeriesTask(
+        recipe(
+            "series", data=str(table), **SMALL | {"model": "clockwork_rnn", "target": ("y",), "time": "day"} | changes
+        )
+    )
 
 
 def test_training_sees_nothing_of_the_test(table):
