@@ -85,6 +85,11 @@ class Forecasting(SeriesTask):
         front = Scaled(inputs.shape[1], settings.input_noise)
         self.network = Network(settings, front, settings.horizon * len(QUANTILES))
 
+    @property
+    def kept(self) -> tuple:
+        inputs, targets = self.data
+        return inputs, np.nan_to_num(targets)  # of which the same is equal
+
     def _tested(self, lengths: np.ndarray) -> np.ndarray:
         """Return how many steps at the end are for testing."""
         if self.settings.test_share is None and self.settings.data is None:

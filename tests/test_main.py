@@ -517,6 +517,9 @@ def test_series_trains_and_forecasts(tmp_path, run_here):
     assert "exponential smoothing" in metrics["baselines"] and (results / "forecast.png").exists()
     best = min(own["mase"] for own in metrics["baselines"].values())
     assert output.splitlines()[-1].startswith("A simple answer is better") == (best < metrics["mase"])
+    more = ("--units", "8", "--periods", "1", "4", "--epochs", "3", "--resume")
+    status, _, errors = run_here(tmp_path, *flags, *more)
+    assert (status, errors) == (0, "") and json.loads((results / "metrics.json").read_text())["updates"] == 150
     status, output, errors = run_here(tmp_path, "series", "--run", "a", "--predict", str(table))
     assert (status, errors) == (0, "")
     forecast = (results / "predictions_of_own table.csv").read_text().splitlines()
