@@ -48,7 +48,7 @@ def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tu
     if chosen.run:
         from running.runs import as_trained, configuration  # here, because documents are made without TensorFlow
 
-        chosen = as_trained(task, chosen, values)
+        chosen = as_trained(task, chosen, values, task_class.fixed)
         file = str(configuration(task, chosen))
         _check_types(chosen, settings, file, f" in {file}")
     return task_class, chosen

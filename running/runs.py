@@ -266,7 +266,7 @@ def configuration(task: str, settings: RunSettings) -> Path:
     return settings.results_dir / task / settings.run / "config.json"
 
 
-def as_trained(task: str, settings: RunSettings, given: Collection[str]) -> RunSettings:
+def as_trained(task: str, settings: RunSettings, given: Collection[str], fixed: Collection[str] = ()) -> RunSettings:
     """Return the settings with which the run that they name was trained; where it is and what is done with it are as given.
 
     Who uses the run says that it is not there, if it is not: the settings are as given then.
@@ -275,9 +275,10 @@ def as_trained(task: str, settings: RunSettings, given: Collection[str]) -> RunS
         task: its name.
         settings: that name the run.
         given: names of those that stay as they are.
+        fixed: names of those that the run is bound to, besides those of the network and its training.
 
     Raises:
-        ValueError: one of these is of the network or its training, and the run has another.
+        ValueError: the run is bound to one that is given, and has another.
     """
     file = configuration(task, settings)
     saved, values = read_json(file) if file.is_file() else {}, {}
@@ -287,7 +288,7 @@ def as_trained(task: str, settings: RunSettings, given: Collection[str]) -> RunS
             value = tuple(value) if isinstance(value, list) else value
             if field.name not in given:
                 values[field.name] = Path(value) if isinstance(own, Path) and isinstance(value, str) else value
-            elif field.name in FIXED and value != own:
+            elif field.name in FIXED.union(fixed) and value != own:
                 raise ValueError(f"`{field.name}` must be that of the trained run, {value}. Received: {own}")
     return dataclasses.replace(settings, **values)
 

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -223,12 +223,6 @@ class Answers(SeriesTask):
             "train_error": Quantity("training error", "%"),
             "training_loss": Quantity("cross-entropy of an update", "nats", math.log(len(self.classes)), "all alike"),
         }
-
-    def remark(self, metrics: Mapping[str, Any]) -> str:
-        measure = "rmse" if self.classes is None else "test_error"
-        error, name = min((own[measure], name) for name, own in self.simple.items())
-        label = self.quantities()[measure].label
-        return f"A simple answer is better: {name}, with a {label} of {error:.4g}." * (error < metrics[measure])
 
     def report(self, weights: np.ndarray) -> Report:
         from tasks import figures

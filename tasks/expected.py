@@ -79,6 +79,12 @@ def fit(values: np.ndarray, seasons: Sequence[int], horizon: int) -> Expectation
     return best[1]
 
 
+def levels(values: np.ndarray, season: int) -> np.ndarray:
+    """Return the level at each step of values [T] or columns [T, F]."""
+    means = pd.DataFrame(values).rolling(level_steps(season), min_periods=1).mean()
+    return means.to_numpy().reshape(values.shape)
+
+
 def level_steps(season: int) -> int:
     """Return how many steps a level is the mean of."""
     return season * math.ceil(LEVEL / season)
@@ -95,7 +101,7 @@ def _fading(fading: float, horizon: int) -> np.ndarray:
 
 def _parts(values: np.ndarray, season: int, horizon: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the level [T], the pattern [T, H] and the deviations e [T]."""
-    level = pd.Series(values).rolling(level_steps(season), min_periods=1).mean().to_numpy()
+    level = levels(values, season)
     pattern = _pattern(values, level, season, horizon)
     told = np.append(0.0, pattern[:-1, 0])  # of this step, by the one before
     return level, pattern, values - level - told

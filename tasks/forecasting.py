@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ LEVELS = {80: 1, 95: 0}  # percent of a band → which quantile is its lower end
 ORIGINS = 200  # of a sequence, at most, at which forecasts are tested
 BLOCK = 64  # of them at once
 SHARE = 0.1  # of a series, its end, for testing, where nothing else is said
-YEARS = 36  # months of the series that ships
+MONTHS = 36  # of the series that ships, for testing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Forecasting(SeriesTask):
     def _tested(self, lengths: np.ndarray) -> np.ndarray:
         """Return how many steps at the end are for testing."""
         if self.settings.test_share is None and self.settings.data is None:
-            return np.full_like(lengths, YEARS)
+            return np.full_like(lengths, MONTHS)
         return ((self.settings.test_share or SHARE) * lengths).astype(int)
 
     def places(self) -> Callable[[int, int], np.ndarray]:
@@ -147,21 +147,22 @@ class Forecasting(SeriesTask):
         and Candès 2019), with the half widths as unit.
         """
         far = []
-        for one, learned, tested in zip(self.series, self.learned, self.tested, strict=True):
-            origins = self._origins(learned, tested)
-            truth, found = one.future(origins), self.forecasts(weights, one, origins)
+        for _, truth, found in self._before_tests(weights):
             far.append([[_far(truth, own, level)[np.isfinite(truth)] for level in LEVELS] for own in found])
         joined = np.concatenate(far, axis=-1)  # [R, levels, forecasts]
         return np.stack([np.quantile(joined[:, place], level / 100, axis=-1) for place, level in enumerate(LEVELS)], -1)
 
     def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         losses = []
-        for one, learned, tested in zip(self.series, self.learned, self.tested, strict=True):
-            origins = self._origins(learned, tested)
-            truth = one.future(origins)
-            found = self.forecasts(weights, one, origins)
+        for one, truth, found in self._before_tests(weights):
             losses.append([measures.pinball(truth, own, QUANTILES) / one.expectation.scale for own in found])
         return {"validation_loss": np.mean(losses, axis=0)}
+
+    def _before_tests(self, weights: np.ndarray) -> Iterator[tuple[Series, np.ndarray, np.ndarray]]:
+        """Yield each series, the truth just before its test [origins, H], and what is forecast of it [R, origins, H, Q]."""
+        for one, learned, tested in zip(self.series, self.learned, self.tested, strict=True):
+            origins = self._origins(learned, tested)
+            yield one, one.future(origins), self.forecasts(weights, one, origins)
 
     def _origins(self, begin: int, end: int) -> np.ndarray:
         """Return last known steps, evenly spread, such that all that is forecast lies between two steps."""
@@ -216,11 +217,6 @@ class Forecasting(SeriesTask):
             "validation_loss": Quantity("pinball loss before the test"),
             "pinball": Quantity("pinball loss in training"),
         }
-
-    def remark(self, metrics: Mapping[str, Any]) -> str:
-        error, name = min((own["mase"], name) for name, own in self.simple.items())
-        better = f"A simple answer is better: {name}, with a mean absolute scaled error of {error:.4g}."
-        return better if error < metrics["mase"] else ""
 
     def report(self, weights: np.ndarray) -> Report:
         from tasks.forecast_figures import forecast_figure

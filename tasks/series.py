@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -76,6 +76,7 @@ class SeriesTask(Task):
     example = "--data FILE.csv --target COLUMN --horizon 24"
     lengths = ("batch_size", "chunk")
     batches = UPDATES
+    fixed = ROLES
 
     def __new__(cls, settings: Settings, seeds: Sequence[int] | None = None):
         return super().__new__(kind_of(settings) if cls is SeriesTask else cls)
@@ -92,15 +93,16 @@ class SeriesTask(Task):
         if settings.predict:
             raise ValueError("`predict` needs `run`, the name of a trained run. Received: none")
 
+    def remark(self, metrics: Mapping[str, Any]) -> str:
+        measure, quantity = next(iter(self.quantities().items()))
+        better = f"A simple answer is better: {quantity.naive_is}, with a {quantity.label} of {quantity.naive:.4g}."
+        return better if quantity.naive < metrics[measure] else ""
+
     @classmethod
     def use(cls, settings: Settings, folder: Path) -> None:
         """Say with a trained run what comes after a file's end, or what its sequences are, in a table beside the run."""
         if not settings.predict:
             raise ValueError("`run` needs `predict`, a file to go on from or to answer. Received: none")
-        trained = settings_of(folder)
-        for name in ROLES:
-            if (own := getattr(settings, name)) != getattr(trained, name):
-                raise ValueError(f"`{name}` must be that of the trained run, {getattr(trained, name)}. Received: {own}")
         path = Path(settings.predict)
         found, name = predict(folder, path), f"predictions_of_{path.stem}.csv"
         with write_whole(folder / name) as part:

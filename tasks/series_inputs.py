@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from data.seasons import find_seasons
 from data.series import Sequences
@@ -107,8 +106,8 @@ def learn(sequences: Sequences, ends: Sequence[int], season: int, horizon: int) 
     for name, whole in zip(sequences.names, filled, strict=True):
         expectations[name] = expected.fit(whole[:, 0], seasons, horizon)
         seasons = [expectations[name].season]  # of all
-    spread = np.concatenate([_relative(whole, seasons[0]) for whole in filled]).std(axis=0)
-    gaps = np.concatenate([np.isnan(part).any(axis=0)[None] for part in parts]).any(axis=0)
+    spread = np.concatenate([whole - expected.levels(whole, seasons[0]) for whole in filled]).std(axis=0)
+    gaps = np.isnan(np.concatenate(parts)).any(axis=0)
     return Scales(expectations, np.where(spread > 0, spread, 1.0), gaps)
 
 
@@ -120,18 +119,13 @@ def make_series(sequences: Sequences, scales: Scales, known: Sequence[str]) -> l
     for name, values in zip(sequences.names, sequences.values, strict=True):
         whole, own = expected.filled(values), scales.of(name)
         expects, _, deviation = own.of(whole[:, 0])
-        relative = _relative(whole, own.season) / scales.deviations  # [T, F]
-        level = whole - relative * scales.deviations
+        level = expected.levels(whole, own.season)
+        relative = (whole - level) / scales.deviations  # [T, F]
         inputs = [deviation[:, None] / own.scale, relative[:, here], np.isnan(values[:, scales.gaps])]
         for place in ahead:
             inputs.append((_next(whole[:, place], own.horizon) - level[:, [place]]) / scales.deviations[place])
         found.append(Series(name, values[:, 0], own, expects, np.concatenate(inputs, axis=1)))
     return found
-
-
-def _relative(whole: np.ndarray, season: int) -> np.ndarray:
-    """Return columns [T, F] less their levels."""
-    return whole - pd.DataFrame(whole).rolling(expected.level_steps(season), min_periods=1).mean().to_numpy()
 
 
 def _next(values: np.ndarray, horizon: int) -> np.ndarray:

@@ -74,6 +74,7 @@ class Task(abc.ABC):
         sequences: that an update of one network sees.
         steps_of_update: time steps of all of them, or of as many as take the memory of a test where that takes more.
         more_is_better: metrics whose best value is the largest.
+        fixed: names of settings that a trained run is bound to, besides those of the network and its training.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Task(abc.ABC):
     sequences: int = 1
     steps_of_update: int
     more_is_better: Sequence[str] = ()
+    fixed: Sequence[str] = ()
 
     def __init__(self, settings: NetworkSettings, seeds: Sequence[int] | None = None):
         self.settings = settings
