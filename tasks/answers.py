@@ -16,7 +16,7 @@ from tasks import expected, measures
 from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.series import SeriesTask, Settings, roles_of
-from tasks.task import compiled
+from tasks.task import compiled, in_blocks
 from tasks.trained_model import load_json, load_model
 
 BLOCK = 64  # sequences answered at once
@@ -143,7 +143,7 @@ class Answers(SeriesTask):
     def outputs(self, weights: np.ndarray) -> np.ndarray:
         """Return what networks of weights [R, P] give for each sequence [R, N, outputs]."""
         count = len(self.truth)
-        blocks = np.resize(np.arange(count), (-(-count // BLOCK), BLOCK))
+        blocks = in_blocks(np.arange(count), BLOCK)
         found = [self._outputs(weights, self.data[0][block]).numpy() for block in blocks]
         return np.concatenate(found, axis=1)[:, :count]
 

@@ -17,7 +17,7 @@ from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.series import SHIPPED, SeriesTask, Settings, roles_of
 from tasks.series_inputs import Scales, Series, learn, make_series
-from tasks.task import compiled
+from tasks.task import compiled, in_blocks
 from tasks.trained_model import load_json, load_model
 
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
@@ -127,11 +127,10 @@ class Forecasting(SeriesTask):
     def forecasts(self, weights: np.ndarray, one: Series, origins: np.ndarray) -> np.ndarray:
         """Return the quantiles [R, origins, H, Q] that networks of weights [R, P] forecast after some steps of a series."""
         found = []
-        for begin in range(0, len(origins), BLOCK):
-            own = np.resize(origins[begin : begin + BLOCK], BLOCK)
-            seen = one.inputs[own[:, None] - self.window + 1 + np.arange(self.window)].astype(np.float32)  # [B, T, F]
-            found.append(self._forecast(weights, seen).numpy()[:, : len(origins) - begin])
-        return one.in_units(np.concatenate(found, axis=1), origins)
+        for block in in_blocks(origins, BLOCK):
+            seen = one.inputs[block[:, None] - self.window + 1 + np.arange(self.window)].astype(np.float32)  # [B, T, F]
+            found.append(self._forecast(weights, seen).numpy())
+        return one.in_units(np.concatenate(found, axis=1)[:, : len(origins)], origins)
 
     @functools.cached_property
     def _forecast(self):

@@ -19,7 +19,7 @@ from tasks.flag import Flag
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings, check
 from tasks.report import Quantity, Report, Sound
-from tasks.task import Task, compiled, layer_modules
+from tasks.task import Task, compiled, in_blocks, layer_modules
 from tasks.trained_model import load_json, load_model
 
 BLOCK = 64  # clips evaluated at once
@@ -255,8 +255,7 @@ class SpokenWords(Task):
     def answers(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the word that each network of weights [R, P] hears in each clip, and its probability, [R, N]."""
         count = len(self.labels)
-        blocks = np.resize(np.arange(count), (-(-count // BLOCK), BLOCK))
-        found = self._hear(weights, self.data[0], blocks)  # each [blocks, R, clips]
+        found = self._hear(weights, self.data[0], in_blocks(np.arange(count), BLOCK))  # each [blocks, R, clips]
         return tuple(part.numpy().transpose(1, 0, 2).reshape(len(weights), -1)[:, :count] for part in found)
 
     @functools.cached_property

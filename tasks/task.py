@@ -196,6 +196,11 @@ def mean_squared_error(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean((outputs - targets) ** 2, axis=[-3, -2, -1])
 
 
+def in_blocks(places: np.ndarray, size: int) -> np.ndarray:
+    """Return places [N] in blocks [blocks, size], the last one filled up from the beginning, so that one program serves all."""
+    return np.resize(places, (-(-len(places) // size), size))
+
+
 def compiled(function: Callable) -> Callable:
     """Return a function of tensors as one XLA program, compiled at its first call."""
     return tf.function(function, jit_compile=True, autograph=False)
