@@ -18,6 +18,7 @@ from models.clockwork_rnn import ClockworkLSTM, ClockworkRNN
 from models.initial_state import InitialState
 from models.layer import ClockworkLayer
 from models.variables import drawn
+from tasks.directions import both_ways, side_by_side
 from tasks.network_settings import MODELS, NetworkSettings, check, clock, is_clocked
 
 NOISE, DROPOUT = 0, 1  # what numbers are drawn for in training
@@ -124,6 +125,7 @@ class Network:
             that count.
         sizes: units of each module; None splits them evenly.
         streams: sequences that a stateful Keras model carries its state for; 0 is not stateful.
+        bidirectional: with a second hidden layer that reads backwards; for outputs after every step.
         hidden: a built layer to take instead of the one that the settings describe.
 
     Attributes:
@@ -146,22 +148,29 @@ class Network:
         readout: Readout = "every",
         sizes: Sequence[int] | None = None,
         streams: int = 0,
+        bidirectional: bool = False,
         hidden: keras.layers.Layer | None = None,
     ):
         check(settings, front.features, streams > 0)
+        if bidirectional and settings.learned_initial_state:
+            raise ValueError("`learned_initial_state` is for tasks that read in one direction. Received: True")
         self.settings, self.front, self.outputs = settings, front, outputs
         self.activation = activation
         self.readout, self.sizes, self.streams = readout, sizes, streams
+        self.directions = ("forward", "backward") if bidirectional else ("",)
         self.hidden = hidden or self._hidden()
         if not self.hidden.built:
             self.hidden.build((None, None, front.features))
         self.starts = len(self.hidden.cell.states) if settings.learned_initial_state else 0
         units = self.hidden.units
         arrays = [tuple(variable.shape) for variable in self.hidden.trainable_variables]
-        self.shapes = [(units,)] * self.starts + arrays + [(units, outputs), (outputs,)]
+        output = [(units * len(self.directions), outputs), (outputs,)]
+        self.shapes = [(units,)] * self.starts + arrays * len(self.directions) + output
         self.size = sum(map(math.prod, self.shapes))
         self.names = [f"initial_state_{i}" for i in range(self.starts)]
-        self.names += [variable.path for variable in self.hidden.trainable_variables] + ["output/kernel", "output/bias"]
+        paths = [variable.path for variable in self.hidden.trainable_variables]
+        self.names += [f"{way}_{path}" if way else path for way in self.directions for path in paths]
+        self.names += ["output/kernel", "output/bias"]
         self.periods = len(clock(settings)[0])
 
     def start(self, seed: int) -> Start:
@@ -175,22 +184,30 @@ class Network:
         noise = draw() if self.front.noise else 0
         own = initializers(settings, draw)
         states = [_normal(1.0, draw) for _ in range(self.starts)]
-        if MODELS[settings.model] is ClockworkRNN:
-            draw()  # for a dropout of the layer's own, which is not used; the others are given a seed
-        if settings.peepholes:
-            own["peepholes"] = _recurrent(settings, draw)
+        hidden = self._drawn(own, draw)
+        for _ in self.directions[1:]:
+            hidden += self._drawn(initializers(settings, draw), draw)
         dropout = draw() if settings.dropout else 0
         output = [_normal(settings.weight_std, draw), _normal(settings.bias_std, draw)]
-        hidden = drawn(self.hidden, own)
-        if MODELS[settings.model] is ClockworkLSTM:
-            bias = hidden[-1 - settings.peepholes].reshape(4, -1).copy()
-            bias[1] = settings.forget_bias
-            hidden[-1 - settings.peepholes] = bias
         around = [
             initializer(shape, "float32") for initializer, shape in zip(states + output, self._around, strict=True)
         ]
         arrays = [*around[: self.starts], *hidden, *around[self.starts :]]
         return Start(np.concatenate([np.asarray(array).reshape(-1) for array in arrays]), (noise, dropout))
+
+    def _drawn(self, own: dict, draw: Callable[[], int]) -> list[np.ndarray]:
+        """Return what a hidden layer starts from, given the initializers that are drawn first."""
+        settings = self.settings
+        if MODELS[settings.model] is ClockworkRNN:
+            draw()  # for a dropout of the layer's own, which is not used; the others are given a seed
+        if settings.peepholes:
+            own["peepholes"] = _recurrent(settings, draw)
+        arrays = drawn(self.hidden, own)
+        if MODELS[settings.model] is ClockworkLSTM:
+            bias = arrays[-1 - settings.peepholes].reshape(4, -1).copy()
+            bias[1] = settings.forget_bias
+            arrays[-1 - settings.peepholes] = bias
+        return arrays
 
     @property
     def _around(self) -> list[tuple[int, ...]]:
@@ -234,12 +251,16 @@ class Network:
         return tf.transpose(states, [1, 2, 0, 3]), self._out(weights, self._read_out(states, steps), None)
 
     def _through_time(self, weights, inputs, draws=None, periods=None) -> tuple[tf.Tensor, tf.Tensor | None]:
-        sequences, steps = self._seen(inputs, draws, weights[0].shape[0])
-        shape = [weights[0].shape[0], sequences.shape[-2], self.hidden.units]  # [R, B, n]
+        replicas = weights[0].shape[0]
+        sequences, steps = self._seen(inputs, draws, replicas)
+        if len(self.directions) > 1:
+            sequences = both_ways(sequences, steps, replicas)
+        shape = [replicas * len(self.directions), sequences.shape[-2], self.hidden.units]  # [R, B, n]
         state = [tf.broadcast_to(part[:, None], shape) for part in weights[: self.starts]]
         state = state or [tf.zeros(shape) for _ in self.hidden.cell.states]
         own = {} if periods is None else {"periods": periods}
-        return self.hidden.through_time(sequences, self._of_hidden(weights), state, **own), steps  # [T, R, B, n]
+        states = self.hidden.through_time(sequences, self._of_hidden(weights), state, **own)  # [T, R, B, n]
+        return states if len(self.directions) == 1 else side_by_side(states, steps), steps
 
     def go_on(
         self,
@@ -283,7 +304,12 @@ class Network:
         return tf.transpose(sequences, [rank - 2, *range(rank - 2), rank - 1]), steps
 
     def _of_hidden(self, weights: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
-        return weights[self.starts : -2]
+        """Return the weights of the hidden layer, where both directions are replicas of one."""
+        arrays = weights[self.starts : -2]
+        if len(self.directions) == 1:
+            return arrays
+        half = len(arrays) // 2
+        return [tf.concat(both, 0) for both in zip(arrays[:half], arrays[half:], strict=True)]
 
     def _read_out(self, states: tf.Tensor, steps: tf.Tensor | None) -> tf.Tensor:
         """Return what the output sees of the states [T, R, B, n]: all, or of the first so many steps the last or the mean."""
@@ -321,6 +347,8 @@ class Network:
         starts = [InitialState(self.hidden.units, _normal(1.0)) for _ in range(self.starts)]
         state = [start(sequences) for start in starts]
         hidden = self._hidden(return_sequences=self.readout != "last", stateful=self.streams > 0)
+        if len(self.directions) > 1:
+            hidden = keras.layers.Bidirectional(hidden, name="hidden")
         values = hidden(sequences, initial_state=state or None)
         if self.readout == "mean":
             values = keras.layers.GlobalAveragePooling1D()(values)
