@@ -26,7 +26,11 @@ LINES_A_WRITER = 10
 SHARES = (0.70, 0.12)  # of the sentences, for training and for validation; the rest is for the test
 LINE = (24, 43)  # characters; the width of a line is drawn from these
 TICK = 0.01  # seconds between points
-BASELINE, MIDDLE, CAPITALS = 9, 14, 21  # of the fonts: y of the baseline, and heights of x and X above it
+BASELINE, CAPITALS = 9, 21  # of the fonts: y of the baseline, and the height of an X above it
+LEVELS = {  # of their small letters: y of the tops of l and x, of the baseline, and of the foot of g
+    "rowmans": np.array([-21, -14, 0, 7]),
+    "cursive": np.array([-21, -9, 0, 12]),
+}
 STEP = 0.5  # units of the fonts between the points of a curve
 LATE = "ijt"  # letters with a dot or a bar that may wait for the end of the word
 
@@ -48,7 +52,6 @@ class Writer:
         name: of the writer.
         shapes: of each character.
         bends: the proportions of each character, a matrix [2, 2].
-        stretch: of what is above the height of an x, and of what is below the baseline.
         form: matrix [2, 2] from the fonts' units to the tablet's: size, proportion and slant.
         spacing, gap: width of letters, of their own, and of spaces.
         drift, wave, length: slope of the baseline, and height and length of its waves.
@@ -63,7 +66,6 @@ class Writer:
     name: str
     shapes: dict[str, Glyph]
     bends: dict[str, np.ndarray]
-    stretch: tuple[float, float]
     form: np.ndarray
     spacing: float
     gap: float
@@ -120,11 +122,12 @@ def draw_writer(name: str, rng: np.random.Generator) -> Writer:
     size, aspect, slant = rng.uniform(120, 260) / CAPITALS, rng.uniform(0.75, 1.15), rng.normal(0.08, 0.16)
     if joins:
         slant -= 0.1  # the joined shapes lean already
+    middle = rng.uniform(8.5, 12.5) if joins else rng.uniform(10.5, 14.5)
+    levels = np.array([-max(rng.uniform(17, 24), middle + 5), -middle, 0, rng.uniform(6, 12)])
     return Writer(
         name=name,
-        shapes=_own_shapes(joins, rng),
+        shapes=_own_shapes(joins, levels, rng),
         bends=dict(zip(ALPHABET, np.eye(2) + rng.normal(0, 0.05, (len(ALPHABET), 2, 2)), strict=True)),
-        stretch=tuple(rng.uniform(0.75, 1.3, size=2)),
         form=size * np.array([[aspect, 0], [-slant, 1]]),
         spacing=rng.uniform(0.92, 1.08) if joins else rng.uniform(0.8, 1.15),
         gap=rng.uniform(10, 22),
@@ -134,7 +137,7 @@ def draw_writer(name: str, rng: np.random.Generator) -> Writer:
         wobble=rng.uniform(0.02, 0.07),
         tremor=rng.uniform(0.02, 0.12),
         rounding=rng.uniform(0.5, 1.6),
-        reach=rng.uniform(9, 13) if joins else rng.uniform(1, 8),
+        reach=middle * rng.uniform(1, 1.4) if joins else rng.uniform(1, 8),
         flow=rng.uniform(0.85, 1) if joins else rng.uniform(0, 0.9),
         waits=rng.random() < (0.7 if joins else 0.1),
         speed=rng.uniform(220, 380),
@@ -183,13 +186,13 @@ def _runs(texts: Sequence[str], rng: np.random.Generator) -> Iterator[str]:
 
 
 @functools.cache
-def _font(name: str) -> dict[str, Glyph]:
+def _shapes(font: str) -> dict[str, Glyph]:
     """Return the shapes of the alphabet in a font of single strokes."""
-    font = HersheyFonts()
-    font.load_default_font(name)
+    hershey = HersheyFonts()
+    hershey.load_default_font(font)
     shapes = {}
     for character in ALPHABET:
-        glyph = font.all_glyphs[character]
+        glyph = hershey.all_glyphs[character]
         strokes = [np.array(stroke, float) - (glyph.left_offset, BASELINE) for stroke in glyph.strokes]
         if character in "[]":  # drawn with a double stem
             strokes.pop(1)
@@ -201,17 +204,26 @@ def _font(name: str) -> dict[str, Glyph]:
     return shapes
 
 
-def _own_shapes(joins: bool, rng: np.random.Generator) -> dict[str, Glyph]:
-    """Draw a shape for each character, of one font or the other."""
-    printed, joined = _font("rowmans"), _font("cursive")
+def _own_shapes(joins: bool, levels: np.ndarray, rng: np.random.Generator) -> dict[str, Glyph]:
+    """Draw a shape for each character, of one font or the other; small letters are brought to the writer's levels."""
     joined_capitals = joins and rng.random() < 0.35
     own = {}
     for character, other in zip(ALPHABET, rng.random(len(ALPHABET)) < 0.06, strict=True):
         if character.islower():
-            own[character] = (joined if joins != other else printed)[character]
+            font = "cursive" if joins != other else "rowmans"
+            own[character] = _levelled(_shapes(font)[character], LEVELS[font], levels)
         else:
-            own[character] = (joined if joined_capitals and character.isupper() else printed)[character]
+            own[character] = _shapes("cursive" if joined_capitals and character.isupper() else "rowmans")[character]
     return own
+
+
+def _levelled(glyph: Glyph, levels: np.ndarray, own: np.ndarray) -> Glyph:
+    """Return a small letter as high, in each of its parts, as a writer makes it, and as wide as its middle is high."""
+    wide = own[1] / levels[1]
+    margin = np.array([-10, 0, 0, 0, 0, 10])  # beyond the levels nothing is stretched
+    old, new = (np.pad(each, 1, mode="edge") + margin for each in (levels, own))
+    strokes = tuple(np.stack([wide * x, np.interp(y, old, new)], axis=1) for x, y in (s.T for s in glyph.strokes))
+    return Glyph(strokes, glyph.late, wide * glyph.width)
 
 
 def _laid_out(text: str, writer: Writer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -234,21 +246,13 @@ def _laid_out(text: str, writer: Writer, rng: np.random.Generator) -> tuple[np.n
     word, _, letter, late, strokes = zip(*parts, strict=True)
     lengths = [len(stroke) for stroke in strokes]
     letters = np.repeat(letter, lengths)  # [N]
-    points = _stretched(np.concatenate(strokes), *writer.stretch)
-    points = np.einsum("ni,nij->nj", points, bends[letters]) + shifts[letters]
+    points = np.einsum("ni,nij->nj", np.concatenate(strokes), bends[letters]) + shifts[letters]
     ends = np.cumsum(lengths)
     ways = np.hypot(*(points[ends[:-1]] - points[ends[:-1] - 1]).T)  # from the end of a stroke to the next one
     late = np.array(late)
     stays = (ways < writer.reach) & (rng.random(len(ways)) < writer.flow)
     stays &= (np.diff(word) == 0) & ~late[1:] & ~late[:-1]
     return points, np.repeat(np.append(0, np.cumsum(~stays)), lengths)
-
-
-def _stretched(points: np.ndarray, above: float, below: float) -> np.ndarray:
-    """Return points with what is above the height of an x, and below the baseline, so many times as high."""
-    x, y = points.T
-    y = np.clip(y, -MIDDLE, 0) + above * np.minimum(y + MIDDLE, 0) + below * np.maximum(y, 0)
-    return np.stack([x, y], axis=1)
 
 
 def _dense(points: np.ndarray, stroke: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
