@@ -1,0 +1,103 @@
+"""Handwriting as a pen writes it: lines of points with their times, and corpora of such lines."""
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+# What lines are written in: 81 characters.
+ALPHABET = " " + string.ascii_lowercase + string.ascii_uppercase + string.digits + "!\"#&'()*+,-./:;?[]"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of handwriting.
+
+    Args:
+        points: float64 [P, 3], x, y and seconds since the line began (x to the right, y downwards as on a tablet).
+        lifted: bool [P], whether the pen leaves the paper after a point, that is, it is the last of its stroke.
+        text: what was written ("" where that is not known).
+        writer: who wrote it.
+        name: of the line, for tables and messages.
+    """
+
+    points: np.ndarray
+    lifted: np.ndarray
+    text: str
+    writer: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Lines in three parts.
+
+    Args:
+        training, validation, test: the lines.
+        source: where they come from, in words.
+        skipped: the lines that could not be used, by name, and why.
+    """
+
+    training: tuple[Line, ...]
+    validation: tuple[Line, ...]
+    test: tuple[Line, ...]
+    source: str
+    skipped: dict[str, str]
+
+
+def line_of(strokes: Sequence[np.ndarray], text: str, writer: str, name: str) -> Line:
+    """Return strokes [points, 3] of x, y and seconds as a line that begins at 0 s, checked by `check_line`.
+
+    Raises:
+        ValueError: a stroke has no points, or the line is none; names the line, what was expected and what came.
+    """
+    if not strokes:
+        raise ValueError(f"{name} must have strokes. Received: none")
+    for number, stroke in enumerate(strokes, start=1):
+        if not len(stroke):
+            raise ValueError(f"{name} must have points in each stroke. Received: none in stroke {number}")
+    points = np.concatenate(strokes).astype(float)  # [P, 3]
+    with np.errstate(invalid="ignore"):  # what is not finite is refused below
+        points[:, 2] -= points[0, 2]
+    lifted = np.zeros(len(points), bool)
+    lifted[np.cumsum([len(stroke) for stroke in strokes]) - 1] = True
+    line = Line(points, lifted, text, writer, name)
+    check_line(line)
+    return line
+
+
+def check_line(line: Line) -> None:
+    """Check that a line can be used.
+
+    Raises:
+        ValueError: there is no point, a value is not finite, times run backwards, the pen is not lifted at the end, or a
+            character is none of `ALPHABET`; names the line, what was expected and what came.
+    """
+    points, lifted = line.points, line.lifted
+    if points.ndim != 2 or points.shape[1] != 3 or lifted.shape != points.shape[:1]:
+        came = f"{list(points.shape)} and {list(lifted.shape)}"
+        raise ValueError(f"{line.name} must have `points` [P, 3] and `lifted` [P]. Received: {came}")
+    if not len(points):
+        raise ValueError(f"{line.name} must have points. Received: none")
+    if not (finite := np.isfinite(points).all(axis=1)).all():
+        place = int(finite.argmin())
+        raise ValueError(
+            f"{line.name} must have finite numbers. Received: {_shown(points[place])} in point {place + 1}"
+        )
+    if (backwards := np.diff(points[:, 2]) < 0).any():
+        place = int(backwards.argmax()) + 1
+        came = f"{points[place, 2]:g} s in point {place + 1}, after {points[place - 1, 2]:g} s"
+        raise ValueError(f"{line.name} must have times that do not run backwards. Received: {came}")
+    if not lifted[-1]:
+        raise ValueError(f"{line.name} must end with the pen lifted. Received: a last point that is not")
+    if odd := set(line.text) - set(ALPHABET):
+        place = min(line.text.index(character) for character in odd)
+        raise ValueError(
+            f"{line.name} must be written in the characters {ALPHABET.strip()} and spaces. "
+            f"Received: {line.text[place]!r}, character {place + 1} of {line.text!r}"
+        )
+
+
+def _shown(values: np.ndarray) -> str:
+    return ", ".join(f"{value:g}" for value in values)

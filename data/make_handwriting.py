@@ -1,0 +1,297 @@
+"""Lines of handwriting that a program writes, as quickly as they are needed; `made()` returns a corpus of them.
+
+They are no people's. Each writer is a set of numbers drawn by chance: slant, size, proportions, spacing, how far apart
+and uneven letters are, how corners are rounded, when the pen is lifted and how quickly it moves; and each letter is one of
+two shapes, printed or joined, of the Hershey fonts, which A. V. Hershey drew in 1967. So this is easier than people in
+some ways: nothing is misspelt or crossed out, there are few shapes of a letter, and the pen's noise is simple. In others it
+is harder: a writer mixes shapes by chance, and there are only a few lines of each.
+
+The text is `handwriting.txt`. Training, validation and test have sentences of their own and writers of their own.
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from HersheyFonts import HersheyFonts
+from scipy.ndimage import gaussian_filter1d
+
+from data.ink import ALPHABET, Corpus, Line, line_of
+from data.text import read_text
+
+SENTENCES = Path(__file__).parent / "handwriting.txt"
+LINES_A_WRITER = 10
+SHARES = (0.70, 0.12)  # of the sentences, for training and for validation; the rest is for the test
+LINE = (24, 43)  # characters; the width of a line is drawn from these
+TICK = 0.01  # seconds between points
+BASELINE, CAPITALS = 9, 21  # of the fonts: y of the baseline, and the height of an X above it
+LEVELS = {  # of their small letters: y of the tops of l and x, of the baseline, and of the foot of g
+    "rowmans": np.array([-21, -14, 0, 7]),
+    "cursive": np.array([-21, -9, 0, 12]),
+}
+STEP = 0.5  # units of the fonts between the points of a curve
+LATE = "ijt"  # letters with a dot or a bar that may wait for the end of the word
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """A letter's strokes [points, 2], from x = 0 at its left and y = 0 on the baseline, which of them are late, its width."""
+
+    strokes: tuple[np.ndarray, ...]
+    late: tuple[bool, ...]
+    width: float
+
+
+@dataclass(frozen=True)
+class Writer:
+    """How someone writes; lengths are in units of the fonts, in which an X is 21 high.
+
+    Args:
+        name: of the writer.
+        shapes: of each character.
+        bends: the proportions of each character, a matrix [2, 2].
+        form: matrix [2, 2] from the fonts' units to the tablet's: size, proportion and slant.
+        spacing, gap: width of letters, of their own, and of spaces.
+        drift, wave, length: slope of the baseline, and height and length of its waves.
+        wobble: how much letters differ from each other.
+        tremor: how much points are off.
+        rounding: how far corners are smoothed.
+        reach, flow: how far the next stroke may begin for the pen to stay down, and how often it then does.
+        waits: whether dots and bars wait for the end of the word.
+        speed: of the pen, a second.
+    """
+
+    name: str
+    shapes: dict[str, Glyph]
+    bends: dict[str, np.ndarray]
+    form: np.ndarray
+    spacing: float
+    gap: float
+    drift: float
+    wave: float
+    length: float
+    wobble: float
+    tremor: float
+    rounding: float
+    reach: float
+    flow: float
+    waits: bool
+    speed: float
+
+
+def made(lines: int = 2000, validation: int = 300, test: int = 500, seed: int = 0) -> Corpus:
+    """Write a corpus, the same for the same seed.
+
+    Args:
+        lines, validation, test: how many lines are for what; each at least 1.
+        seed: of the sentences' order and of the writers.
+
+    Raises:
+        ValueError: a part would be empty.
+
+    Example:
+        >>> corpus = made(lines=20, validation=10, test=10, seed=0)
+        >>> len(corpus.training), corpus.training[0].text
+    """
+    counts = {"lines": lines, "validation": validation, "test": test}
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"`{name}` must be at least 1. Received: {count}")
+    texts = sentences()
+    order = np.random.default_rng(seed).permutation(len(texts))
+    ends = (np.cumsum(SHARES) * len(texts)).astype(int)
+    parts = []
+    for part, (count, places) in enumerate(zip(counts.values(), np.split(order, ends), strict=True)):
+        parts.append(tuple(_written(count, [texts[place] for place in places], (seed, part))))
+    source = (
+        f"handwriting that data/make_handwriting.py writes, {' + '.join(map(str, counts.values()))} lines, seed {seed}"
+    )
+    return Corpus(*parts, source=source, skipped={})
+
+
+def sentences() -> list[str]:
+    """Return the sentences that are written, in the order of the file."""
+    return [line for line in read_text(SENTENCES).splitlines() if line]
+
+
+def draw_writer(name: str, rng: np.random.Generator) -> Writer:
+    """Draw how someone writes."""
+    joins = rng.random() < 0.5
+    size, aspect, slant = rng.uniform(120, 260) / CAPITALS, rng.uniform(0.75, 1.15), rng.normal(0.08, 0.16)
+    if joins:
+        slant -= 0.1  # the joined shapes lean already
+    middle = rng.uniform(8.5, 12.5) if joins else rng.uniform(10.5, 14.5)
+    levels = np.array([-max(rng.uniform(17, 24), middle + 5), -middle, 0, rng.uniform(6, 12)])
+    return Writer(
+        name=name,
+        shapes=_own_shapes(joins, levels, rng),
+        bends=dict(zip(ALPHABET, np.eye(2) + rng.normal(0, 0.05, (len(ALPHABET), 2, 2)), strict=True)),
+        form=size * np.array([[aspect, 0], [-slant, 1]]),
+        spacing=rng.uniform(0.92, 1.08) if joins else rng.uniform(0.8, 1.15),
+        gap=rng.uniform(10, 22),
+        drift=rng.normal(0, 0.012),
+        wave=rng.uniform(0, 1.6),
+        length=rng.uniform(80, 400),
+        wobble=rng.uniform(0.02, 0.07),
+        tremor=rng.uniform(0.02, 0.12),
+        rounding=rng.uniform(0.5, 1.6),
+        reach=middle * rng.uniform(1, 1.4) if joins else rng.uniform(1, 8),
+        flow=rng.uniform(0.85, 1) if joins else rng.uniform(0, 0.9),
+        waits=rng.random() < (0.7 if joins else 0.1),
+        speed=rng.uniform(220, 380),
+    )
+
+
+def write_line(text: str, writer: Writer, name: str, rng: np.random.Generator) -> Line:
+    """Let a writer write a line: lay letters out, round the way of the pen, and move along it in time."""
+    points, stroke = _rounded(*_dense(*_laid_out(text, writer, rng)), writer.rounding / STEP)
+    points[:, 1] += writer.drift * points[:, 0]
+    points[:, 1] += writer.wave * np.sin(2 * np.pi * (points[:, 0] / writer.length + rng.random()))
+    times = _times(points, stroke, writer.speed, rng)
+    ticks = TICK * np.arange(int(times[-1] / TICK) + 1)  # [T]
+    before = np.searchsorted(times, ticks, side="right") - 1
+    after = np.minimum(before + 1, len(times) - 1)
+    down = stroke[before] == stroke[after]  # in the air there are no points
+    ticks, place = ticks[down], stroke[before][down]
+    xy = np.stack([np.interp(ticks, times, points[:, axis]) for axis in (0, 1)], axis=1)
+    xy += writer.tremor * gaussian_filter1d(rng.normal(size=xy.shape), 1.0, axis=0)
+    written = np.column_stack([np.round(xy @ writer.form), np.round(ticks, 2)])
+    return line_of(np.split(written, np.flatnonzero(np.diff(place)) + 1), text, writer.name, name)
+
+
+def _written(count: int, texts: Sequence[str], seed: tuple[int, ...]) -> Iterator[Line]:
+    """Yield lines of as many writers as are needed, who copy sentences in an order of their own."""
+    part = ("train", "valid", "test")[seed[-1]]
+    for number in range(-(-count // LINES_A_WRITER)):
+        rng = np.random.default_rng([*seed, number])
+        writer = draw_writer(f"{part}{number:03d}", rng)
+        runs = _runs(texts, rng)
+        for line in range(min(LINES_A_WRITER, count - number * LINES_A_WRITER)):
+            yield write_line(next(runs), writer, f"{writer.name}-{line:02d}", rng)
+
+
+def _runs(texts: Sequence[str], rng: np.random.Generator) -> Iterator[str]:
+    """Yield sentences in an order drawn by chance as lines, cut between words."""
+    width, line = rng.integers(*LINE), ""
+    while True:
+        for place in rng.permutation(len(texts)):
+            for word in texts[place].split():
+                if line and len(line) + 1 + len(word) > width:
+                    yield line
+                    width, line = rng.integers(*LINE), word
+                else:
+                    line = f"{line} {word}".strip()
+
+
+@functools.cache
+def _shapes(font: str) -> dict[str, Glyph]:
+    """Return the shapes of the alphabet in a font of single strokes."""
+    hershey = HersheyFonts()
+    hershey.load_default_font(font)
+    shapes = {}
+    for character in ALPHABET:
+        glyph = hershey.all_glyphs[character]
+        strokes = [np.array(stroke, float) - (glyph.left_offset, BASELINE) for stroke in glyph.strokes]
+        if character in "[]":  # drawn with a double stem
+            strokes.pop(1)
+        flat = [character in LATE and np.ptp(stroke[:, 1]) <= 2 for stroke in strokes]
+        ordered = np.argsort(flat, kind="stable")  # dots and bars after the rest of the letter
+        shapes[character] = Glyph(
+            tuple(strokes[k] for k in ordered), tuple(flat[k] for k in ordered), float(glyph.char_width)
+        )
+    return shapes
+
+
+def _own_shapes(joins: bool, levels: np.ndarray, rng: np.random.Generator) -> dict[str, Glyph]:
+    """Draw a shape for each character, of one font or the other; small letters are brought to the writer's levels."""
+    joined_capitals = joins and rng.random() < 0.35
+    own = {}
+    for character, other in zip(ALPHABET, rng.random(len(ALPHABET)) < 0.06, strict=True):
+        if character.islower():
+            font = "cursive" if joins != other else "rowmans"
+            own[character] = _levelled(_shapes(font)[character], LEVELS[font], levels)
+        else:
+            own[character] = _shapes("cursive" if joined_capitals and character.isupper() else "rowmans")[character]
+    return own
+
+
+def _levelled(glyph: Glyph, levels: np.ndarray, own: np.ndarray) -> Glyph:
+    """Return a small letter as high, in each of its parts, as a writer makes it, and as wide as its middle is high."""
+    wide = own[1] / levels[1]
+    margin = np.array([-10, 0, 0, 0, 0, 10])  # beyond the levels nothing is stretched
+    old, new = (np.pad(each, 1, mode="edge") + margin for each in (levels, own))
+    strokes = tuple(np.stack([wide * x, np.interp(y, old, new)], axis=1) for x, y in (s.T for s in glyph.strokes))
+    return Glyph(strokes, glyph.late, wide * glyph.width)
+
+
+def _laid_out(text: str, writer: Writer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Lay letters out from the left; return corners of the pen's way [N, 2], and which stroke each is on [N]."""
+    glyphs = [writer.shapes[character] for character in text]
+    space = np.array([character == " " for character in text])
+    widths = np.where(space, writer.gap, [writer.spacing * glyph.width for glyph in glyphs])
+    widths *= 1 + np.where(space, 0.15, 0.04) * rng.normal(size=len(text))
+    bends = np.array([writer.bends[character] for character in text])  # [letters, 2, 2]
+    bends += rng.normal(0, writer.wobble, bends.shape)
+    shifts = rng.normal(0, 6 * writer.wobble, (len(text), 2))
+    shifts[:, 0] += np.cumsum(widths) - widths
+    words = np.cumsum(space)
+    parts = [  # strokes in the order in which they are written
+        (words[place], late and writer.waits, place, late, stroke)
+        for place, glyph in enumerate(glyphs)
+        for stroke, late in zip(glyph.strokes, glyph.late, strict=True)
+    ]
+    parts.sort(key=lambda part: part[:3])
+    word, _, letter, late, strokes = zip(*parts, strict=True)
+    lengths = [len(stroke) for stroke in strokes]
+    letters = np.repeat(letter, lengths)  # [N]
+    points = np.einsum("ni,nij->nj", np.concatenate(strokes), bends[letters]) + shifts[letters]
+    ends = np.cumsum(lengths)
+    ways = np.hypot(*(points[ends[:-1]] - points[ends[:-1] - 1]).T)  # from the end of a stroke to the next one
+    late = np.array(late)
+    stays = (ways < writer.reach) & (rng.random(len(ways)) < writer.flow)
+    stays &= (np.diff(word) == 0) & ~late[1:] & ~late[:-1]
+    return points, np.repeat(np.append(0, np.cumsum(~stays)), lengths)
+
+
+def _dense(points: np.ndarray, stroke: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return points [D, 2] at most `STEP` apart on the strokes, and which stroke each is on [D]."""
+    ways = np.diff(points, axis=0)  # [N - 1, 2]
+    counts = np.ceil(np.hypot(*ways.T) / STEP).astype(int).clip(1)
+    counts[np.diff(stroke) > 0] = 1  # nothing is drawn between strokes
+    start = np.repeat(np.arange(len(ways)), counts)  # [D - 1]
+    share = (np.arange(len(start)) - np.repeat(np.cumsum(counts) - counts, counts)) / counts[start]
+    dense = points[start] + share[:, None] * ways[start]  # [D - 1, 2]
+    return np.concatenate([dense, points[-1:]]), np.append(stroke[start], stroke[-1])
+
+
+def _rounded(points: np.ndarray, stroke: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """Smooth each stroke along its way, all in one go: their ends are repeated so that they do not feel each other."""
+    room = int(np.ceil(4 * sigma))
+    last = np.append(np.diff(stroke) > 0, True)
+    first = np.append(True, last[:-1])
+    counts = 1 + room * (first.astype(int) + last)
+    spread = gaussian_filter1d(np.repeat(points, counts, axis=0), sigma, axis=0, mode="nearest")
+    return spread[np.cumsum(counts) - 1 - room * last], stroke
+
+
+def _times(points: np.ndarray, stroke: np.ndarray, speed: float, rng: np.random.Generator) -> np.ndarray:
+    """Return when the pen is where [D]: slower in curves, and from rest to rest in each stroke."""
+    ways = np.diff(points, axis=0)  # [D - 1, 2]
+    steps = np.hypot(*ways.T)
+    lifts = np.flatnonzero(np.diff(stroke))
+    heading = np.unwrap(np.arctan2(ways[:, 1], ways[:, 0]))
+    bend = gaussian_filter1d(np.abs(np.gradient(heading)), 2.0) / STEP  # [D - 1], a unit
+    pace = (1 + 4 * bend) ** (-1 / 3)  # the law of two thirds
+    along = np.append(0, np.cumsum(steps))
+    begins, ends = np.append(0, lifts + 1), np.append(lifts, len(along) - 1)
+    middle = (along[1:] + along[:-1]) / 2
+    own = stroke[:-1]
+    rest = np.minimum(middle - along[begins][own], along[ends][own] - middle)
+    pace *= 0.3 + 0.7 * np.sin(np.pi / 2 * np.clip(rest / 8, 0, 1))
+    seconds = steps / (speed * pace)
+    seconds[lifts] = steps[lifts] / (1.5 * speed) + rng.uniform(0.03, 0.09, len(lifts))  # in the air
+    for places in (begins, ends - 1):  # the pen rests a little when it comes down and before it leaves
+        seconds[places] += 0.015
+    return np.append(0, np.cumsum(seconds))
