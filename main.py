@@ -15,7 +15,7 @@ import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from running import command_line, compare, program
 from running.runs import RunSettings
 from running.settings import RecipeSettings, TrainingSettings
-from tasks import character_model, sequence_generation, series, speech_prediction, spoken_words
+from tasks import character_model, handwriting, sequence_generation, series, speech_prediction, spoken_words
 
 HERE = Path(__file__).parent
 
@@ -43,6 +43,11 @@ class Text(RecipeSettings, character_model.Settings, TrainingSettings, RunSettin
 @dataclass(frozen=True, kw_only=True)
 class Series(RecipeSettings, series.Settings, TrainingSettings, RunSettings):
     """All settings of the task series."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handwriting(RecipeSettings, handwriting.Settings, TrainingSettings, RunSettings):
+    """All settings of the task handwriting."""
 
 
 # What the recipes of all tasks start from, unless they say otherwise.
@@ -434,6 +439,34 @@ MODERN_SERIES_LSTM = replace(MODERN_SERIES, model="lstm", units=47, periods=())
 MODERN_SERIES_GRU = replace(MODERN_SERIES_LSTM, model="gru", units=55)
 MODERN_SERIES_SIMPLE_RNN = replace(MODERN_SERIES, model="simple_rnn", units=92, periods=())
 
+# Handwriting, with about 10,000 parameters.
+MODERN_HANDWRITING = Handwriting(
+    recipe="modern",
+    # The network, in each direction.
+    model="lstm",
+    units=25,
+    periods=(),
+    recurrent_init="orthogonal",
+    recurrent_scale=1.0,
+    weight_std=0.1,
+    forget_bias=1.0,
+    dropout=0.0,
+    # The lines.
+    iam=None,
+    lines=2000,
+    every=3,
+    points="offsets",
+    read=(),
+    # Training.
+    input_noise=0.0,
+    batch_size=32,
+    patience=0,
+    epochs=50,
+    learning_rate=1e-2,
+    clip_norm=10.0,
+    **SHARED,
+)
+
 TASKS = {
     "generation": (
         sequence_generation.SequenceGeneration,
@@ -499,6 +532,7 @@ TASKS = {
             MODERN_SERIES_SIMPLE_RNN,
         ],
     ),
+    "handwriting": (handwriting.Handwriting, [MODERN_HANDWRITING]),
 }
 
 

@@ -72,7 +72,9 @@ def _losses_and_gradients(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.
     backwards = back(label), tf.reverse_sequence(blank, steps, 1), tf.reverse_sequence(labels, counts, 1)
     both = zip((label, blank, labels), backwards, strict=True)
     at, exponents, whole, whole_exponents = _through_time(*(tf.concat(pair, 0) for pair in both))
-    whole, exponent = (tf.gather(tf.split(part, 2)[0], counts, batch_dims=1) for part in (whole, whole_exponents))  # [N]
+    whole, exponent = (
+        tf.gather(tf.split(part, 2)[0], counts, batch_dims=1) for part in (whole, whole_exponents)
+    )  # [N]
     losses = tf.where(whole > 0, -tf.math.log(whole) - tf.cast(exponent, whole.dtype) * math.log(2), math.inf)
 
     # Of all ways to say the labels, the share that is at one of them at a step.

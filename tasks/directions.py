@@ -1,36 +1,22 @@
-"""Reading sequences in both directions: the way back is one more replica of the network, with weights of its own.
-
-So one loop serves both directions, and takes little longer than one.
-"""
+"""Reading sequences backwards."""
 
 import tensorflow as tf
 
 
-def both_ways(sequences: tf.Tensor, steps: tf.Tensor | None, replicas: int) -> tf.Tensor:
-    """Return sequences forwards and backwards.
+def backwards(values: tf.Tensor, steps: tf.Tensor | None) -> tf.Tensor:
+    """Return time-major sequences from their last step to their first.
 
     Args:
-        sequences: [T, B, features] or [T, R, B, features].
+        values: [T, B, n] or [T, R, B, n].
         steps: how many steps of each count [R, B], or None, which is all; the others stay behind.
-        replicas: R.
 
     Returns:
-        [T, 2R, B, features], forwards first.
+        [T, B, n], or [T, R, B, n] where replicas or steps have an axis.
     """
-    if sequences.shape.rank == 3:
-        sequences = tf.repeat(sequences[:, None], replicas, 1)  # [T, R, B, features]
-    return tf.concat([sequences, _backwards(sequences, steps)], 1)
-
-
-def side_by_side(states: tf.Tensor, steps: tf.Tensor | None) -> tf.Tensor:
-    """Return the states of both directions [T, 2R, B, n] at the same steps of the sequences [T, R, B, 2n]."""
-    forwards, backwards = tf.split(states, 2, 1)
-    return tf.concat([forwards, _backwards(backwards, steps)], -1)
-
-
-def _backwards(values: tf.Tensor, steps: tf.Tensor | None) -> tf.Tensor:
     if steps is None:
         return tf.reverse(values, [0])
-    time, _, _, width = values.shape
-    flat = tf.reshape(values, [time, -1, width])  # [T, R · B, …]
-    return tf.reshape(tf.reverse_sequence(flat, tf.reshape(steps, [-1]), 0, 1), values.shape)
+    shape = [values.shape[0], *steps.shape, values.shape[-1]]
+    if values.shape.rank == 3:
+        values = tf.broadcast_to(values[:, None], shape)
+    flat = tf.reshape(values, [shape[0], -1, shape[-1]])  # [T, R · B, n]
+    return tf.reshape(tf.reverse_sequence(flat, tf.reshape(steps, [-1]), 0, 1), shape)

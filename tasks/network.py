@@ -18,7 +18,7 @@ from models.clockwork_rnn import ClockworkLSTM, ClockworkRNN
 from models.initial_state import InitialState
 from models.layer import ClockworkLayer
 from models.variables import drawn
-from tasks.directions import both_ways, side_by_side
+from tasks.directions import backwards
 from tasks.network_settings import MODELS, NetworkSettings, check, clock, is_clocked
 
 NOISE, DROPOUT = 0, 1  # what numbers are drawn for in training
@@ -253,14 +253,16 @@ class Network:
     def _through_time(self, weights, inputs, draws=None, periods=None) -> tuple[tf.Tensor, tf.Tensor | None]:
         replicas = weights[0].shape[0]
         sequences, steps = self._seen(inputs, draws, replicas)
-        if len(self.directions) > 1:
-            sequences = both_ways(sequences, steps, replicas)
-        shape = [replicas * len(self.directions), sequences.shape[-2], self.hidden.units]  # [R, B, n]
+        shape = [replicas, sequences.shape[-2], self.hidden.units]  # [R, B, n]
         state = [tf.broadcast_to(part[:, None], shape) for part in weights[: self.starts]]
         state = state or [tf.zeros(shape) for _ in self.hidden.cell.states]
         own = {} if periods is None else {"periods": periods}
-        states = self.hidden.through_time(sequences, self._of_hidden(weights), state, **own)  # [T, R, B, n]
-        return states if len(self.directions) == 1 else side_by_side(states, steps), steps
+        forward, *backward = self._of_directions(weights)
+        states = [self.hidden.through_time(sequences, forward, state, **own)]  # each [T, R, B, n]
+        for arrays in backward:
+            back = self.hidden.through_time(backwards(sequences, steps), arrays, state, **own)
+            states.append(backwards(back, steps))
+        return states[0] if not backward else tf.concat(states, -1), steps
 
     def go_on(
         self,
@@ -276,7 +278,7 @@ class Network:
             sequences = tf.repeat(sequences[:, None], weights[0].shape[0], 1)  # the sums are each replica's own
         known = sequences.shape[0] % self.hidden.modules.hyperperiod == 0 and not self.settings.input_mean
         states, state = self.hidden.through_chunk(
-            sequences, self._of_hidden(weights), state, None if known or not self.hidden.clocked else clock
+            sequences, self._of_directions(weights)[0], state, None if known or not self.hidden.clocked else clock
         )
         return self._out(weights, states, draws), state
 
@@ -303,13 +305,11 @@ class Network:
             steps = tf.broadcast_to(steps, [replicas, sequences.shape[-3]])
         return tf.transpose(sequences, [rank - 2, *range(rank - 2), rank - 1]), steps
 
-    def _of_hidden(self, weights: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
-        """Return the weights of the hidden layer, where both directions are replicas of one."""
+    def _of_directions(self, weights: Sequence[tf.Tensor]) -> list[Sequence[tf.Tensor]]:
+        """Return the weights of the hidden layer of each direction."""
         arrays = weights[self.starts : -2]
-        if len(self.directions) == 1:
-            return arrays
-        half = len(arrays) // 2
-        return [tf.concat(both, 0) for both in zip(arrays[:half], arrays[half:], strict=True)]
+        each = len(arrays) // len(self.directions)
+        return [arrays[place : place + each] for place in range(0, len(arrays), each)]
 
     def _read_out(self, states: tf.Tensor, steps: tf.Tensor | None) -> tf.Tensor:
         """Return what the output sees of the states [T, R, B, n]: all, or of the first so many steps the last or the mean."""

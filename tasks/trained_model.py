@@ -25,6 +25,7 @@ def load_model(folder: Path, features: int | None = None, outputs: int | None = 
     try:
         model = keras.models.load_model(file, safe_mode=True)
         hidden, output = model.get_layer("hidden"), model.get_layer("output")
+        hidden = getattr(hidden, "forward_layer", hidden)
         found = hidden.input_spec.axes[-1], output.units
     except (PermissionError, MemoryError):
         raise

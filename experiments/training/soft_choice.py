@@ -69,7 +69,7 @@ class ChoiceNetwork(Network):
         sequences, steps = self._seen(inputs, None, weights.shape[0])  # [T, B, features]
         said, _ = self._through_time(arrays, inputs)  # [T, R, B, n]
         before = tf.pad(said[:-1], [[1, 0], [0, 0], [0, 0], [0, 0]])
-        own = self._of_hidden(arrays)[2 + (self.hidden.kernel is not None) :]
+        own = self._of_directions(arrays)[0][2 + (self.hidden.kernel is not None) :]
         steps = tf.fill(said.shape[1:3], said.shape[0]) if steps is None else steps
         return self.hidden.chosen(sequences[:, None], before, own), steps
 

@@ -1,0 +1,286 @@
+"""Read a line of handwriting from the movements of the pen, in both directions (Koutník et al. 2014, ICML, section 4.3)."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tensorflow as tf
+
+from data import iam, make_handwriting
+from data.files import write_whole
+from data.ink import ALPHABET, Corpus, Line
+from data.ink_files import read_ink
+from models.ctc import best_path, ctc_loss
+from tasks.flag import Flag
+from tasks.ink_inputs import PORTIONS, Ink, Points, Portion, ends, least_steps, portions_of, steps_of
+from tasks.network import Network
+from tasks.network_settings import NetworkSettings
+from tasks.report import Quantity, Report
+from tasks.task import Task, compiled, in_blocks
+from tasks.trained_model import load_json, load_model
+from tasks.transcriptions import by_writer, confusions, label_error
+
+BLOCK = 32  # lines read at once
+SHOWN = 4  # test lines in the picture
+CLASSES = len(ALPHABET) + 1  # and the blank
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(NetworkSettings):
+    help_group = "data"
+
+    iam: str | None
+    """Folder of the IAM-OnDB, with the lists of its task; without it, lines that a program writes."""
+    lines: int
+    """Lines that the program writes for training; a sixth as many for validation, a quarter for the test."""
+    every: int
+    """Of how many points the first is kept."""
+    points: Points
+    """What the network sees of a point: x, y and time since the line began, or since the point before."""
+    input_noise: Annotated[float, Flag("training")]
+    """Standard deviation of Gaussian noise on the standardised inputs in training."""
+    batch_size: Annotated[int, Flag("training")]
+    """Lines of one update."""
+    patience: Annotated[int, Flag("training")]
+    """Stop when the label error on the validation lines has not fallen for so many epochs; 0 never stops."""
+    read: Annotated[tuple[str, ...], Flag("trained run", also=("ink", "transcribe", "predict"))]
+    """Files of strokes (InkML, JSON, CSV) to read, with a trained run."""
+
+
+class Handwriting(Task):
+    """Say the characters of lines, one after another; one epoch is one pass over the training lines in random order.
+
+    Args:
+        settings, seeds: as for any task.
+
+    Attributes:
+        corpus: of which the lines are, without those that are too short for their text.
+        impossible: how many those were.
+
+    Raises:
+        ValueError: the corpus cannot be had, or the network cannot be built; names the argument or file, what was
+            expected and what came.
+    """
+
+    name = "handwriting"
+    example = "--model clockwork_lstm --lines 500"
+    epoch_quantity = "label error (%)"
+    watched = "validation_error"
+    lengths = ("batch_size",)
+    fixed = ("every", "points")
+
+    def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
+        super().__init__(settings, seeds)
+        self.metrics = {"nats_per_line": self.loss}
+        for name, lowest in {"lines": 1, "every": 1, "batch_size": 1, "input_noise": 0, "patience": 0}.items():
+            if not lowest <= getattr(settings, name) < math.inf:
+                raise ValueError(f"`{name}` must be at least {lowest}. Received: {getattr(settings, name)}")
+        if settings.read:
+            raise ValueError("`read` needs `run`, the name of a trained run. Received: none")
+        self.corpus, self.impossible = possible(load_corpus(settings), settings.every)
+        steps = [self._steps(lines) for lines in (self.corpus.training, self.corpus.validation, self.corpus.test)]
+        mean, variance = statistics(np.concatenate(steps[0]))
+        longest = ends(np.array([len(own) for own in steps[0]]), PORTIONS)
+        longest[-1] = max(len(own) for part in steps for own in part)
+        self.training, self.validation, self.test = (
+            portions_of(own, [line.text for line in lines], longest)
+            for own, lines in zip(steps, (self.corpus.training, self.corpus.validation, self.corpus.test), strict=True)
+        )
+        self.batches_of = [len(portion.lines) // settings.batch_size for portion in self.training]
+        if not min(self.batches_of):
+            most = min(len(portion.lines) for portion in self.training)
+            raise ValueError(
+                f"`batch_size` must be at most {most}, lines of one length. Received: {settings.batch_size}"
+            )
+        self.batches, self.patience, self.sequences = sum(self.batches_of), settings.patience, settings.batch_size
+        self.steps_of_update = max(settings.batch_size, BLOCK) * int(longest[-1])
+        self.data = [(portion.inputs, portion.targets) for portion in self.training]
+        self.network = Network(settings, Ink(mean, variance, settings.input_noise), CLASSES, bidirectional=True)
+
+    def _steps(self, lines: Sequence[Line]) -> list[np.ndarray]:
+        return [steps_of(line, self.settings.every, self.settings.points) for line in lines]
+
+    @property
+    def portions(self) -> Sequence[tuple[Any, Any]]:
+        return self.data
+
+    def portion(self, first: int, count: int) -> tuple[int, int]:
+        order = self._order(first // self.batches)[first % self.batches :][:count]
+        other = order != order[0]
+        return int(order[0]), int(other.argmax()) if other.any() else len(order)
+
+    def places(self) -> Callable[[int, int], np.ndarray]:
+        def find(first: int, count: int) -> np.ndarray:
+            epoch, begin = divmod(first, self.batches)
+            order = self._order(epoch)
+            number = int((order[:begin] == order[begin]).sum())  # of the update among those of its portion
+            size = self.settings.batch_size
+            drawn = [self._drawn(seed, epoch, int(order[begin])) for seed in self.seeds]
+            batches = np.stack([lines[number * size : (number + count) * size] for lines in drawn], 1)  # [count · B, R]
+            return batches.reshape(count, size, -1).transpose(0, 2, 1).astype(np.int32)
+
+        return find
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019
+    def _order(self, epoch: int) -> np.ndarray:
+        """Return the portion of each update of an epoch; the same for all seeds, as a program is for all replicas."""
+        return np.random.default_rng([epoch]).permutation(np.repeat(range(len(self.batches_of)), self.batches_of))
+
+    def _drawn(self, seed: int, epoch: int, portion: int) -> np.ndarray:
+        return np.random.default_rng([seed, epoch, portion]).permutation(len(self.training[portion].lines))
+
+    def loss(self, targets: Any, outputs: tf.Tensor) -> tf.Tensor:
+        """Return −ln of the texts' probability, the mean over lines [..., B]."""
+        return tf.reduce_mean(ctc_loss(outputs, *targets), axis=-1)
+
+    def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {"validation_error": self._errors(weights, self.corpus.validation, self.validation)}
+
+    def evaluate(self, weights: np.ndarray) -> dict[str, Any]:
+        found = {"label_error": self._errors(weights, self.corpus.test, self.test)} | self.after_epoch(weights)
+        parts = {"training": self.corpus.training, "validation": self.corpus.validation, "test": self.corpus.test}
+        found |= {f"{name}_lines": len(lines) for name, lines in parts.items()}
+        found |= {"skipped_lines": len(self.corpus.skipped), "impossible_lines": self.impossible}
+        return found | {"source": self.corpus.source, "spread": spread(self.corpus.training)}
+
+    def quantities(self) -> dict[str, Quantity]:
+        return {
+            "label_error": Quantity("label error, test lines", "%", 100.0, "saying nothing"),
+            "validation_error": Quantity("label error, validation lines", "%", 100.0, "saying nothing"),
+            "nats_per_line": Quantity("−ln probability of a line in training", "nats", decades=True),
+        }
+
+    def report(self, weights: np.ndarray) -> Report:
+        from tasks import ink_figures
+
+        lines, answers = self.corpus.test, self.texts(weights[:1], self.test)[0]
+        truths, writers = [line.text for line in lines], [line.writer for line in lines]
+        chosen = np.linspace(0, len(lines) - 1, SHOWN, dtype=int)
+        network = functools.partial(self.network.apply, self.network.split(tf.constant(weights[:1])))
+        drawn = [drawn_line(lines[place], self.settings, lambda steps: network(steps)[0]) for place in chosen]
+        tables = {"confusions": confusions(truths, answers), "writers": by_writer(writers, truths, answers)}
+        figures = {
+            "lines": ink_figures.lines_figure(drawn),
+            "confusions": ink_figures.confusions_figure(tables["confusions"]),
+            "writers": ink_figures.writers_figure(tables["writers"]),
+        }
+        names = [line.name for line in lines]
+        read = {"line": names, "writer": writers, "truth": truths, "answer": answers}
+        tables["transcriptions"] = {name: np.array(values) for name, values in read.items()}
+        pairs = zip(truths, answers, strict=True)
+        return Report(figures, texts={"transcriptions": "\n\n".join(map("\n".join, pairs))}, tables=tables)
+
+    def texts(self, weights: np.ndarray, portions: Sequence[Portion]) -> list[list[str]]:
+        """Return what each network of weights [R, P] reads in each line of a part of the corpus."""
+        found = {}
+        for portion in portions:
+            blocks = in_blocks(np.arange(len(portion.lines)), BLOCK)
+            paths = self._read(weights, portion.inputs[blocks]).numpy()  # [blocks, R, B, T]
+            paths = paths.transpose(1, 0, 2, 3).reshape(len(weights), -1, paths.shape[-1])  # [R, lines, T]
+            found |= {line: paths[:, place] for place, line in enumerate(portion.lines)}
+        return [[text_of(found[line][replica]) for line in range(len(found))] for replica in range(len(weights))]
+
+    def _errors(self, weights: np.ndarray, lines: Sequence[Line], portions: Sequence[Portion]) -> np.ndarray:
+        """Return the label error of each network of weights [R, P], in percent [R]."""
+        truths = [line.text for line in lines]
+        return np.array([label_error(truths, answers) for answers in self.texts(weights, portions)])
+
+    @functools.cached_property
+    def _read(self):
+        def read(weights, blocks):
+            arrays = self.network.split(weights)
+
+            def of_block(steps):
+                return best_path(self.network.apply(arrays, steps), counted(steps))
+
+            return tf.map_fn(of_block, blocks, fn_output_signature=tf.int32)
+
+        return compiled(read)
+
+    @classmethod
+    def use(cls, settings: Settings, folder: Path) -> None:
+        """Print what a trained run reads in files of strokes, and draw it beside the run."""
+        if not settings.read:
+            raise ValueError("`run` needs `read`, files of strokes to read. Received: none")
+        from tasks import ink_figures
+
+        (height,) = load_json(folder / "metrics.json", spread=float)
+        lines = [_sized(read_ink(Path(path)), height) for path in settings.read]
+        model = load_model(folder, Ink.features, CLASSES)
+        for path, line in zip(settings.read, lines, strict=True):
+            drawn = drawn_line(line, settings, model)
+            picture = folder / f"read_{Path(path).stem}.png"
+            with write_whole(picture) as part:
+                ink_figures.lines_figure([drawn]).savefig(part, format="png")
+            print(f"{path}: {drawn.answer}")
+
+
+def load_corpus(settings: Settings) -> Corpus:
+    """Return the lines that the settings ask for."""
+    if settings.iam is not None:
+        return iam.load_iam(Path(settings.iam))
+    return make_handwriting.made(settings.lines, math.ceil(settings.lines / 6), math.ceil(settings.lines / 4))
+
+
+def possible(corpus: Corpus, every: int) -> tuple[Corpus, int]:
+    """Return a corpus without the lines of fewer steps than it takes to say their text, and how many these are."""
+    parts = (corpus.training, corpus.validation, corpus.test)
+    kept = [tuple(line for line in part if -(-len(line.points) // every) >= least_steps(line.text)) for part in parts]
+    for name, part in zip(("training", "validation", "test"), kept, strict=True):
+        if not part:
+            raise ValueError(f"`every` must leave {name} lines of as many steps as characters. Received: {every}")
+    training, validation, test = kept
+    lost = sum(map(len, parts)) - sum(map(len, kept))
+    return dataclasses.replace(corpus, training=training, validation=validation, test=test), lost
+
+
+def statistics(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance [4] of steps [N, 4], those of the last feature 0 and 1."""
+    mean, variance = steps.mean(0, dtype=float), steps.var(0, dtype=float)
+    mean[-1], variance[-1] = 0, 1
+    return mean.astype(np.float32), variance.astype(np.float32)
+
+
+def spread(lines: Sequence[Line]) -> float:
+    """Return the standard deviation of y in a line, the mean over lines."""
+    return float(np.mean([line.points[:, 1].std() for line in lines]))
+
+
+def _sized(line: Line, height: float) -> Line:
+    """Return a line as high as those of training."""
+    own = line.points[:, 1].std()
+    scale = np.array([height / own, height / own, 1]) if own else 1
+    return dataclasses.replace(line, points=line.points * scale)
+
+
+def counted(steps: Any) -> tf.Tensor:
+    """Return how many steps count of each line [..., B]; zeros at the end do not."""
+    return tf.reduce_sum(tf.cast(tf.reduce_any(steps != 0, -1), tf.int32), -1)
+
+
+def text_of(path: np.ndarray) -> str:
+    """Return the characters of a best path [T]."""
+    return "".join(ALPHABET[place] for place in path[path >= 0])
+
+
+def drawn_line(line: Line, settings: Settings, network: Callable[[np.ndarray], tf.Tensor]):
+    """Return a line with what a network says at each of its points.
+
+    Args:
+        line: with all its points.
+        settings: of the task.
+        network: steps [1, T, 4] → logits [1, T, C].
+    """
+    from tasks.ink_figures import DrawnLine
+
+    steps = steps_of(line, settings.every, settings.points)[None]
+    logits = network(steps)
+    characters = [*ALPHABET, ""]
+    said = [characters[place] for place in np.asarray(tf.argmax(logits[0], -1))]
+    answer = text_of(best_path(logits, counted(steps))[0].numpy())
+    each = np.repeat(said, settings.every)[: len(line.points)]  # also of the points that are not kept
+    return DrawnLine(line.points[:, :2], line.lifted, list(each), line.text, answer)
