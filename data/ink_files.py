@@ -133,7 +133,7 @@ def _json_stroke(path: Path, number: int, stroke: list) -> np.ndarray:
             came = f"{str(point):.60} in point {place} of stroke {number}"
             raise ValueError(f"{path} must have points of x, y and seconds, or of x and y. Received: {came}")
     try:
-        return np.array(stroke, float).reshape(len(stroke), -1)
+        return np.array(stroke or np.empty((0, 2)), float)
     except OverflowError:
         raise ValueError(
             f"{path} must have numbers of at most 1e308. Received: a larger one in stroke {number}"
