@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.iam import PUBLISHED, load_iam, read_transcription
+from data.make_handwriting import made
 
 HEAD = """<?xml version="1.0" encoding="ISO-8859-1"?>
 <WhiteboardCaptureSession>
@@ -88,6 +89,17 @@ def test_lines_have_their_strokes_texts_and_parts(folder):
     np.testing.assert_allclose(line.points[:, 2], [0, 0.02, 0.65, 0.67, 0.85], atol=1e-9)
     assert line.lifted.tolist() == [False, True, False, False, True]
     assert corpus.skipped == {}
+
+
+def test_lines_that_the_program_wrote_come_back(folder):
+    written = made(lines=2, validation=1, test=1).training
+    write(text_file(folder, "a01-000u"), transcription(*(line.text for line in written)))
+    for number, line in enumerate(written, start=1):
+        strokes = np.split(line.points + (0, 0, 700), np.flatnonzero(line.lifted)[:-1] + 1)
+        write(strokes_file(folder, f"a01-000u-{number:02d}"), xml([stroke.tolist() for stroke in strokes]))
+    for line, read in zip(written, load_iam(folder).training):
+        np.testing.assert_allclose(read.points, line.points - line.points[0] * (0, 0, 1), atol=1e-9)
+        assert read.lifted.tolist() == line.lifted.tolist() and read.text == line.text
 
 
 def test_the_source_says_how_many_lines_there_are_and_how_many_were_published(folder):
