@@ -62,17 +62,22 @@ def check_size(path: Path) -> None:
 
 def read_json(path: Path, *names: str) -> dict[str, Any]:
     """Return what a JSON file holds; raises a ValueError that names it where it is damaged or lacks one of the names."""
-    check_size(path)
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, or no text
-        raise ValueError(f"{path} must be JSON. Received: {error}") from None
-    except RecursionError:
-        raise ValueError(f"{path} must be JSON. Received: brackets in brackets without end") from None
+    found = read_any_json(path)
     if not isinstance(found, dict) or not found.keys() >= set(names):
         wanted = f" with {', '.join(names)}" * bool(names)
         raise ValueError(f"{path} must be a JSON object{wanted}. Received: {str(found)[:80]}")
     return found
+
+
+def read_any_json(path: Path) -> Any:
+    """Return what a JSON file holds, an object or not; raises a ValueError that names it where it is damaged."""
+    check_size(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # no JSON, or no text
+        raise ValueError(f"{path} must be JSON. Received: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path} must be JSON. Received: brackets in brackets without end") from None
 
 
 def _lives(process: int) -> bool:

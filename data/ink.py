@@ -8,6 +8,7 @@ import numpy as np
 
 # What lines are written in: 81 characters.
 ALPHABET = " " + string.ascii_lowercase + string.ascii_uppercase + string.digits + "!\"#&'()*+,-./:;?[]"
+MOST = 1e9  # of a coordinate, or of seconds; no tablet has more
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def check_line(line: Line) -> None:
     """Check that a line can be used.
 
     Raises:
-        ValueError: there is no point, a value is not finite, times run backwards, the pen is not lifted at the end, or a
-            character is none of `ALPHABET`; names the line, what was expected and what came.
+        ValueError: there is no point, a value is not finite or huge, times run backwards, the pen is not lifted at the
+            end, or a character is none of `ALPHABET`; names the line, what was expected and what came.
     """
     points, lifted = line.points, line.lifted
     if points.ndim != 2 or points.shape[1] != 3 or lifted.shape != points.shape[:1]:
@@ -80,11 +81,10 @@ def check_line(line: Line) -> None:
         raise ValueError(f"{line.name} must have `points` [P, 3] and `lifted` [P]. Received: {came}")
     if not len(points):
         raise ValueError(f"{line.name} must have points. Received: none")
-    if not (finite := np.isfinite(points).all(axis=1)).all():
-        place = int(finite.argmin())
-        raise ValueError(
-            f"{line.name} must have finite numbers. Received: {_shown(points[place])} in point {place + 1}"
-        )
+    if not (good := (np.abs(points) <= MOST).all(axis=1)).all():
+        place = int(good.argmin())
+        came = f"{', '.join(f'{value:g}' for value in points[place])} in point {place + 1}"
+        raise ValueError(f"{line.name} must have finite numbers of at most {MOST:g}. Received: {came}")
     if (backwards := np.diff(points[:, 2]) < 0).any():
         place = int(backwards.argmax()) + 1
         came = f"{points[place, 2]:g} s in point {place + 1}, after {points[place - 1, 2]:g} s"
@@ -97,7 +97,3 @@ def check_line(line: Line) -> None:
             f"{line.name} must be written in the characters {ALPHABET.strip()} and spaces. "
             f"Received: {line.text[place]!r}, character {place + 1} of {line.text!r}"
         )
-
-
-def _shown(values: np.ndarray) -> str:
-    return ", ".join(f"{value:g}" for value in values)

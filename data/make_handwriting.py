@@ -23,6 +23,7 @@ from data.text import read_text
 
 SENTENCES = Path(__file__).parent / "handwriting.txt"
 LINES_A_WRITER = 10
+PARTS = ("training", "validation", "test")
 SHARES = (0.70, 0.12)  # of the sentences, for training and for validation; the rest is for the test
 LINE = (24, 43)  # characters; the width of a line is drawn from these
 TICK = 0.01  # seconds between points
@@ -31,7 +32,7 @@ LEVELS = {  # of their small letters: y of the tops of l and x, of the baseline,
     "rowmans": np.array([-21, -14, 0, 7]),
     "cursive": np.array([-21, -9, 0, 12]),
 }
-STEP = 0.5  # units of the fonts between the points of a curve
+STEP = 1.0  # units of the fonts between the points of a curve
 LATE = "ijt"  # letters with a dot or a bar that may wait for the end of the word
 
 
@@ -86,28 +87,28 @@ def made(lines: int = 2000, validation: int = 300, test: int = 500, seed: int = 
 
     Args:
         lines, validation, test: how many lines are for what; each at least 1.
-        seed: of the sentences' order and of the writers.
+        seed: of the writers, and of what they write; which sentences are for what is always the same.
 
     Raises:
-        ValueError: a part would be empty.
+        ValueError: a part would be empty, or the seed is negative; names the argument.
 
     Example:
-        >>> corpus = made(lines=20, validation=10, test=10, seed=0)
-        >>> len(corpus.training), corpus.training[0].text
+        >>> corpus = made(lines=20, validation=10, test=10)
+        >>> len(corpus.training), corpus.training[0].name
+        (20, 'training000-00')
     """
     counts = {"lines": lines, "validation": validation, "test": test}
-    for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"`{name}` must be at least 1. Received: {count}")
-    texts = sentences()
-    order = np.random.default_rng(seed).permutation(len(texts))
+    for name, value, least in [*((name, count, 1) for name, count in counts.items()), ("seed", seed, 0)]:
+        if value < least:
+            raise ValueError(f"`{name}` must be at least {least}. Received: {value}")
+    texts = np.random.default_rng(0).permutation(sentences())  # whatever the seed, none is in two parts
     ends = (np.cumsum(SHARES) * len(texts)).astype(int)
-    parts = []
-    for part, (count, places) in enumerate(zip(counts.values(), np.split(order, ends), strict=True)):
-        parts.append(tuple(_written(count, [texts[place] for place in places], (seed, part))))
-    source = (
-        f"handwriting that data/make_handwriting.py writes, {' + '.join(map(str, counts.values()))} lines, seed {seed}"
-    )
+    parts = [
+        tuple(_written(name, count, own, [seed, number]))
+        for number, (name, count, own) in enumerate(zip(PARTS, counts.values(), np.split(texts, ends), strict=True))
+    ]
+    numbers = " + ".join(map(str, counts.values()))
+    source = f"handwriting that data/make_handwriting.py writes, {numbers} lines, seed {seed}"
     return Corpus(*parts, source=source, skipped={})
 
 
@@ -161,9 +162,8 @@ def write_line(text: str, writer: Writer, name: str, rng: np.random.Generator) -
     return line_of(np.split(written, np.flatnonzero(np.diff(place)) + 1), text, writer.name, name)
 
 
-def _written(count: int, texts: Sequence[str], seed: tuple[int, ...]) -> Iterator[Line]:
+def _written(part: str, count: int, texts: Sequence[str], seed: list[int]) -> Iterator[Line]:
     """Yield lines of as many writers as are needed, who copy sentences in an order of their own."""
-    part = ("train", "valid", "test")[seed[-1]]
     for number in range(-(-count // LINES_A_WRITER)):
         rng = np.random.default_rng([*seed, number])
         writer = draw_writer(f"{part}{number:03d}", rng)
@@ -249,9 +249,9 @@ def _laid_out(text: str, writer: Writer, rng: np.random.Generator) -> tuple[np.n
     points = np.einsum("ni,nij->nj", np.concatenate(strokes), bends[letters]) + shifts[letters]
     ends = np.cumsum(lengths)
     ways = np.hypot(*(points[ends[:-1]] - points[ends[:-1] - 1]).T)  # from the end of a stroke to the next one
-    late = np.array(late)
+    joinable = ~np.array(late) & [text[place].isalpha() for place in letter]
     stays = (ways < writer.reach) & (rng.random(len(ways)) < writer.flow)
-    stays &= (np.diff(word) == 0) & ~late[1:] & ~late[:-1]
+    stays &= (np.diff(word) == 0) & joinable[1:] & joinable[:-1]
     return points, np.repeat(np.append(0, np.cumsum(~stays)), lengths)
 
 
@@ -281,9 +281,11 @@ def _times(points: np.ndarray, stroke: np.ndarray, speed: float, rng: np.random.
     ways = np.diff(points, axis=0)  # [D - 1, 2]
     steps = np.hypot(*ways.T)
     lifts = np.flatnonzero(np.diff(stroke))
-    heading = np.unwrap(np.arctan2(ways[:, 1], ways[:, 0]))
-    bend = gaussian_filter1d(np.abs(np.gradient(heading)), 2.0) / STEP  # [D - 1], a unit
-    pace = (1 + 4 * bend) ** (-1 / 3)  # the law of two thirds
+    (x, y), (x_next, y_next) = ways.T, np.roll(ways, -1, axis=0).T
+    turn = np.abs(np.arctan2(x * y_next - y * x_next, x * x_next + y * y_next))  # to the next way
+    pace = (1 + 4 * gaussian_filter1d(turn / STEP, 1 / STEP)) ** (
+        -1 / 3
+    )  # [D - 1], slower in curves: a law of two thirds
     along = np.append(0, np.cumsum(steps))
     begins, ends = np.append(0, lifts + 1), np.append(lifts, len(along) - 1)
     middle = (along[1:] + along[:-1]) / 2
