@@ -443,9 +443,9 @@ MODERN_SERIES_SIMPLE_RNN = replace(MODERN_SERIES, model="simple_rnn", units=92, 
 MODERN_HANDWRITING = Handwriting(
     recipe="modern",
     # The network, in each direction.
-    model="lstm",
-    units=25,
-    periods=(),
+    model="clockwork_lstm",
+    units=30,
+    periods=tuple(2**i for i in range(9)),
     recurrent_init="orthogonal",
     recurrent_scale=1.0,
     weight_std=0.1,
@@ -461,11 +461,34 @@ MODERN_HANDWRITING = Handwriting(
     input_noise=0.0,
     batch_size=32,
     patience=0,
-    epochs=50,
+    epochs=40,
     learning_rate=1e-2,
     clip_norm=10.0,
     **SHARED,
 )
+MODERN_HANDWRITING_LSTM = replace(MODERN_HANDWRITING, model="lstm", units=25, periods=())
+MODERN_HANDWRITING_GRU = replace(MODERN_HANDWRITING_LSTM, model="gru", units=28)
+MODERN_HANDWRITING_CLOCKWORK_RNN = replace(MODERN_HANDWRITING, model="clockwork_rnn", units=45)
+MODERN_HANDWRITING_CLOCKWORK_GRU = replace(MODERN_HANDWRITING, model="clockwork_gru", units=33)
+MODERN_HANDWRITING_SIMPLE_RNN = replace(MODERN_HANDWRITING_LSTM, model="simple_rnn", units=40)
+# The paper's settings. Its noise is not known here, nor how many lines made an update: one is assumed, as for the words.
+PAPER_HANDWRITING = replace(
+    MODERN_HANDWRITING_CLOCKWORK_RNN,
+    recipe="paper",
+    recurrent_init="normal",
+    recurrent_scale=0.1,
+    bias_std=0.1,
+    points="positions",
+    batch_size=1,
+    patience=50,
+    epochs=1000,
+    optimizer="sgd",
+    learning_rate=3e-4,
+    decay="constant",
+    clip_norm=0.0,
+)
+PAPER_HANDWRITING_LSTM = replace(PAPER_HANDWRITING, model="lstm", units=25, periods=(), learning_rate=3e-3)
+PAPER_HANDWRITING_SIMPLE_RNN = replace(PAPER_HANDWRITING, model="simple_rnn", units=40, periods=())
 
 TASKS = {
     "generation": (
@@ -532,7 +555,20 @@ TASKS = {
             MODERN_SERIES_SIMPLE_RNN,
         ],
     ),
-    "handwriting": (handwriting.Handwriting, [MODERN_HANDWRITING]),
+    "handwriting": (
+        handwriting.Handwriting,
+        [
+            MODERN_HANDWRITING,
+            MODERN_HANDWRITING_LSTM,
+            MODERN_HANDWRITING_SIMPLE_RNN,
+            MODERN_HANDWRITING_GRU,
+            MODERN_HANDWRITING_CLOCKWORK_RNN,
+            MODERN_HANDWRITING_CLOCKWORK_GRU,
+            PAPER_HANDWRITING,
+            PAPER_HANDWRITING_LSTM,
+            PAPER_HANDWRITING_SIMPLE_RNN,
+        ],
+    ),
 }
 
 

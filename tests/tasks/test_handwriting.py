@@ -1,0 +1,159 @@
+"""The handwriting task: what a network sees, what a batch holds, how errors are counted, and what a trained run reads."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from networks import fresh
+
+from data.ink import Corpus, line_of
+from main import recipe
+from models.ctc import ctc_loss
+from running.loop import Loop
+from tasks.handwriting import CLASSES, Handwriting, possible, text_of
+from tasks.ink_inputs import ends, least_steps, portions_of, steps_of
+
+TINY = {"lines": 40, "batch_size": 4, "units": 9, "epochs": 1}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    return recipe("handwriting", **TINY, results_dir=folder / "results", log_dir=folder / "log", name="a")
+
+
+@pytest.fixture(scope="module")
+def task(settings):
+    return Handwriting(settings, seeds=(0, 1))
+
+
+def ink(strokes, text="ab", name="line"):
+    return line_of([np.array(stroke, float) for stroke in strokes], text, "someone", name)
+
+
+TWO_STROKES = ink([[(0, 0, 5), (1, 0, 5.1), (2, 1, 5.2)], [(9, 1, 6), (10, 2, 6.1), (11, 2, 6.2), (12, 2, 6.3)]])
+
+
+def test_every_third_point_is_kept_with_the_lifts_between():
+    """Points 0, 3, 6 of seven; the pen is lifted after the third and the last."""
+    seen = steps_of(TWO_STROKES, 3, "positions")
+    np.testing.assert_allclose(seen, [[0, 0, 0, 1], [9, 1, 1, -1], [12, 2, 1.3, 1]], rtol=1e-6)
+
+
+def test_offsets_are_those_from_the_last_point_kept():
+    seen = steps_of(TWO_STROKES, 3, "offsets")
+    np.testing.assert_allclose(seen, [[0, 0, 0, 1], [9, 1, 1, -1], [3, 1, 0.3, 1]], rtol=1e-6)
+
+
+def test_a_text_needs_a_blank_between_equal_characters():
+    assert [least_steps(text) for text in ("", "a", "ab", "aab", "aaa")] == [0, 1, 2, 4, 5]
+
+
+def test_lines_too_short_for_their_text_are_counted():
+    strokes = [[(t, 0, t) for t in range(8)]]  # 8 points are 3 steps
+    fits, too_long = ink(strokes, "aa", "fits"), ink(strokes, "abcd", "too long")
+    corpus, lost = possible(Corpus((fits, too_long), (fits,), (fits, fits), "by hand", {}), 3)
+    assert (corpus.training, lost) == ((fits,), 1)
+    with pytest.raises(ValueError, match="`every` must leave test lines of as many steps as characters. Received: 3"):
+        possible(Corpus((fits,), (fits,), (too_long,), "by hand", {}), 3)
+
+
+def test_portions_hold_every_line_once_with_what_it_says():
+    rng = np.random.default_rng(0)
+    steps = [rng.normal(size=(length, 4)).astype(np.float32) for length in (5, 9, 6, 20, 7, 30)]
+    texts = ["a", "bc", "", "d", "e", "fg!"]
+    portions = portions_of(steps, texts, [7, 20])
+    assert [list(portion.lines) for portion in portions] == [[0, 2, 4], [1, 3, 5]]
+    assert [portion.inputs.shape for portion in portions] == [(3, 7, 4), (3, 30, 4)]  # the last takes what is longer
+    for portion in portions:
+        for place, line in enumerate(portion.lines):
+            length, count = len(steps[line]), len(texts[line])
+            np.testing.assert_array_equal(portion.inputs[place, :length], steps[line])
+            assert not portion.inputs[place, length:].any()
+            assert (portion.targets.steps[place], portion.targets.counts[place]) == (length, count)
+            assert text_of(portion.targets.labels[place, :count]) == texts[line]
+
+
+def test_portions_are_of_equal_size():
+    np.testing.assert_array_equal(ends(np.arange(1, 101), 4), [26, 51, 76, 100])
+    np.testing.assert_array_equal(ends(np.array([3, 3, 3, 3]), 4), [3])
+
+
+def test_an_epoch_is_each_line_at_most_once_in_an_order_of_each_network(task):
+    find, done = task.places(), 0
+    seen = {0: [], 1: []}
+    while done < task.batches:
+        portion, count = task.portion(done, 50)
+        places = find(done, min(count, task.batches - done))
+        assert places.shape[1:] == (2, 4)
+        for replica in seen:
+            seen[replica] += [(portion, place) for place in places[:, replica].ravel()]
+        done += len(places)
+    for lines in seen.values():
+        assert len(set(lines)) == len(lines) == 4 * task.batches
+    assert seen[0] != seen[1]
+    assert sum(task.batches_of) == task.batches > 1
+
+
+def test_a_place_depends_on_the_update_alone(task):
+    count = task.portion(task.batches, 50)[1]
+    np.testing.assert_array_equal(task.places()(task.batches, count)[-1], task.places()(task.batches + count - 1, 1)[0])
+
+
+def test_a_network_computes_the_same_as_its_keras_model(task):
+    """In both directions, with lines shorter than others in their batch."""
+    weights, keras_model = fresh(task)
+    for portion in task.test:
+        steps = portion.inputs[:3]
+        found = task.network.apply(task.network.split(tf.constant(weights)), steps)[0]
+        expected = keras_model(steps)
+        for line, count in enumerate(portion.targets.steps[:3]):
+            np.testing.assert_allclose(found[line, :count], expected[line, :count], atol=1e-5)
+
+
+def test_padding_changes_nothing(task):
+    weights, (portion, *_) = fresh(task)[0], task.test
+    arrays, count = task.network.split(tf.constant(weights)), portion.targets.steps[0]
+    padded = task.network.apply(arrays, portion.inputs[:1])[0, 0, :count]
+    alone = task.network.apply(arrays, portion.inputs[:1, :count])[0, 0]
+    np.testing.assert_allclose(padded, alone, atol=1e-5)
+
+
+def test_the_first_three_features_are_standardised_by_the_training_lines(task):
+    steps = np.concatenate([steps_of(line, 3, "offsets") for line in task.corpus.training])
+    front = task.network.front
+    np.testing.assert_allclose(front.mean, [*steps[:, :3].mean(0), 0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(front.variance, [*steps[:, :3].var(0), 1], rtol=1e-4)
+    seen, counts = front.seen(tf.constant(task.training[0].inputs), lambda values, axes: values)
+    np.testing.assert_array_equal(counts, task.training[0].targets.steps)
+    np.testing.assert_allclose(seen[..., 3], task.training[0].inputs[..., 3])
+
+
+def test_both_directions_have_weights_of_their_own(task):
+    """81 characters and blank; a weight for each input and unit, each pair of modules that hear each other, and each bias."""
+    names = task.network.names
+    assert sum(name.startswith("forward_") for name in names) == sum(name.startswith("backward_") for name in names) > 2
+    assert CLASSES == 82
+    assert task.network.shapes[-2:] == [(18, 82), (82,)]
+    arrays = dict(zip(names, task.network.split(task.network.start(0).weights), strict=True))
+    pairs = [
+        (array, arrays[name.replace("forward", "backward")]) for name, array in arrays.items() if "forward" in name
+    ]
+    assert not any((forth == back).all() for forth, back in pairs if forth.std() > 0)
+
+
+def test_a_learned_first_state_is_refused(settings):
+    with pytest.raises(ValueError, match="`learned_initial_state` is for tasks that read in one direction"):
+        Handwriting(replace(settings, learned_initial_state=True))
+
+
+def test_training_lowers_the_mean_loss_of_the_lines(settings):
+    task = Handwriting(replace(settings, epochs=4, learning_rate=2e-2))
+    loop = Loop(task, task.settings).run()
+    losses = loop.progress.history[:, 0, 0].reshape(4, -1).mean(axis=1)
+    assert losses[-1] < 0.7 * losses[0]
+    portion = task.test[0]
+    logits = task.network.apply(task.network.split(tf.constant(loop.weights)), portion.inputs)
+    expected = np.mean(ctc_loss(logits, *portion.targets)[0])
+    np.testing.assert_allclose(task.loss(portion.targets, logits), [expected], rtol=1e-6)
