@@ -19,6 +19,7 @@ from HersheyFonts import HersheyFonts
 from scipy.ndimage import gaussian_filter1d
 
 from data.ink import ALPHABET, Corpus, Line, line_of
+from data.pen import move
 from data.text import read_text
 
 SENTENCES = Path(__file__).parent / "handwriting.txt"
@@ -26,13 +27,11 @@ LINES_A_WRITER = 10
 PARTS = ("training", "validation", "test")
 SHARES = (0.70, 0.12)  # of the sentences, for training and for validation; the rest is for the test
 LINE = (24, 43)  # characters; the width of a line is drawn from these
-TICK = 0.01  # seconds between points
 BASELINE, CAPITALS = 9, 21  # of the fonts: y of the baseline, and the height of an X above it
 LEVELS = {  # of their small letters: y of the tops of l and x, of the baseline, and of the foot of g
     "rowmans": np.array([-21, -14, 0, 7]),
     "cursive": np.array([-21, -9, 0, 12]),
 }
-STEP = 1.0  # units of the fonts between the points of a curve
 LATE = "ijt"  # letters with a dot or a bar that may wait for the end of the word
 
 
@@ -118,7 +117,12 @@ def sentences() -> list[str]:
 
 
 def draw_writer(name: str, rng: np.random.Generator) -> Writer:
-    """Draw how someone writes."""
+    """Draw how someone writes.
+
+    Args:
+        name: of the writer.
+        rng: of everything else.
+    """
     joins = rng.random() < 0.5
     size, aspect, slant = rng.uniform(120, 260) / CAPITALS, rng.uniform(0.75, 1.15), rng.normal(0.08, 0.16)
     if joins:
@@ -146,20 +150,21 @@ def draw_writer(name: str, rng: np.random.Generator) -> Writer:
 
 
 def write_line(text: str, writer: Writer, name: str, rng: np.random.Generator) -> Line:
-    """Let a writer write a line: lay letters out, round the way of the pen, and move along it in time."""
-    points, stroke = _rounded(*_dense(*_laid_out(text, writer, rng)), writer.rounding / STEP)
-    points[:, 1] += writer.drift * points[:, 0]
-    points[:, 1] += writer.wave * np.sin(2 * np.pi * (points[:, 0] / writer.length + rng.random()))
-    times = _times(points, stroke, writer.speed, rng)
-    ticks = TICK * np.arange(int(times[-1] / TICK) + 1)  # [T]
-    before = np.searchsorted(times, ticks, side="right") - 1
-    after = np.minimum(before + 1, len(times) - 1)
-    down = stroke[before] == stroke[after]  # in the air there are no points
-    ticks, place = ticks[down], stroke[before][down]
-    xy = np.stack([np.interp(ticks, times, points[:, axis]) for axis in (0, 1)], axis=1)
-    xy += writer.tremor * gaussian_filter1d(rng.normal(size=xy.shape), 1.0, axis=0)
-    written = np.column_stack([np.round(xy @ writer.form), np.round(ticks, 2)])
-    return line_of(np.split(written, np.flatnonzero(np.diff(place)) + 1), text, writer.name, name)
+    """Let a writer write a line.
+
+    Args:
+        text: words with single spaces between them.
+        writer: who writes.
+        name: of the line.
+        rng: of everything that is never twice the same.
+    """
+    corners, stroke = _laid_out(text, writer, rng)
+    x = corners[:, 0]
+    corners[:, 1] += writer.drift * x + writer.wave * np.sin(2 * np.pi * (x / writer.length + rng.random()))
+    points, seconds, stroke = move(corners, stroke, writer.rounding, writer.speed, rng)
+    points += writer.tremor * gaussian_filter1d(rng.normal(size=points.shape), 1.0, axis=0)
+    written = np.column_stack([np.round(points @ writer.form), np.round(seconds, 2)])
+    return line_of(np.split(written, np.flatnonzero(np.diff(stroke)) + 1), text, writer.name, name)
 
 
 def _written(part: str, count: int, texts: Sequence[str], seed: list[int]) -> Iterator[Line]:
@@ -227,7 +232,7 @@ def _levelled(glyph: Glyph, levels: np.ndarray, own: np.ndarray) -> Glyph:
 
 
 def _laid_out(text: str, writer: Writer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Lay letters out from the left; return corners of the pen's way [N, 2], and which stroke each is on [N]."""
+    """Lay letters out from the left; return corners of strokes [N, 2], and which stroke each is of [N]."""
     glyphs = [writer.shapes[character] for character in text]
     space = np.array([character == " " for character in text])
     widths = np.where(space, writer.gap, [writer.spacing * glyph.width for glyph in glyphs])
@@ -237,63 +242,25 @@ def _laid_out(text: str, writer: Writer, rng: np.random.Generator) -> tuple[np.n
     shifts = rng.normal(0, 6 * writer.wobble, (len(text), 2))
     shifts[:, 0] += np.cumsum(widths) - widths
     words = np.cumsum(space)
-    parts = [  # strokes in the order in which they are written
+    strokes = [  # in the order in which they are written
         (words[place], late and writer.waits, place, late, stroke)
         for place, glyph in enumerate(glyphs)
         for stroke, late in zip(glyph.strokes, glyph.late, strict=True)
     ]
-    parts.sort(key=lambda part: part[:3])
-    word, _, letter, late, strokes = zip(*parts, strict=True)
-    lengths = [len(stroke) for stroke in strokes]
-    letters = np.repeat(letter, lengths)  # [N]
-    points = np.einsum("ni,nij->nj", np.concatenate(strokes), bends[letters]) + shifts[letters]
-    ends = np.cumsum(lengths)
-    ways = np.hypot(*(points[ends[:-1]] - points[ends[:-1] - 1]).T)  # from the end of a stroke to the next one
-    joinable = ~np.array(late) & [text[place].isalpha() for place in letter]
-    stays = (ways < writer.reach) & (rng.random(len(ways)) < writer.flow)
-    stays &= (np.diff(word) == 0) & joinable[1:] & joinable[:-1]
-    return points, np.repeat(np.append(0, np.cumsum(~stays)), lengths)
+    strokes.sort(key=lambda stroke: stroke[:3])
+    word, _, place, late, shapes = zip(*strokes, strict=True)
+    lengths = [len(shape) for shape in shapes]
+    letter = np.repeat(place, lengths)  # [N]
+    corners = np.einsum("ni,nij->nj", np.concatenate(shapes), bends[letter]) + shifts[letter]
+    joinable = ~np.array(late) & [text[each].isalpha() for each in place]
+    near = (np.diff(word) == 0) & joinable[1:] & joinable[:-1]
+    lifts = _lifts(corners, np.cumsum(lengths)[:-1], near, writer, rng)
+    return corners, np.repeat(np.append(0, np.cumsum(lifts)), lengths)
 
 
-def _dense(points: np.ndarray, stroke: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return points [D, 2] at most `STEP` apart on the strokes, and which stroke each is on [D]."""
-    ways = np.diff(points, axis=0)  # [N - 1, 2]
-    counts = np.ceil(np.hypot(*ways.T) / STEP).astype(int).clip(1)
-    counts[np.diff(stroke) > 0] = 1  # nothing is drawn between strokes
-    start = np.repeat(np.arange(len(ways)), counts)  # [D - 1]
-    share = (np.arange(len(start)) - np.repeat(np.cumsum(counts) - counts, counts)) / counts[start]
-    dense = points[start] + share[:, None] * ways[start]  # [D - 1, 2]
-    return np.concatenate([dense, points[-1:]]), np.append(stroke[start], stroke[-1])
-
-
-def _rounded(points: np.ndarray, stroke: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Smooth each stroke along its way, all in one go: their ends are repeated so that they do not feel each other."""
-    room = int(np.ceil(4 * sigma))
-    last = np.append(np.diff(stroke) > 0, True)
-    first = np.append(True, last[:-1])
-    counts = 1 + room * (first.astype(int) + last)
-    spread = gaussian_filter1d(np.repeat(points, counts, axis=0), sigma, axis=0, mode="nearest")
-    return spread[np.cumsum(counts) - 1 - room * last], stroke
-
-
-def _times(points: np.ndarray, stroke: np.ndarray, speed: float, rng: np.random.Generator) -> np.ndarray:
-    """Return when the pen is where [D]: slower in curves, and from rest to rest in each stroke."""
-    ways = np.diff(points, axis=0)  # [D - 1, 2]
-    steps = np.hypot(*ways.T)
-    lifts = np.flatnonzero(np.diff(stroke))
-    (x, y), (x_next, y_next) = ways.T, np.roll(ways, -1, axis=0).T
-    turn = np.abs(np.arctan2(x * y_next - y * x_next, x * x_next + y * y_next))  # to the next way
-    pace = (1 + 4 * gaussian_filter1d(turn / STEP, 1 / STEP)) ** (
-        -1 / 3
-    )  # [D - 1], slower in curves: a law of two thirds
-    along = np.append(0, np.cumsum(steps))
-    begins, ends = np.append(0, lifts + 1), np.append(lifts, len(along) - 1)
-    middle = (along[1:] + along[:-1]) / 2
-    own = stroke[:-1]
-    rest = np.minimum(middle - along[begins][own], along[ends][own] - middle)
-    pace *= 0.3 + 0.7 * np.sin(np.pi / 2 * np.clip(rest / 8, 0, 1))
-    seconds = steps / (speed * pace)
-    seconds[lifts] = steps[lifts] / (1.5 * speed) + rng.uniform(0.03, 0.09, len(lifts))  # in the air
-    for places in (begins, ends - 1):  # the pen rests a little when it comes down and before it leaves
-        seconds[places] += 0.015
-    return np.append(0, np.cumsum(seconds))
+def _lifts(
+    corners: np.ndarray, starts: np.ndarray, near: np.ndarray, writer: Writer, rng: np.random.Generator
+) -> np.ndarray:
+    """Return whether the pen is lifted before each stroke but the first, of which some are near the one before."""
+    ways = np.hypot(*(corners[starts] - corners[starts - 1]).T)
+    return ~(near & (ways < writer.reach) & (rng.random(len(ways)) < writer.flow))

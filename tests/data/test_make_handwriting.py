@@ -1,4 +1,4 @@
-"""The program that writes: its text, its parts, and that the pen goes where the fonts say, as quickly as pens do."""
+"""The program that writes: its text, its parts, and that the pen goes where the fonts say."""
 
 import dataclasses
 import hashlib
@@ -11,7 +11,7 @@ from HersheyFonts import HersheyFonts
 from data.ink import ALPHABET, check_line
 from data.make_handwriting import Writer, _shapes, draw_writer, made, sentences, write_line
 
-SHA256 = "292c3bbcf4887971406a56d917dd7624497222bfe4f59791b6f92e191a8b5f44"
+SHA256 = "3588cc2ff3d6a65aa802129eaf25fd25c35e6867969480c106ec9188fb9f57dd"
 FONT = HersheyFonts(load_default_font="rowmans")
 
 
@@ -137,19 +137,6 @@ def distances(points, starts, ends):
 @pytest.mark.parametrize("bracket", "[]")
 def test_brackets_have_one_stem(bracket):
     assert len(strokes_of(write_line(bracket, plain(), "one", np.random.default_rng(1)))) == 3
-
-
-def test_the_pen_moves_from_rest_to_rest_and_slower_in_curves():
-    line = write_line("l", plain(), "one", np.random.default_rng(1))
-    speed = np.hypot(*np.diff(line.points[:, :2], axis=0).T) / 0.01
-    middle = speed[len(speed) // 2]
-    assert 0.9 * 2000 < middle < 1.1 * 2000 and speed[0] < middle / 2 and speed[-1] < middle / 2
-    rising = np.diff(speed[: len(speed) // 2])
-    assert (rising >= -0.05 * middle).all()
-    quick, slow = (write_line("o", plain(speed=v), "one", np.random.default_rng(1)) for v in (400.0, 200.0))
-    assert 1.5 < len(slow.points) / len(quick.points) < 2.1
-    curved = np.hypot(*np.diff(slow.points[:, :2], axis=0).T) / 0.01
-    assert np.median(curved) < 0.9 * middle
 
 
 def test_dots_and_bars_wait_for_the_end_of_the_word_and_the_pen_is_lifted_for_them():
