@@ -80,11 +80,14 @@ def by_writer(writers: Sequence[str], truths: Sequence[str], answers: Sequence[s
     """
     errors = _errors(truths, answers)
     if len(writers) != len(truths):
-        raise ValueError(f"`writers` must be as many as `truths`, {len(truths)}, received {len(writers)}")
+        raise ValueError(f"`writers` must be as many as `truths`, {len(truths)}. Received: {len(writers)}")
     names, whose, lines = np.unique(np.array(writers, str), return_inverse=True, return_counts=True)
     characters = np.bincount(whose, weights=[len(truth) for truth in truths]).astype(int)
     if not characters.all():
-        raise ValueError(f"`truths` of writer {str(names[characters.argmin()])!r} must have at least one character")
+        name, count = names[characters.argmin()], lines[characters.argmin()]
+        raise ValueError(
+            f"`truths` of writer {name} must have at least one character. Received: {count} texts without any"
+        )
     percent = 100 * np.bincount(whose, weights=errors) / characters
     order = np.argsort(percent, kind="stable")
     table = {"writer": names, "lines": lines, "characters": characters, "label_error": percent}
@@ -95,10 +98,10 @@ def _errors(truths: Sequence[str], answers: Sequence[str]) -> np.ndarray:
     """Return the number of errors of each answer."""
     _check_counts(truths, answers)
     if not any(truths):
-        raise ValueError(f"`truths` must have at least one character, received {len(truths)} texts without any")
+        raise ValueError(f"`truths` must have at least one character. Received: {len(truths)} texts without any")
     return cpdist(truths, answers, scorer=Levenshtein.distance, dtype=np.int64)
 
 
 def _check_counts(truths: Sequence[str], answers: Sequence[str]) -> None:
     if len(truths) != len(answers):
-        raise ValueError(f"`answers` must be as many as `truths`, {len(truths)}, received {len(answers)}")
+        raise ValueError(f"`answers` must be as many as `truths`, {len(truths)}. Received: {len(answers)}")

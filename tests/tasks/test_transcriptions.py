@@ -93,12 +93,15 @@ def test_writers_are_sorted_by_how_well_they_are_read():
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: label_error(["a"], ["a", "b"]), "`answers` must be as many as `truths`, 1, received 2"),
-        (lambda: confusions(["a", "b"], ["a"]), "`answers` must be as many as `truths`, 2, received 1"),
-        (lambda: label_error(["", ""], ["a", ""]), "`truths` must have at least one character, received 2 texts"),
-        (lambda: label_error([], []), "`truths` must have at least one character, received 0 texts"),
-        (lambda: by_writer(["a"], ["t", "t"], ["t", "t"]), "`writers` must be as many as `truths`, 2, received 1"),
-        (lambda: by_writer(["a", "$b"], ["t", ""], ["t", "t"]), "`truths` of writer '$b' must have at least one char"),
+        (lambda: label_error(["a"], ["a", "b"]), "`answers` must be as many as `truths`, 1. Received: 2"),
+        (lambda: confusions(["a", "b"], ["a"]), "`answers` must be as many as `truths`, 2. Received: 1"),
+        (lambda: label_error(["", ""], ["a", ""]), "`truths` must have at least one character. Received: 2 texts"),
+        (lambda: label_error([], []), "`truths` must have at least one character. Received: 0 texts"),
+        (lambda: by_writer(["a"], ["t", "t"], ["t", "t"]), "`writers` must be as many as `truths`, 2. Received: 1"),
+        (
+            lambda: by_writer(["a", "$b"], ["t", ""], ["t", "t"]),
+            "`truths` of writer $b must have at least one character. Received: 1 t",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused(call, message):
