@@ -51,7 +51,7 @@ def lines_figure(lines: Sequence[DrawnLine], title: str = "") -> Figure:
     """Draw lines one under the other: the ink, what is read where in it, and the transcription with its errors.
 
     Args:
-        lines: at least one.
+        lines: from top to bottom, each as wide as the picture allows.
         title: said above.
     """
     scales = [_scale(line.points) for line in lines]
@@ -139,17 +139,12 @@ def _draw_ink(axis: Axes, ink: np.ndarray, line: DrawnLine) -> None:
     number = np.cumsum(begins) - 1
     colours = np.where(said == "", NOTHING, np.take(CHARACTERS, number, mode="wrap"))
     lifts = np.flatnonzero(line.lifted[:-1])
-    axis.add_collection(
-        LineCollection(
-            np.stack([ink[lifts], ink[lifts + 1]], axis=1), colors="0.7", linewidths=0.5, linestyles=":", label="lifts"
-        )
-    )
-    axis.add_collection(
-        LineCollection(_pieces(ink, line.lifted), colors=colours, linewidths=1.3, capstyle="round", label="ink")
-    )
-    axis.scatter(
-        *ink.T, s=np.where(said == "", 1.0, 4.0), c=colours, linewidths=0, zorder=3
-    )  # also strokes of one point
+    ways = np.stack([ink[lifts], ink[lifts + 1]], axis=1)  # [lifts, 2, 2]
+    axis.add_collection(LineCollection(ways, colors="0.7", linewidths=0.5, linestyles=":", label="lifts"))
+    pieces = _pieces(ink, line.lifted)
+    axis.add_collection(LineCollection(pieces, colors=colours, linewidths=1.3, capstyle="round", label="ink"))
+    sizes = np.where(said == "", 1.0, 4.0)  # strokes of one point are seen too
+    axis.scatter(*ink.T, s=sizes, c=colours, linewidths=0, zorder=3)
     first = np.flatnonzero(begins)
     style = {"size": LABELS, "family": "monospace", "ha": "center"}
     for point, x in zip(*_spread(first, ink[first, 0]), strict=True):
