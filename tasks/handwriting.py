@@ -145,7 +145,7 @@ class Handwriting(Task):
         parts = {"training": self.corpus.training, "validation": self.corpus.validation, "test": self.corpus.test}
         found |= {f"{name}_lines": len(lines) for name, lines in parts.items()}
         found |= {"skipped_lines": len(self.corpus.skipped), "impossible_lines": self.impossible}
-        return found | {"source": self.corpus.source, "spread": spread(self.corpus.training)}
+        return found | {"source": self.corpus.source, "line_height": height(self.corpus.training)}
 
     def quantities(self) -> dict[str, Quantity]:
         return {
@@ -208,8 +208,8 @@ class Handwriting(Task):
             raise ValueError("`run` needs `read`, files of strokes to read. Received: none")
         from tasks import ink_figures
 
-        (height,) = load_json(folder / "metrics.json", spread=float)
-        lines = [_sized(read_ink(Path(path)), height) for path in settings.read]
+        (wanted,) = load_json(folder / "metrics.json", line_height=float)
+        lines = [_sized(read_ink(Path(path)), wanted) for path in settings.read]
         model = load_model(folder, Ink.features, CLASSES)
         for path, line in zip(settings.read, lines, strict=True):
             drawn = drawn_line(line, settings, model)
@@ -245,15 +245,15 @@ def statistics(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean.astype(np.float32), variance.astype(np.float32)
 
 
-def spread(lines: Sequence[Line]) -> float:
+def height(lines: Sequence[Line]) -> float:
     """Return the standard deviation of y in a line, the mean over lines."""
     return float(np.mean([line.points[:, 1].std() for line in lines]))
 
 
-def _sized(line: Line, height: float) -> Line:
-    """Return a line as high as those of training."""
-    own = line.points[:, 1].std()
-    scale = np.array([height / own, height / own, 1]) if own else 1
+def _sized(line: Line, wanted: float) -> Line:
+    """Return a line as high as those of training, whatever the units of the tablet."""
+    own = height([line])
+    scale = np.array([wanted / own, wanted / own, 1]) if own else 1
     return dataclasses.replace(line, points=line.points * scale)
 
 

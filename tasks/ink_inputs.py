@@ -17,7 +17,7 @@ from data.ink import ALPHABET, Line
 Points = Literal["positions", "offsets"]
 
 FEATURES = 4
-PORTIONS = 4  # of the lines, by how long they are: a program is compiled for each
+PORTIONS = 3  # of the lines, by how long they are: a program is compiled for each
 PLACE = {character: place for place, character in enumerate(ALPHABET)}
 
 
