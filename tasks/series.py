@@ -51,8 +51,9 @@ class Settings(NetworkSettings):
     test_share: float | None
     """Share to test on: of sequences with answers, drawn the same for all seeds (a fifth without it); of forecasts each one's end (a tenth, or
     three years of what ships), before which lies as long a part that tells when to stop."""
-    readout: Annotated[Literal["last", "mean"], Flag("network")]
-    """Answer by the state after a sequence's last step, or by the mean of all states."""
+    readout: Annotated[Literal["last", "mean", "max", "every"], Flag("network")]
+    """Answer by the state after a sequence's last step, by the mean or the maximum of all states, or by the mean of the answers after every
+    step."""
     chunk: Annotated[int, Flag("training")]
     """Steps that the network sees before it forecasts; of short series half of what there is."""
     batch_size: Annotated[int, Flag("training")]
