@@ -31,7 +31,7 @@ class Settings(NetworkSettings):
     label: Annotated[str | None, Flag(also=("class", "classes"))]
     """Column that says the class of each sequence; archives and folders of classes say it themselves."""
     target: Annotated[tuple[str, ...], Flag(also=("y",))]
-    """Column to forecast, by name or by number from 1; with no `horizon`, columns of numbers to say of each sequence."""
+    """Columns to forecast, by name or by number from 1; with no `horizon`, columns of numbers to say of each sequence."""
     horizon: Annotated[int, Flag(also=("ahead", "prediction_length"))]
     """Steps to forecast; 0 asks for numbers, or a label, of whole sequences."""
     columns: tuple[str, ...]
@@ -119,7 +119,7 @@ def predict(folder: Path, path: Path) -> pd.DataFrame:
         path: of a file as the run was trained on; answers need not be in it.
 
     Returns:
-        Of forecasts, a row for each series and step: its name as `series`, its `time` or, without times, its `step` from 0, the
+        Of forecasts, a row for each series and step: its name as `series`, of several targets which as `target`, its `time` or, without times, its `step` from 0, the
         `median`, and the ends of the bands in which the truth lies in 80 and 95 of 100 cases. Of classes, a row for each
         sequence: its name, its `answer`, and the probability of each class. Of numbers, its name and the numbers.
 
