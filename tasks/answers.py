@@ -17,7 +17,7 @@ from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.series import SeriesTask, Settings, roles_of
 from tasks.task import compiled, in_blocks
-from tasks.trained_model import load_json, load_model
+from tasks.trained_model import check_columns, load_learned, load_model
 
 BLOCK = 64  # sequences answered at once
 SHARE = 0.2  # of the sequences, for testing, where nothing else is said
@@ -302,12 +302,10 @@ def load_parts(settings: Settings) -> tuple[Sequences, np.ndarray, np.ndarray]:
 
 def answer(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     """Return what a trained run says of the sequences in a file; see `series.predict`."""
-    (learned,) = load_json(folder / "metrics.json", learned=dict)
+    learned = load_learned(folder, *Columns._fields, "names")
     columns = Columns(*(np.array(learned[name]) for name in Columns._fields))
     sequences = load(path, roles, answered=False)
-    if list(sequences.columns) != learned["names"]:
-        wanted, came = ", ".join(learned["names"]), ", ".join(sequences.columns)
-        raise ValueError(f"{path} must have the features that the run was trained on, {wanted}. Received: {came}")
+    check_columns(path, sequences.columns, learned["names"])
     inputs = columns.inputs(sequences.values, max(map(len, sequences.values)))
     classes = learned.get("classes")
     network = load_model(folder, inputs.shape[2], len(classes or learned["units"]))

@@ -22,7 +22,7 @@ from tasks.report import Quantity, Report
 from tasks.series import SHIPPED, SeriesTask, Settings, roles_of
 from tasks.series_inputs import Scales, Series, learn, make_series
 from tasks.task import compiled, in_blocks
-from tasks.trained_model import load_json, load_model
+from tasks.trained_model import check_columns, load_learned, load_model
 
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 LEVELS = {80: 1, 95: 0}  # percent of a band → which quantile is its lower end
@@ -286,12 +286,10 @@ class Forecasting(SeriesTask):
 
 def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     """Return what a trained run says of the steps after the end of a table; see `series.predict`."""
-    (learned,) = load_json(folder / "metrics.json", learned=dict)
+    learned = load_learned(folder, "scales", "window", "columns", "targets", "offsets", "widening")
     scales, window = Scales.of_json(learned["scales"]), learned["window"]
     sequences = load(path, roles)
-    if list(sequences.columns) != learned["columns"]:
-        wanted, came = ", ".join(learned["columns"]), ", ".join(sequences.columns)
-        raise ValueError(f"{path} must have the columns that the run was trained on, {wanted}. Received: {came}")
+    check_columns(path, sequences.columns, learned["columns"])
     series = make_series(sequences, scales, roles.known)
     targets, shape = learned["targets"], (len(learned["targets"]), roles.horizon, len(QUANTILES))
     network = load_model(folder, series[0].inputs.shape[1], math.prod(shape))

@@ -77,7 +77,7 @@ class SeriesTask(Task):
     example = "--data FILE.csv --target COLUMN --horizon 24"
     lengths = ("batch_size", "chunk")
     batches = UPDATES
-    fixed = ROLES
+    fixed = tuple(name for name in Settings.__annotations__ if name != "predict")
 
     def __new__(cls, settings: Settings, seeds: Sequence[int] | None = None):
         return super().__new__(kind_of(settings) if cls is SeriesTask else cls)

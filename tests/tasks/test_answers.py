@@ -247,6 +247,12 @@ def test_tables_with_groups_and_folders_of_classes(tmp_path):
     assert list(task(tmp_path / "classes").classes) == ["fast", "slow"]
 
 
+def test_a_file_of_other_features_is_refused(run, tmp_path):
+    np.savez(tmp_path / "wide.npz", x=RNG.normal(size=(2, 4, 3)))
+    with pytest.raises(ValueError, match="wide.npz must have the columns .* trained on, 1, 2. Received: 1, 2, 3"):
+        series.predict(run[0], tmp_path / "wide.npz")
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
