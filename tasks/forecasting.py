@@ -5,7 +5,6 @@ Axes, besides those of `tasks/network.py`: targets m, steps ahead H, quantiles Q
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -291,17 +290,29 @@ def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     sequences = load(path, roles)
     check_columns(path, sequences.columns, learned["columns"])
     series = make_series(sequences, scales, roles.known)
-    targets, shape = learned["targets"], (len(learned["targets"]), roles.horizon, len(QUANTILES))
-    network = load_model(folder, series[0].inputs.shape[1], math.prod(shape))
+    targets = learned["targets"]
+    network = load_model(folder, series[0].inputs.shape[1], len(targets) * roles.horizon * len(QUANTILES))
     rows = []
     for place, one in enumerate(series):
-        last = np.array([len(one.truth) - 1])
-        seen = one.inputs[None, -window:].astype(np.float32)
-        left = network(seen)[0, -1].numpy().reshape(shape) + np.reshape(learned["offsets"], shape)
-        bands = widened(one.in_units(left[None, None], last)[0, 0], np.array(learned["widening"]))  # [m, H, Q]
+        outputs = network(one.inputs[None, -window:].astype(np.float32))[0, -1].numpy()
+        bands = after_the_end(one, outputs, learned)
         when = _times_after(len(one.truth) if sequences.times is None else sequences.times[place], roles.horizon)
         rows.append(pd.DataFrame({"series": one.name} | _table(targets, when, _by_level(bands))))
     return pd.concat(rows, ignore_index=True)
+
+
+def after_the_end(one: Series, outputs: np.ndarray, learned: Mapping[str, Any]) -> np.ndarray:
+    """Return the quantiles [m, H, Q] that a trained network's outputs [m H Q] after the last step of a series stand for.
+
+    Args:
+        one: the series.
+        outputs: of the network.
+        learned: as `load_learned` returns it.
+    """
+    offsets = np.array(learned["offsets"])  # [m H, Q]
+    left = (outputs.reshape(offsets.shape) + offsets).reshape(*one.expects.shape[1:], -1)
+    last = np.array([len(one.truth) - 1])
+    return widened(one.in_units(left[None, None], last)[0, 0], np.array(learned["widening"]))
 
 
 def _times_after(known: np.ndarray | int, horizon: int) -> dict[str, np.ndarray]:

@@ -125,6 +125,19 @@ def test_what_is_read_out_is_of_the_steps_that_count(labels, readout, model):
             return
 
 
+@pytest.mark.parametrize("readout", ["last", "every"])
+def test_a_model_answers_step_by_step(labels, readout):
+    own = task(labels, readout=readout)
+    model, values = own.network.keras_model(own.network.start(0).weights), own.sequences.values[0]
+    hidden, output = model.get_layer("hidden"), model.get_layer("output")
+    step, state, said = hidden.stepper(), hidden.get_initial_state(1), []
+    for row in values:
+        state = step(own.columns.inputs([row[None]], 1)[:, 0], state)
+        said.append(output(state[0])[0])
+    at_once = model(own.columns.inputs([values], len(values)))[0]
+    np.testing.assert_allclose(said if readout == "every" else said[-1], at_once, atol=1e-6)
+
+
 def test_the_loss_after_every_step_is_the_mean_of_those_that_count(labels, numbers):
     for path, outputs in [(labels, 3), (numbers, 2)]:
         own = task(path, readout="every", replicas=2)
