@@ -24,7 +24,7 @@ from tasks.network_settings import MODELS, NetworkSettings, check, clock, is_clo
 NOISE, DROPOUT = 0, 1  # what numbers are drawn for in training
 
 State = list[tf.Tensor]
-Readout = Literal["every", "last", "mean"]
+Readout = Literal["every", "last", "mean", "max"]
 
 
 class Front(Protocol):
@@ -121,8 +121,8 @@ class Network:
         front: what is done to the input.
         outputs: units of the output.
         activation: of the output.
-        readout: where there is an output: after every step, after the last one that counts, or of the mean of the states of those
-            that count.
+        readout: where there is an output: after every step, after the last one that counts, or of the mean or the maximum of the
+            states of those that count.
         sizes: units of each module; None splits them evenly.
         streams: sequences that a stateful Keras model carries its state for; 0 is not stateful.
         bidirectional: with a second hidden layer that reads backwards; for outputs after every step.
@@ -312,9 +312,14 @@ class Network:
         return [arrays[place : place + each] for place in range(0, len(arrays), each)]
 
     def _read_out(self, states: tf.Tensor, steps: tf.Tensor | None) -> tf.Tensor:
-        """Return what the output sees of the states [T, R, B, n]: all, or of the first so many steps the last or the mean."""
+        """Return what the output sees of the states [T, R, B, n]: all, or of the first so many steps the last, mean or maximum."""
         if self.readout == "every":
             return states
+        if self.readout == "max":
+            if steps is not None:
+                counts = tf.sequence_mask(steps, states.shape[0])  # [R, B, T]
+                states = tf.where(tf.transpose(counts, [2, 0, 1])[..., None], states, states.dtype.min)
+            return tf.reduce_max(states, axis=0, keepdims=True)
         if self.readout == "mean":
             if steps is None:
                 return tf.reduce_mean(states, axis=0, keepdims=True)
@@ -352,6 +357,8 @@ class Network:
         values = hidden(sequences, initial_state=state or None)
         if self.readout == "mean":
             values = keras.layers.GlobalAveragePooling1D()(values)
+        if self.readout == "max":
+            values = keras.ops.max(values, axis=1)  # also over masked steps, at which the layer holds its state
         if settings.dropout:
             values = keras.layers.Dropout(settings.dropout)(values)
         output = keras.layers.Dense(

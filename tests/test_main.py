@@ -356,6 +356,15 @@ def test_what_a_trained_run_has_otherwise_is_refused(flags, tmp_path, monkeypatc
     assert read("--run", "a", "--units", "4", "--length", "64", "--seed", "9")[1].length == 64
 
 
+@pytest.mark.parametrize("flags", [["--resume"], ["--overwrite"], ["--name", "b"]])
+def test_what_is_of_a_training_is_refused_where_a_trained_run_is_used(flags, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["--run", "a", *flags]) == 2
+    value = flags[1] if flags[1:] else True
+    said = capsys.readouterr().err
+    assert said == f"main.py: {flags[0]} must not come with --run, which is trained. Received: {value}\n"
+
+
 def test_a_flag_mends_what_the_file_says(monkeypatch):
     task_class, recipes = main.TASKS["generation"]
     monkeypatch.setitem(main.TASKS, "generation", (task_class, [replace(recipes[0], units="many")]))
@@ -528,6 +537,7 @@ def test_series_trains_and_forecasts(tmp_path, run_here):
         (["--predict", "nowhere.csv"], "nowhere.csv must be a file or a folder. Received: nothing there"),
         ([], "--run needs --predict, a file to go on from or to answer. Received: none"),
         (["--predict", str(table), "--horizon", "7"], "--horizon must be that of the trained run, 6. Received: 7"),
+        (["--predict", str(table), "--chunk", "9"], "--chunk must be that of the trained run, 256. Received: 9"),
     ]:
         status, output, errors = run_here(tmp_path, "series", "--run", "a", *more)
         assert (status, output) == (2, "") and message in errors and len(errors.splitlines()) == 1
