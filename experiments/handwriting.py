@@ -4,18 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from data.ink import ALPHABET
-from experiments.experiment import Answer, Experiment
+from experiments.experiment import Experiment
 from experiments.grid import Arrays, Options, compute
+from experiments.handwriting_documents import BINS, INSERTED, answers, pictures, tables
 from experiments.published import HANDWRITING_UNITS
 from experiments.store import Store
 
-RATES = (3e-3, 1e-2, 3e-2)  # learning rates tried
 SEARCH_SEED = 100  # which no network of the comparison has
 MODELS = (*HANDWRITING_UNITS, "clockwork_lstm", "clockwork_gru")
-BASE = "base"  # the variant of networks as in the comparison
 # What may be a reason → the model, and what is changed of it.
 REASONS = {
     "odd-even pairs": ("clockwork_rnn", {"turns": 2}),
@@ -26,9 +26,6 @@ REASONS = {
     "positions": ("clockwork_rnn", {"points": "positions"}),
     "positions, LSTM": ("lstm", {"points": "positions"}),
 }
-REASONS_SIZE = 10000
-BINS = 10  # of a stroke
-INSERTED = "inserted"  # in the place of a character that was written
 
 KEYS = ("variant", "model", "size", "seed")
 SEARCHED = ("model", "size", "learning_rate", "parameters", "validation_error", "seconds")
@@ -51,6 +48,8 @@ class Flags(Options):
     """Lines for training; a sixth as many for validation, a quarter for the test."""
     batch_size: int = 16
     """Lines of one update."""
+    rates: tuple[float, ...] = (3e-3, 1e-2, 3e-2)
+    """Learning rates to try for each network."""
     epochs: int = 30
     """Epochs of each network."""
     search_epochs: int = 8
@@ -85,20 +84,12 @@ def _numbers(result: Arrays) -> dict[str, Any]:
 def _counts(
     keys: Sequence[Mapping], results: Sequence[Arrays], name: str, labels: Sequence
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each network and each of its counts that are not all zero."""
+    """Yield a row for each network that did not diverge and each of its counts that are not all zero."""
     columns = (CHARACTERS if name == "characters" else STROKES)[len(KEYS) :]
     for key, result in zip(keys, results, strict=True):
         for label, counts in zip(labels, result[name], strict=True):
-            if counts.any():
+            if counts.any() and np.isfinite(result["label_error"]):
                 yield key | dict(zip(columns, (label, *counts), strict=True))
-
-
-def tables(store: Store) -> dict[str, str]:
-    return {}
-
-
-def answers(store: Store) -> list[Answer]:
-    return []
 
 
 EXPERIMENT = Experiment(
@@ -108,8 +99,9 @@ EXPERIMENT = Experiment(
     run=run,
     tables=tables,
     answers=answers,
+    pictures=pictures,
     quick={
-        **{"models": ("lstm", "clockwork_rnn"), "sizes": (10000,), "reasons": ("mean of the input",)},
+        **{"models": ("clockwork_rnn",), "sizes": (10000,), "reasons": ("periods to 8",), "rates": (1e-2,)},
         **{"seeds": 1, "lines": 30, "batch_size": 8, "epochs": 1, "search_epochs": 1},
     },
 )

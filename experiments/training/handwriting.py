@@ -10,7 +10,8 @@ import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.ink import ALPHABET, Line
 from experiments.equal_parameters import parameters, with_size
 from experiments.grid import Arrays, Cell
-from experiments.handwriting import BASE, BINS, RATES, REASONS, REASONS_SIZE, SEARCH_SEED, Flags
+from experiments.handwriting import REASONS, SEARCH_SEED, Flags
+from experiments.handwriting_documents import BASE, BINS, REASONS_SIZE
 from experiments.published import HANDWRITING_UNITS
 from main import recipe
 from running.trained import Trained, train_silently
@@ -44,7 +45,7 @@ def search_cells(options: Flags) -> Iterator[tuple[dict, Cell]]:
     for size in options.sizes:
         for model in options.models:
             start = replace(network(options, model, size), epochs=options.search_epochs, seed=SEARCH_SEED)
-            for rate in RATES:
+            for rate in options.rates:
                 settings = replace(start, learning_rate=rate)
                 key = {"model": model, "size": size, "learning_rate": rate}
                 yield key, Cell(f"search-{size}-{model}-{rate:g}", {"settings": settings}, 1)
