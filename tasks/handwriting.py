@@ -29,6 +29,8 @@ BLOCK = 32  # lines read at once
 SHOWN = 4  # test lines in the picture
 CLASSES = len(ALPHABET) + 1  # and the blank
 
+_made = functools.lru_cache(maxsize=1)(make_handwriting.made)  # which takes as long as a short training
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(NetworkSettings):
@@ -177,13 +179,17 @@ class Handwriting(Task):
 
     def texts(self, weights: np.ndarray, portions: Sequence[Portion]) -> list[list[str]]:
         """Return what each network of weights [R, P] reads in each line of a part of the corpus."""
+        return [[text_of(path) for path in own] for own in self.paths(weights, portions)]
+
+    def paths(self, weights: np.ndarray, portions: Sequence[Portion]) -> list[list[np.ndarray]]:
+        """Return the best path [T] of each network of weights [R, P] in each line of a part of the corpus."""
         found = {}
         for portion in portions:
             blocks = in_blocks(np.arange(len(portion.lines)), BLOCK)
             paths = self._read(weights, portion.inputs[blocks]).numpy()  # [blocks, R, B, T]
             paths = paths.transpose(1, 0, 2, 3).reshape(len(weights), -1, paths.shape[-1])  # [R, lines, T]
             found |= {line: paths[:, place] for place, line in enumerate(portion.lines)}
-        return [[text_of(found[line][replica]) for line in range(len(found))] for replica in range(len(weights))]
+        return [[found[line][replica] for line in range(len(found))] for replica in range(len(weights))]
 
     def _errors(self, weights: np.ndarray, lines: Sequence[Line], portions: Sequence[Portion]) -> np.ndarray:
         """Return the label error of each network of weights [R, P], in percent [R]."""
@@ -224,7 +230,7 @@ def load_corpus(settings: Settings) -> Corpus:
     """Return the lines that the settings ask for."""
     if settings.iam is not None:
         return iam.load_iam(Path(settings.iam))
-    return make_handwriting.made(settings.lines, math.ceil(settings.lines / 6), math.ceil(settings.lines / 4))
+    return _made(settings.lines, math.ceil(settings.lines / 6), math.ceil(settings.lines / 4))
 
 
 def possible(corpus: Corpus, every: int) -> tuple[Corpus, int]:
