@@ -163,10 +163,10 @@ class Forecasting(SeriesTask):
         """
         before, factors = list(self._before_tests(weights)), []
         for level in LEVELS:
-            far = np.concatenate(
-                [_far(truth, found, level) for _, truth, found in before], axis=1
-            )  # [R, origins, m, H]
-            factors.append(np.nanquantile(far, level / 100, axis=(1, 3)))
+            far = [
+                _far(truth, found, level) for _, truth, found in before
+            ]  # [R, origins, m, H], NaN where nobody knows
+            factors.append(np.nanquantile(np.concatenate(far, axis=1), level / 100, axis=(1, 3)))
         return np.stack(factors, axis=-1)
 
     def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -272,9 +272,8 @@ class Forecasting(SeriesTask):
 
         (one, origins, _), times = next(self._tests()), self.sequences.times
         known = int(origins[-1]) + 1
-        bands = widened(self.forecasts(weights[:1], one, origins[-1:])[0], self.widening(weights[:1])[0])[
-            0
-        ]  # [m, H, Q]
+        found = self.forecasts(weights[:1], one, origins[-1:])[0]  # [1, m, H, Q]
+        bands = widened(found, self.widening(weights[:1])[0])[0]
         simple = {name: own[-1] for name, own in self._simple[0].items()}  # as they were tested, not fitted again
         steps = np.arange(len(one.truth)) if times is None else times[0]
         drawn = forecast_figure(one.truth, known, bands, simple, steps, self.targets[:SHOWN])
