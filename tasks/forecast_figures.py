@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from tasks.figures import STYLE, plain
 
-PANELS = 4  # targets that are drawn, the first ones
 HISTORY = 4  # times the horizon that is shown of what was known
 COLOURS = ("#d55e00", "#029e73", "#cc78bc", "#de8f05")  # of the simple methods
 
@@ -25,14 +24,14 @@ def forecast_figure(
     """Draw what was known, what was forecast from there with its bands, what came, and what simple methods say: a panel a target.
 
     Args:
-        truth: targets [T, m], NaN where missing; the first four are drawn.
+        truth: targets [T, m], NaN where missing.
         known: how many steps were known.
         bands: quantiles of each step [m, H, Q]: the ends of the 95 % band, of the 80 % band within, and the median in the middle.
         simple: name → forecast [m, H].
         times: of all steps [T], or their numbers.
-        names: of the targets.
+        names: of the targets that are drawn, the first ones.
     """
-    count = min(len(names), PANELS)
+    count = len(names)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8, 1.2 + 2.4 * count), layout="constrained")
         axes = figure.subplots(count, sharex=True, squeeze=False)[:, 0]

@@ -27,6 +27,7 @@ QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 LEVELS = {80: 1, 95: 0}  # percent of a band → which quantile is its lower end
 ORIGINS = 200  # of a sequence, at most, at which forecasts are tested
 BLOCK = 64  # of them at once
+SHOWN = 4  # targets, the first ones, in the picture and among the results that are printed
 SHARE = 0.1  # of a series, its end, for testing, where nothing else is said
 MONTHS = 36  # of the series that ships, for testing
 
@@ -162,10 +163,10 @@ class Forecasting(SeriesTask):
         """
         before, factors = list(self._before_tests(weights)), []
         for level in LEVELS:
-            far = np.concatenate(
-                [_far(truth, found, level) for _, truth, found in before], axis=1
-            )  # [R, origins, m, H]
-            factors.append(np.nanquantile(far, level / 100, axis=(1, 3)))
+            far = [
+                _far(truth, found, level) for _, truth, found in before
+            ]  # [R, origins, m, H], NaN where nobody knows
+            factors.append(np.nanquantile(np.concatenate(far, axis=1), level / 100, axis=(1, 3)))
         return np.stack(factors, axis=-1)
 
     def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -255,7 +256,7 @@ class Forecasting(SeriesTask):
 
         found = error("mase", "mean absolute scaled error")
         if len(self.targets) > 1:
-            for target in self.targets:
+            for target in self.targets[:SHOWN]:
                 found |= error(f"mase_{target}", f"mean absolute scaled error of {target}")
         found |= error("smape", "symmetric mean absolute percentage error", "%")
         found |= error("rmse", "root mean squared error")
@@ -271,12 +272,11 @@ class Forecasting(SeriesTask):
 
         (one, origins, _), times = next(self._tests()), self.sequences.times
         known = int(origins[-1]) + 1
-        bands = widened(self.forecasts(weights[:1], one, origins[-1:])[0], self.widening(weights[:1])[0])[
-            0
-        ]  # [m, H, Q]
+        found = self.forecasts(weights[:1], one, origins[-1:])[0]  # [1, m, H, Q]
+        bands = widened(found, self.widening(weights[:1])[0])[0]
         simple = {name: own[-1] for name, own in self._simple[0].items()}  # as they were tested, not fitted again
         steps = np.arange(len(one.truth)) if times is None else times[0]
-        drawn = forecast_figure(one.truth, known, bands, simple, steps, self.targets)
+        drawn = forecast_figure(one.truth, known, bands, simple, steps, self.targets[:SHOWN])
         ahead = slice(known, known + self.settings.horizon)
         when = {"step" if times is None else "time": steps[ahead]}
         table = _table(self.targets, when, {"truth": one.truth[ahead].T} | _by_level(bands) | simple)

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from main import recipe
+from running.export import _without_state
 from running.trained import train_silently
 from tasks import series
 from tasks.answers import Answers
@@ -101,6 +102,8 @@ def test_outputs_are_those_of_the_keras_model_at_each_length(labels, readout, mo
         chances = np.exp(alone) / np.exp(alone).sum(-1, keepdims=True)
         alone = np.log(chances.mean(axis=0))
     np.testing.assert_allclose(found[1, place], alone, atol=1e-5)
+    # What is exported is a copy of the model.
+    np.testing.assert_array_equal(_without_state(network)(own.data[0]), network(own.data[0]))
 
 
 @pytest.mark.parametrize("readout", READOUTS)

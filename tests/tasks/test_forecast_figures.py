@@ -18,11 +18,11 @@ def test_everything_is_drawn_where_it_belongs():
     assert axis.get_xlabel() == "step"
 
 
-def test_each_target_has_its_panel_up_to_four():
+def test_each_target_that_is_named_has_its_panel():
     truth = np.arange(40.0)[:, None] + 100 * np.arange(5)  # [T, m]
     bands = truth[30:34].T[..., None] + np.array([-3, -1, 0, 1, 3])
     simple = {"naive": np.repeat(truth[29][:, None], 4, axis=1)}
-    figure = forecast_figure(truth, 30, bands, simple, np.arange(40), list("abcde"))
+    figure = forecast_figure(truth, 30, bands, simple, np.arange(40), list("abcd"))
     assert [axis.get_ylabel() for axis in figure.axes] == list("abcd")
     for place, axis in enumerate(figure.axes):
         lines = {line.get_label(): line.get_ydata() for line in axis.lines}
