@@ -111,6 +111,10 @@ class Handwriting(Task):
     def portions(self) -> Sequence[tuple[Any, Any]]:
         return self.data
 
+    @property
+    def kept(self) -> tuple:
+        return self.data, self.validation, self.test
+
     def portion(self, first: int, count: int) -> tuple[int, int]:
         order = self._order(first // self.batches)[first % self.batches :][:count]
         other = order != order[0]

@@ -46,6 +46,7 @@ SMALL = "--epochs 2 --results-dir {folder}/results --log-dir {folder}/log"
 ADDED = {  # how a command is made small, by what it runs; a command of another kind fails the test
     "python main.py --help": "",
     "python main.py speech": f"{SMALL} --seconds 0.1 --chunk 512",
+    "python main.py handwriting": f"{SMALL} --lines 1 --batch-size 1 --every 6 --units 9",
     "python main.py text": f"{SMALL} --units 32 --streams 16 --chunk 64",
     "python main.py": SMALL,
     "python -m pytest": "--version",
