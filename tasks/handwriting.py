@@ -26,6 +26,7 @@ from tasks.trained_model import load_json, load_model
 from tasks.transcriptions import by_writer, confusions, label_error
 
 BLOCK = 32  # lines read at once
+MOST_LINES = 100_000  # which take a program about six minutes to write, and 2 GB
 SHOWN = 4  # test lines in the picture
 CLASSES = len(ALPHABET) + 1  # and the blank
 
@@ -82,6 +83,8 @@ class Handwriting(Task):
         for name, lowest in {"lines": 1, "every": 1, "batch_size": 1, "input_noise": 0, "patience": 0}.items():
             if not lowest <= getattr(settings, name) < math.inf:
                 raise ValueError(f"`{name}` must be at least {lowest}. Received: {getattr(settings, name)}")
+        if settings.lines > MOST_LINES:
+            raise ValueError(f"`lines` must be at most {MOST_LINES}. Received: {settings.lines}")
         if settings.read:
             raise ValueError("`read` needs `run`, the name of a trained run. Received: none")
         self.corpus, self.impossible = possible(load_corpus(settings), settings.every)

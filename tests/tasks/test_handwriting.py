@@ -148,6 +148,13 @@ def test_both_directions_have_weights_of_their_own(task):
     assert not any((forth == back).all() for forth, back in pairs if forth.ndim > 1)
 
 
+@pytest.mark.parametrize("lines, bound", [(0, "least 1"), (100_001, "most 100000")])
+def test_numbers_of_lines_out_of_range_are_refused_before_any_is_written(settings, monkeypatch, lines, bound):
+    monkeypatch.setattr("tasks.handwriting.load_corpus", None)
+    with pytest.raises(ValueError, match=f"`lines` must be at {bound}. Received: {lines}"):
+        Handwriting(replace(settings, lines=lines))
+
+
 def test_a_learned_first_state_is_refused(settings):
     with pytest.raises(ValueError, match="`learned_initial_state` is for tasks that read in one direction"):
         Handwriting(replace(settings, learned_initial_state=True))
