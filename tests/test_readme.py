@@ -123,6 +123,13 @@ def test_the_layer_example_runs():
     assert names["model"].output.shape == (None, None, 25)
 
 
+def test_the_example_of_labels_without_times_runs():
+    (code,) = (code for code in blocks("python", DOCS[ROOT / "docs" / "layer.md"]) if "ctc_loss" in code)
+    names = {}
+    exec(code.replace("clockwork_rnn", "models"), names)  # the package's name for the same
+    assert names["said"].shape == (64, 30) and names["model"].history.history["loss"][0] > 0
+
+
 @pytest.mark.parametrize("code", blocks("python", DOCS[ROOT / "data" / "README.md"]))
 def test_loaders_give_what_the_data_page_says(code, monkeypatch):
     monkeypatch.chdir(ROOT)
