@@ -123,6 +123,7 @@ def test_the_layer_example_runs():
     assert names["model"].output.shape == (None, None, 25)
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_the_example_of_labels_without_times_runs():
     (code,) = (code for code in blocks("python", DOCS[ROOT / "docs" / "layer.md"]) if "ctc_loss" in code)
     names = {}
