@@ -40,9 +40,9 @@ def read_ink(path: Path) -> Line:
         ".csv": _csv,
     }
     if not path.is_file():
-        raise ValueError(f"`ink` must be a file that exists. Received: {path}")
+        raise ValueError(f"`read` must be a file that exists. Received: {path}")
     if path.suffix.lower() not in readers:
-        raise ValueError(f"`ink` must be a file {', '.join(readers)}. Received: {path}")
+        raise ValueError(f"`read` must be a file {', '.join(readers)}. Received: {path}")
     strokes = readers[path.suffix.lower()](path)
     sizes = {stroke.shape[1] for stroke in strokes if len(stroke)}
     if len(sizes) > 1:
@@ -158,7 +158,7 @@ def _column(table: Table, name: str) -> np.ndarray:
         raise ValueError(
             f"{table.path} must have columns {', '.join(COLUMNS)}. Received: {', '.join(table.names)[:200]}"
         )
-    place = table.place("ink", name)
+    place = table.place("read", name)
     numbers = table.numbers(place)
     if (gaps := np.isnan(numbers)).any():
         raise ValueError(

@@ -1,1 +1,1 @@
-"""Tests; a package, because a folder that is none would come after what other packages install under this name."""
+"""Tests; a package, because Hershey-Fonts and tf2onnx install one named `tests`, which would come before a folder without this file."""

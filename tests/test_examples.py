@@ -62,6 +62,7 @@ def test_both_directions_have_twice_the_layer(monkeypatch, capsys):
     assert counts == [copies * hidden + (64 * copies + 1) * 32 + 33 for copies in (1, 2)]
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_morse_reads_what_was_keyed(monkeypatch, capsys):
     module = example("morse", monkeypatch)
     x, (labels, counts, steps) = module.messages(300)

@@ -145,6 +145,14 @@ def test_trained_runs_are_used_as_the_page_says(code, used, monkeypatch):
         np.testing.assert_allclose(names["bands"][0], at_once[columns], rtol=1e-5)
 
 
+@pytest.mark.usefixtures("without_xla")
+def test_the_example_of_labels_without_times_runs():
+    (code,) = (code for code in blocks("python", DOCS[ROOT / "docs" / "layer.md"]) if "ctc_loss" in code)
+    names = {}
+    exec(code.replace("clockwork_rnn", "models"), names)  # the package's name for the same
+    assert names["said"].shape == (64, 30) and names["model"].history.history["loss"][0] > 0
+
+
 @pytest.mark.parametrize("code", blocks("python", DOCS[ROOT / "data" / "README.md"]))
 def test_loaders_give_what_the_data_page_says(code, monkeypatch):
     monkeypatch.chdir(ROOT)

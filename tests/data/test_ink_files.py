@@ -76,8 +76,8 @@ def test_points_without_times_are_10_ms_apart(file, name, content):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.svg", "<svg/>", "`ink` must be a file .inkml, .xml, .json, .csv. Received: "),
-        ("a", "", "`ink` must be a file"),
+        ("a.svg", "<svg/>", "`read` must be a file .inkml, .xml, .json, .csv. Received: "),
+        ("a", "", "`read` must be a file"),
         ("a.inkml", "<ink><trace>1 2</trace>", "a.inkml must be XML. Received: no element found"),
         ("a.inkml", "", "a.inkml must be XML"),
         ("a.inkml", b"\xff\xfe\x00", "a.inkml must be XML"),
@@ -128,7 +128,7 @@ def test_points_without_times_are_10_ms_apart(file, name, content):
         ("a.csv", "stroke,x,y\n1,2,3\n1,two,3\n1,2,3\n", "Received: 'two' in row 3 of column 'x'"),
         ("a.csv", "stroke,x,y\n1,2,3\n2,2,3\n1,2,3\n", "must have the rows of a stroke beside each other. Received: stroke 1 twice"),
         ("a.csv", "stroke,x,y,t\n1,2,3,1\n1,2,3,0\n", "must have times that do not run backwards"),
-        ("a.csv", "stroke,x,x,y\n1,2,3,1\n", "`ink` must name one column"),
+        ("a.csv", "stroke,x,x,y\n1,2,3,1\n", "`read` must name one column"),
         ("a.csv", b"stroke,x,y\n1,2,\xff\n", "a.csv must be text in UTF-8"),
     ],
 )  # fmt: skip
@@ -140,7 +140,7 @@ def test_refuses(file, name, content, message):
 
 def test_refuses_what_is_no_file(tmp_path):
     for path in (tmp_path, tmp_path / "none.json"):
-        with pytest.raises(ValueError, match="`ink` must be a file that exists. Received: "):
+        with pytest.raises(ValueError, match="`read` must be a file that exists. Received: "):
             read_ink(path)
 
 

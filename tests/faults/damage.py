@@ -40,7 +40,7 @@ PLACES = {  # where it lies, if not in the run's results
     "cache": "cache/*",
 }
 USED = {"words": ("--classify", "a.wav"), "speech": ("--generate",), "text": ("--sample",)}
-USED["series"] = ("--predict", "a.csv")
+USED |= {"series": ("--predict", "a.csv"), "handwriting": ("--read", "a.json")}
 OTHERS = (("--units", "9"), ("--seed", "1"), ("--epochs", "1"), ("--model", "lstm", "--periods"))
 
 

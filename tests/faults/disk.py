@@ -20,6 +20,7 @@ LONG = {
     "speech": "120",
     "text": "120",
     "series": "200",
+    "handwriting": "2000",
 }  # epochs, of several seconds
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 

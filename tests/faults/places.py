@@ -16,8 +16,14 @@ TO_READ = {
     ("speech", "--timit"): "corpus",
     ("text", "--text"): "a.txt",
     ("series", "--data"): "a.csv",
+    ("handwriting", "--iam"): "corpus",
 }
-TO_READ_TRAINED = {("words", "--classify"): "a.wav", ("speech", "--phones"): "a.PHN", ("series", "--predict"): "a.csv"}
+TO_READ_TRAINED = {
+    ("words", "--classify"): "a.wav",
+    ("speech", "--phones"): "a.PHN",
+    ("series", "--predict"): "a.csv",
+    ("handwriting", "--read"): "a.json",
+}
 TO_WRITE = [(task, flag) for task in TASKS for flag in ("--results-dir", "--log-dir")]
 NAMES = ("x" * 300, "..", ".", "a/b", "", "a b", "é" * 200, "~", "-", "$x$", "a\nb")
 
@@ -48,8 +54,7 @@ def bad_to_write(name: str) -> dict[str, Callable[[Path], object]]:
         "a device": lambda folder: (folder / name).symlink_to("/dev/null"),
         "where nothing can be made": lambda folder: (folder / name).symlink_to("/proc"),
         "a file in a folder's place": lambda folder: (
-            [(folder / name).mkdir(), (folder / name / "generation").touch()]
-            + [(folder / name / task).touch() for task in ("words", "speech", "text")]
+            [(folder / name).mkdir(), *((folder / name / task).touch() for task in TASKS)]
         ),
     }
 

@@ -31,6 +31,11 @@ TASKS = {
         "2",
         *SMALL,
     ),
+    "handwriting": (
+        "handwriting",
+        *("--lines", "1", "--batch-size", "1", "--every", "6", "--epochs", "4", "--model", "clockwork_rnn"),
+        *SMALL,
+    ),
 }
 # Six trainings whose updates differ in kind: with noise, with dropout, with a state that is carried, with replicas.
 KILLED = {
@@ -67,13 +72,14 @@ def new() -> Path:
 
 @cache
 def data() -> Path:
-    """Return a folder with an utterance, a corpus of two words, a text and a table, which nothing changes."""
+    """Return a folder with an utterance, a corpus of two words, a text, a table and a line of ink, which nothing changes."""
     folder = new()
     rng = np.random.default_rng(0)
     wavfile.write(folder / "a.wav", 16000, (3000 * np.sin(np.arange(4000) / 9)).astype(np.int16))
     (folder / "a.PHN").write_text("0 2000 h#\n2000 4000 iy\n")
     (folder / "a.txt").write_text("The slow clock keeps what the fast one forgets. " * 60)
     (folder / "a.csv").write_text("a,b\n" + "".join(f"{x:.4f},{y:.4f}\n" for x, y in rng.normal(size=(80, 2))))
+    (folder / "a.json").write_text("[[[0, 0, 0], [1, 1, 0.1], [2, 0, 0.2]], [[3, 1, 0.5], [4, 0, 0.6], [5, 1, 0.7]]]")
     for word in ("making", "subway"):
         shutil.copytree(ROOT / "data" / "words" / word, folder / "corpus" / word)
     return folder
