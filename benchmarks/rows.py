@@ -1,4 +1,4 @@
-"""The rows of `results/benchmark.csv`: one for each network and quantity that was measured."""
+"""The rows of `results/benchmark.csv` and of `results/handwriting_speed.csv`: one for each network and quantity that was measured."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -10,6 +10,7 @@ from data.files import write_csv
 
 RESULTS = Path(__file__).parents[1] / "results"
 CSV = RESULTS / "benchmark.csv"
+HANDWRITING = RESULTS / "handwriting_speed.csv"
 
 
 @dataclass(frozen=True)

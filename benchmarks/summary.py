@@ -122,6 +122,20 @@ def measures(rows: Sequence[Row]) -> str:
     return markdown(("measure", "result"), lines)
 
 
+def handwriting(rows: Sequence[Row]) -> str:
+    """Return the times of handwriting, each beside the first of its kind."""
+    lines = []
+    for row in rows:
+        first = find(rows, experiment=row.experiment)[0]
+        if row.unit == "%":
+            lines.append((row.experiment, f"{row.network}: {row.quantity}", f"{row.median:.1f}%", ""))
+        else:
+            low, median, high = map(_short, (row.low, row.median, row.high))
+            ratio = f"{row.median / first.median:.2f}"
+            lines.append((row.experiment, row.network, f"{median} ms ({low}–{high})", ratio))
+    return markdown(("of what", "how", "median (quartiles)", "times as long as the first"), lines)
+
+
 def _compile(network: str) -> Callable[[Sequence[Row]], str]:
     def value(rows):
         wanted = {"network": network, "quantity": "compile update"}

@@ -81,6 +81,7 @@ class Writer:
     speed: float
 
 
+@functools.lru_cache(maxsize=1)
 def made(lines: int = 2000, validation: int = 300, test: int = 500, seed: int = 0) -> Corpus:
     """Write a corpus, the same for the same seed.
 

@@ -15,7 +15,7 @@ class Sequences(NamedTuple):
     """Measurements, and what is to be said of them.
 
     Args:
-        columns: names of the features, in a forecast the target first.
+        columns: names of the features, in a forecast the targets first.
         values: of each sequence, float64 [T, F], NaN where missing, never infinite.
         names: of the sequences.
         answers: labels [N] as texts, or numbers, float64 [N, m]; None in a forecast.
@@ -32,7 +32,7 @@ class Sequences(NamedTuple):
 
 
 def find_features(tables: list[Table], roles: Roles) -> list[str]:
-    """Return the features' names, in a forecast the target first, the same for all tables.
+    """Return the features' names, in a forecast the targets first, the same for all tables.
 
     Raises:
         ValueError: the tables have other columns, there is no such column, it has two roles, or none is left.

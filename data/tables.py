@@ -250,7 +250,7 @@ def _cells(path: Path, source: Callable[[], Path | io.StringIO], line: str, **op
 def _names(path: Path, cells: pd.DataFrame, separator: str, marked: Callable[[], object]) -> tuple[list[str], int]:
     """Return the names of the columns, and the row below them from 0; `marked` tells of decimal points or quotes."""
     first = [cell.strip() for cell in cells.loc[0]]
-    numbers = [cell for cell in first if _is_number(cell)]
+    numbers = [cell for cell in first if is_number(cell)]
     if not any(first) or 0 < len(numbers) < len(first):
         came = f"{reprlib.repr(first)} in row 1" if numbers else "a blank one"
         raise ValueError(f"{path} must begin with a row of names, one for each column, or of numbers. Received: {came}")
@@ -284,7 +284,8 @@ def _numbers(cells: pd.Series, separator: str) -> pd.Series:
     return cells.str.replace(",", ".").where(good).astype(float)
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Return whether a cell may be a number, with either decimal sign."""
     try:
         float(cell.replace(",", "."))
     except ValueError:

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from data.tables import Table
+from data.tables import Table, is_number
 
 STEADY = 0.05  # of a step, by which others may differ: rounded seconds, days of 23 and 25 hours
 SPARSEST = 100  # steps a measurement that resampling may make; far more are a mistake in `every`, and fill the memory
@@ -18,7 +18,7 @@ def read_times(table: Table, place: int) -> np.ndarray:
         ValueError: names the row that holds no time, or in which day and month cannot be told apart.
     """
     texts = table.texts(place)
-    if table.holds_numbers(place):
+    if is_number(texts[0]) and table.holds_numbers(place):  # the first spares looking at all others
         numbers = table.numbers(place)
         _refuse(table, place, np.isnan(numbers))
         return numbers

@@ -11,6 +11,8 @@ import math
 
 import tensorflow as tf
 
+from .linear import size
+
 UNREACHED = -(2**40)  # exponent of a probability of 0
 LEAST = 1e-37  # probability that any class is thought to have, so that a loss is finite and its gradient leads out
 BITS, BIAS = 52, 1023  # of a double: those of its fraction, and what is added to its exponent
@@ -30,8 +32,8 @@ def ctc_loss(logits: tf.Tensor, labels: tf.Tensor, counts: tf.Tensor, steps: tf.
 
     Source: Graves et al. 2006, section 4.1; the gradient is its equation 15.
     """
-    shape = logits.shape[:-2]
-    labels = tf.reshape(tf.broadcast_to(labels, [*shape, labels.shape[-1]]), [-1, labels.shape[-1]])  # [N, L]
+    shape = [size(logits, axis) for axis in range(logits.shape.rank - 2)]
+    labels = tf.reshape(tf.broadcast_to(labels, [*shape, size(labels, -1)]), [-1, size(labels, -1)])  # [N, L]
     counts, steps = (tf.reshape(tf.broadcast_to(values, shape), [-1]) for values in (counts, steps))  # [N]
 
     @tf.custom_gradient
@@ -39,7 +41,7 @@ def ctc_loss(logits: tf.Tensor, labels: tf.Tensor, counts: tf.Tensor, steps: tf.
         losses, gradients = _losses_and_gradients(flat, labels, counts, steps)
         return losses, lambda upstream: upstream[:, None, None] * gradients
 
-    flat = tf.reshape(logits, [-1, *logits.shape[-2:]])  # [N, T, C]
+    flat = tf.reshape(logits, [-1, size(logits, -2), logits.shape[-1]])  # [N, T, C]
     return tf.reshape(loss(flat), shape)
 
 
@@ -56,14 +58,14 @@ def best_path(logits: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
     Source: Graves et al. 2006, section 3.2.
     """
     classes = tf.argmax(logits, -1, tf.int32)
-    before = tf.concat([tf.fill([*classes.shape[:-1], 1], -1), classes[..., :-1]], -1)
-    begins = (classes != before) & (classes != logits.shape[-1] - 1) & tf.sequence_mask(steps, classes.shape[-1])
+    before = tf.concat([tf.fill(tf.shape(classes[..., :1]), -1), classes[..., :-1]], -1)
+    begins = (classes != before) & (classes != logits.shape[-1] - 1) & tf.sequence_mask(steps, size(classes, -1))
     return tf.where(begins, classes, -1)
 
 
 def _losses_and_gradients(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the losses [N] of logits [N, T, C], and their gradients [N, T, C]."""
-    probabilities, real = tf.maximum(tf.nn.softmax(logits), LEAST), tf.sequence_mask(steps, logits.shape[1])
+    probabilities, real = tf.maximum(tf.nn.softmax(logits), LEAST), tf.sequence_mask(steps, size(logits, 1))
     label = tf.where(real[..., None], tf.gather(probabilities, labels, axis=2, batch_dims=1), 0)  # [N, T, L]
     blank = tf.where(real, probabilities[..., -1], 1)  # [N, T]
 
@@ -81,7 +83,7 @@ def _losses_and_gradients(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.
     (begun, left), (begun_exponents, left_exponents) = (tf.split(part, 2) for part in (at, exponents))  # [N, T, L]
     shares = begun * back(left) * _power_of_2(begun_exponents + back(left_exponents) - exponent[:, None, None])
     shares = tf.math.divide_no_nan(shares, tf.cast(label, shares.dtype) * whole[:, None, None])
-    shares = tf.cast(tf.where(tf.sequence_mask(counts, labels.shape[1])[:, None], shares, 0), logits.dtype)
+    shares = tf.cast(tf.where(tf.sequence_mask(counts, size(labels, 1))[:, None], shares, 0), logits.dtype)
     classes = logits.shape[-1]
     expected = shares @ tf.one_hot(labels, classes, dtype=logits.dtype)  # [N, T, C]
     expected += (1 - tf.reduce_sum(shares, -1, keepdims=True)) * tf.one_hot(classes - 1, classes, dtype=logits.dtype)
@@ -101,7 +103,7 @@ def _through_time(label, blank, labels) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor
         The probability of being at each label after each step [N, T, L] and its exponent, and in the end of having said the first 0,
         1, …, L labels [N, L + 1] and its exponent.
     """
-    sequences, steps, count = label.shape
+    sequences, steps, count = (size(label, axis) for axis in range(3))
     label = _doubles(tf.pad(label, [[0, 0], [0, 0], [0, 1]]))  # [T, N, L + 1]: after all labels there is none to say
     blank = _doubles(blank[..., None])  # [T, N, 1]
     other = tf.pad(labels[:, 1:] != labels[:, :-1], [[0, 0], [1, 1]])  # equal ones need a blank between them
@@ -111,9 +113,9 @@ def _through_time(label, blank, labels) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor
         silent, at, exponents = _scaled(*_say(silent, at, exponents, blank[t], label[t], other))
         return t + 1, silent, at, exponents, all_at.write(t, at[:, :-1]), all_exponents.write(t, exponents[:, :-1])
 
-    silent = tf.one_hot([0] * sequences, count + 1, dtype=tf.float64)
+    silent = tf.one_hot(tf.zeros([sequences], tf.int32), count + 1, dtype=tf.float64)
     exponents = tf.where(silent > 0, tf.constant(0, tf.int64), UNREACHED)
-    arrays = (tf.TensorArray(kind, steps, element_shape=[sequences, count]) for kind in (tf.float64, tf.int64))
+    arrays = (tf.TensorArray(kind, steps, element_shape=labels.shape) for kind in (tf.float64, tf.int64))
     start = (0, silent, tf.zeros_like(silent), exponents, *arrays)
     _, *state, all_at, all_exponents = tf.while_loop(lambda t, *_: t < steps, step, start)
     whole, _, exponents = _say(*state, 1.0, 0.0, 0.0)  # one more blank

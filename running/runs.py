@@ -278,8 +278,11 @@ def as_trained(task: str, settings: RunSettings, given: Collection[str], fixed: 
         fixed: names of those that the run is bound to, besides those of the network and its training.
 
     Raises:
-        ValueError: the run is bound to one that is given, and has another.
+        ValueError: the run is bound to one that is given, and has another; or one is given that is of a training.
     """
+    for name in ("name", "resume", "overwrite"):
+        if name in given and (value := getattr(settings, name)):
+            raise ValueError(f"`{name}` must not come with `run`, which is trained. Received: {value}")
     file = configuration(task, settings)
     saved, values = read_json(file) if file.is_file() else {}, {}
     for field in dataclasses.fields(settings):

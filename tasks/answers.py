@@ -17,7 +17,7 @@ from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.series import SeriesTask, Settings, roles_of
 from tasks.task import compiled, in_blocks
-from tasks.trained_model import load_json, load_model
+from tasks.trained_model import check_columns, load_learned, load_model
 
 BLOCK = 64  # sequences answered at once
 SHARE = 0.2  # of the sequences, for testing, where nothing else is said
@@ -107,10 +107,12 @@ class Answers(SeriesTask):
                 )
             targets = np.searchsorted(self.classes, self.truth).astype(np.int32)  # [N]
         inputs = self.columns.inputs(values, max(map(len, values)))
-        self.data = inputs, targets  # [N, T, F], [N] or [N, m]
+        if settings.readout == "every":
+            targets = targets, shares(inputs).numpy()
+        self.data = inputs, targets  # [N, T, F]; [N] or [N, m], perhaps with [N, T]
         self.batch = min(settings.batch_size, len(self.training))
         self.steps_of_update = max(self.batch, BLOCK) * inputs.shape[1]
-        outputs = targets.shape[1] if self.classes is None else len(self.classes)
+        outputs = self.truth.shape[1] if self.classes is None else len(self.classes)
         front = Padded(inputs.shape[2], settings.input_noise)
         self.network = Network(settings, front, outputs, readout=settings.readout)
 
@@ -135,10 +137,18 @@ class Answers(SeriesTask):
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return the mean cross-entropy in nats, or squared error in variances of the answers [...]."""
+        if self.settings.readout != "every":
+            return tf.reduce_mean(self._losses(targets, outputs), axis=-1)
+        targets, counted = targets  # the same at each step; its share in the sequence [..., B, T]
+        losses = self._losses(tf.expand_dims(targets, counted.shape.rank - 1), outputs)
+        return tf.reduce_mean(tf.reduce_sum(counted * losses, axis=-1), axis=-1)
+
+    def _losses(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Return the loss of each answer."""
         if self.classes is None:
-            return tf.reduce_mean((outputs - targets) ** 2, axis=[-2, -1])
+            return tf.reduce_mean((outputs - targets) ** 2, axis=-1)
         targets = tf.broadcast_to(targets, outputs.shape[:-1])
-        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), axis=-1)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs)
 
     def outputs(self, weights: np.ndarray) -> np.ndarray:
         """Return what networks of weights [R, P] give for each sequence [R, N, outputs]."""
@@ -149,7 +159,11 @@ class Answers(SeriesTask):
 
     @functools.cached_property
     def _outputs(self):
-        return compiled(lambda weights, seen: self.network.apply(self.network.split(weights), seen))
+        def outputs(weights, seen):
+            found = self.network.apply(self.network.split(weights), seen)
+            return over_steps(found, seen, self.classes is not None) if self.settings.readout == "every" else found
+
+        return compiled(outputs)
 
     def said(self, outputs: np.ndarray) -> np.ndarray:
         """Return classes [...] or numbers in their own units [..., m] that outputs stand for."""
@@ -242,6 +256,21 @@ class Answers(SeriesTask):
         return Report(drawn, tables={"predictions": {"sequence": names} | columns})
 
 
+def shares(inputs: tf.Tensor) -> tf.Tensor:
+    """Return for each step of inputs [N, T, F] its share in the sequence [N, T], 0 where that has ended."""
+    return inputs[..., -1] / tf.reduce_sum(inputs[..., -1], axis=-1, keepdims=True)
+
+
+def over_steps(outputs: tf.Tensor, inputs: tf.Tensor, classes: bool) -> tf.Tensor:
+    """Return what outputs after every step [..., N, T, m] say of whole sequences, as an output [..., N, m] would.
+
+    That is the mean of the numbers, or the logarithm of the mean of the classes' probabilities.
+    """
+    each = tf.nn.softmax(outputs) if classes else outputs
+    mean = tf.einsum("...ntm,nt->...nm", each, shares(inputs))
+    return tf.math.log(mean) if classes else mean
+
+
 def load_parts(settings: Settings) -> tuple[Sequences, np.ndarray, np.ndarray]:
     """Return all sequences, and which are for training and for testing.
 
@@ -273,16 +302,16 @@ def load_parts(settings: Settings) -> tuple[Sequences, np.ndarray, np.ndarray]:
 
 def answer(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     """Return what a trained run says of the sequences in a file; see `series.predict`."""
-    (learned,) = load_json(folder / "metrics.json", learned=dict)
+    learned = load_learned(folder, *Columns._fields, "names")
     columns = Columns(*(np.array(learned[name]) for name in Columns._fields))
     sequences = load(path, roles, answered=False)
-    if list(sequences.columns) != learned["names"]:
-        wanted, came = ", ".join(learned["names"]), ", ".join(sequences.columns)
-        raise ValueError(f"{path} must have the features that the run was trained on, {wanted}. Received: {came}")
+    check_columns(path, sequences.columns, learned["names"])
     inputs = columns.inputs(sequences.values, max(map(len, sequences.values)))
     classes = learned.get("classes")
     network = load_model(folder, inputs.shape[2], len(classes or learned["units"]))
     outputs = np.concatenate([network(inputs[begin : begin + BLOCK]) for begin in range(0, len(inputs), BLOCK)])
+    if outputs.ndim == 3:
+        outputs = over_steps(outputs, inputs, classes is not None).numpy()
     if classes is None:
         mean, spread = np.transpose(learned["units"])
         numbers = (outputs * spread + mean).T  # [m, N]

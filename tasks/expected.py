@@ -124,9 +124,9 @@ def _pattern(values: np.ndarray, level: np.ndarray, season: int, horizon: int) -
 
 
 def future(values: np.ndarray, horizon: int) -> np.ndarray:
-    """Return the next steps of each step [T, H], NaN behind the end."""
-    padded = np.append(values, np.full(horizon, np.nan))
-    return np.lib.stride_tricks.sliding_window_view(padded, horizon)[1 : len(values) + 1]
+    """Return the next steps of each step of values [T] or columns [T, F], as [T, H] or [T, F, H], NaN behind the end."""
+    padded = np.concatenate([values, np.full((horizon, *values.shape[1:]), np.nan)])
+    return np.lib.stride_tricks.sliding_window_view(padded, horizon, axis=0)[1 : len(values) + 1]
 
 
 def filled(values: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Pictures of forecasts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tasks.figures import STYLE, plain
@@ -18,36 +19,42 @@ def forecast_figure(
     bands: np.ndarray,
     simple: Mapping[str, np.ndarray],
     times: np.ndarray,
-    name: str,
+    names: Sequence[str],
 ) -> Figure:
-    """Draw what was known, what was forecast from there with its bands, what came, and what simple methods say.
+    """Draw what was known, what was forecast from there with its bands, what came, and what simple methods say: a panel a target.
 
     Args:
-        truth: [T], NaN where missing.
+        truth: targets [T, m], NaN where missing.
         known: how many steps were known.
-        bands: quantiles of each step [H, Q]: the ends of the 95 % band, of the 80 % band within, and the median in the middle.
-        simple: name → forecast [H].
+        bands: quantiles of each step [m, H, Q]: the ends of the 95 % band, of the 80 % band within, and the median in the middle.
+        simple: name → forecast [m, H].
         times: of all steps [T], or their numbers.
-        name: of what is forecast.
+        names: of the targets that are drawn, the first ones.
     """
+    count = len(names)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8, 1.2 + 2.4 * count), layout="constrained")
+        axes = figure.subplots(count, sharex=True, squeeze=False)[:, 0]
+        for place, axis in enumerate(axes):
+            own = {method: values[place] for method, values in simple.items()}
+            _draw(axis, truth[:, place], known, bands[place], own, times)
+            axis.set_ylabel(plain(names[place]))
+        axes[-1].set_xlabel("step" if times.dtype.kind == "i" else "time")
+        figure.legend(*axes[0].get_legend_handles_labels(), ncols=5, loc="outside upper center", frameon=False)
+    return figure
+
+
+def _draw(
+    axis: Axes, truth: np.ndarray, known: int, bands: np.ndarray, simple: Mapping[str, np.ndarray], times: np.ndarray
+) -> None:
+    """Draw one target: [T], its bands [H, Q] and simple forecasts [H]."""
     horizon = len(bands)
     shown, ahead = slice(max(known - HISTORY * horizon, 0), known), slice(known, known + horizon)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8, 3.6), layout="constrained")
-        axis = figure.subplots()
-        axis.plot(times[shown], truth[shown], color="0.5", linewidth=1.2, label="known")
-        axis.fill_between(
-            times[ahead], bands[:, 0], bands[:, 4], color="#0173b2", alpha=0.15, linewidth=0, label="95 %"
-        )
-        axis.fill_between(times[ahead], bands[:, 1], bands[:, 3], color="#0173b2", alpha=0.3, linewidth=0, label="80 %")
-        for (method, values), colour in zip(simple.items(), COLOURS, strict=False):
-            axis.plot(times[ahead], values, "--", color=colour, linewidth=0.9, label=method)
-        axis.plot(times[ahead], bands[:, 2], color="#0173b2", linewidth=1.6, label="forecast")
-        axis.plot(times[ahead], truth[ahead], "k.", markersize=4, label="what came")
-        axis.set(
-            ylabel=plain(name),
-            xlabel="step" if times.dtype.kind == "i" else "time",
-            xlim=(times[shown][0], times[ahead][-1]),
-        )
-        figure.legend(ncols=5, loc="outside upper center", frameon=False)
-    return figure
+    axis.plot(times[shown], truth[shown], color="0.5", linewidth=1.2, label="known")
+    axis.fill_between(times[ahead], bands[:, 0], bands[:, 4], color="#0173b2", alpha=0.15, linewidth=0, label="95 %")
+    axis.fill_between(times[ahead], bands[:, 1], bands[:, 3], color="#0173b2", alpha=0.3, linewidth=0, label="80 %")
+    for (method, values), colour in zip(simple.items(), COLOURS, strict=False):
+        axis.plot(times[ahead], values, "--", color=colour, linewidth=0.9, label=method)
+    axis.plot(times[ahead], bands[:, 2], color="#0173b2", linewidth=1.6, label="forecast")
+    axis.plot(times[ahead], truth[ahead], "k.", markersize=4, label="what came")
+    axis.set_xlim(times[shown][0], times[ahead][-1])

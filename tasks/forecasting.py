@@ -1,8 +1,11 @@
-"""Forecast the next steps of series: the median and two bands, at every step, from all before it."""
+"""Forecast the next steps of series: the median and two bands, at every step, from all before it.
+
+Axes, besides those of `tasks/network.py`: targets m, steps ahead H, quantiles Q.
+"""
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +21,13 @@ from tasks.report import Quantity, Report
 from tasks.series import SHIPPED, SeriesTask, Settings, roles_of
 from tasks.series_inputs import Scales, Series, learn, make_series
 from tasks.task import compiled, in_blocks
-from tasks.trained_model import load_json, load_model
+from tasks.trained_model import check_columns, load_learned, load_model
 
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 LEVELS = {80: 1, 95: 0}  # percent of a band → which quantile is its lower end
 ORIGINS = 200  # of a sequence, at most, at which forecasts are tested
 BLOCK = 64  # of them at once
+SHOWN = 4  # targets, the first ones, in the picture and among the results that are printed
 SHARE = 0.1  # of a series, its end, for testing, where nothing else is said
 MONTHS = 36  # of the series that ships, for testing
 
@@ -56,34 +60,45 @@ class Forecasting(SeriesTask):
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
         super().__init__(settings, seeds)
-        if len(settings.target) > 1:
-            raise ValueError(f"`target` must name one column. Received: {' '.join(settings.target)}")
+        roles = roles_of(settings)
         self.metrics = {"pinball": self.loss}
         self.patience = settings.patience
-        self.sequences = load(Path(settings.data or SHIPPED), roles_of(settings))
+        self.sequences = load(Path(settings.data or SHIPPED), roles)
+        self.targets = self.sequences.columns[: len(roles.target)]
         lengths = np.array([len(values) for values in self.sequences.values])
         tested = np.maximum(self._tested(lengths), settings.horizon)
         self.learned, self.tested = lengths - 2 * tested, lengths - tested  # first steps not trained on, and tested on
         if self.learned.min() < 1:
             least = lengths.min()
             raise ValueError(f"`horizon` must be below half of the rows, {least} here. Received: {settings.horizon}")
-        self.scales = learn(self.sequences, self.learned, settings.season, settings.horizon)
+        self.scales = learn(self.sequences, self.learned, settings.season, settings.horizon, len(self.targets))
         self.series = make_series(self.sequences, self.scales, settings.known)
+        self._check_parts()
         self.window = min(settings.chunk, self.learned.min() // 2)
         left = [one.left() for one in self.series]
         for own, learned in zip(left, self.learned, strict=True):
             for ahead in range(1, settings.horizon + 1):
-                own[learned - ahead :, ahead - 1] = np.nan  # of what is not trained on
-        self.offsets = np.nanquantile(np.concatenate(left), QUANTILES, axis=0).T.astype(np.float32)  # [H, Q]
+                own[learned - ahead :, :, ahead - 1] = np.nan  # of what is not trained on
+        flat = np.concatenate(left).reshape(lengths.sum(), -1)  # [N, m H]
+        self.offsets = np.nanquantile(flat, QUANTILES, axis=0).T.astype(np.float32)  # [m H, Q]
         inputs = np.concatenate([one.inputs for one in self.series]).astype(np.float32)  # [N, F]
-        self.data = inputs, np.concatenate(left).astype(np.float32)  # [N, F], [N, H]
+        self.data = inputs, flat.astype(np.float32)
         begins = np.cumsum(lengths) - lengths
         self.starts = np.concatenate(
             [begin + np.arange(learned - self.window + 1) for begin, learned in zip(begins, self.learned, strict=True)]
         )
         self.steps_of_update = settings.batch_size * self.window
         front = Scaled(inputs.shape[1], settings.input_noise)
-        self.network = Network(settings, front, settings.horizon * len(QUANTILES))
+        self.network = Network(settings, front, self.offsets.size)
+
+    def _check_parts(self) -> None:
+        """Raise a ValueError where nothing tells when to stop, or nothing is tested."""
+        for one, learned, tested in zip(self.series, self.learned, self.tested, strict=True):
+            for begin, end in ((learned, tested), (tested, len(one.truth))):
+                known = np.isfinite(one.future(self._origins(begin, end))).any(axis=(0, 2))  # [m]
+                if not known.all():
+                    came = f"none of {self.targets[known.argmin()]} in rows {begin + 1} to {end} of {one.name}"
+                    raise ValueError(f"`target` must have values before the test and in it. Received: {came}")
 
     @property
     def kept(self) -> tuple:
@@ -110,27 +125,28 @@ class Forecasting(SeriesTask):
         return find
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """Return the mean pinball loss [R] of the second half of the steps, in the scale of what is left [..., T, H]."""
+        """Return the mean pinball loss [R] of the second half of the steps, in the scale of what is left [..., T, m H]."""
         half = self.window // 2
         targets, outputs = targets[..., half:, :, None], self._quantiles(outputs[..., half:, :])
         known = tf.math.is_finite(targets)
-        above = tf.where(known, targets, 0.0) - outputs  # [R, B, T, H, Q]
+        above = tf.where(known, targets, 0.0) - outputs  # [R, B, T, m H, Q]
         quantiles = tf.constant(QUANTILES)
         losses = tf.where(known, tf.maximum(quantiles * above, (quantiles - 1) * above), 0.0)
         count = tf.maximum(tf.reduce_sum(tf.cast(known, tf.float32), axis=[-4, -3, -2, -1]), 1.0)
         return tf.reduce_sum(losses, axis=[-4, -3, -2, -1]) / count / len(QUANTILES)
 
     def _quantiles(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Return the network's outputs [..., H Q] as quantiles of what is left [..., H, Q]."""
+        """Return the network's outputs [..., m H Q] as quantiles of what is left [..., m H, Q]."""
         return tf.reshape(outputs, [*outputs.shape[:-1], *self.offsets.shape]) + self.offsets
 
     def forecasts(self, weights: np.ndarray, one: Series, origins: np.ndarray) -> np.ndarray:
-        """Return the quantiles [R, origins, H, Q] that networks of weights [R, P] forecast after some steps of a series."""
+        """Return the quantiles [R, origins, m, H, Q] that networks of weights [R, P] forecast after some steps of a series."""
         found = []
         for block in in_blocks(origins, BLOCK):
             seen = one.inputs[block[:, None] - self.window + 1 + np.arange(self.window)].astype(np.float32)  # [B, T, F]
             found.append(self._forecast(weights, seen).numpy())
-        return one.in_units(np.concatenate(found, axis=1)[:, : len(origins)], origins)
+        left = np.concatenate(found, axis=1)[:, : len(origins)]  # [R, origins, m H, Q]
+        return one.in_units(left.reshape(*left.shape[:2], len(self.targets), -1, len(QUANTILES)), origins)
 
     @functools.cached_property
     def _forecast(self):
@@ -140,25 +156,28 @@ class Forecasting(SeriesTask):
         return compiled(forecast)
 
     def widening(self, weights: np.ndarray) -> np.ndarray:
-        """Return what each band is multiplied by [R, levels] to hold its share of what came just before the test.
+        """Return what each band is multiplied by [R, m, levels] to hold its share of what came just before the test.
 
         The bands are those of networks of weights [R, P], as learned; conformal prediction from quantiles (Romano, Patterson
         and Candès 2019), with the half widths as unit.
         """
-        far = []
-        for _, truth, found in self._before_tests(weights):
-            far.append([[_far(truth, own, level)[np.isfinite(truth)] for level in LEVELS] for own in found])
-        joined = np.concatenate(far, axis=-1)  # [R, levels, forecasts]
-        return np.stack([np.quantile(joined[:, place], level / 100, axis=-1) for place, level in enumerate(LEVELS)], -1)
+        before, factors = list(self._before_tests(weights)), []
+        for level in LEVELS:
+            far = [
+                _far(truth, found, level) for _, truth, found in before
+            ]  # [R, origins, m, H], NaN where nobody knows
+            factors.append(np.nanquantile(np.concatenate(far, axis=1), level / 100, axis=(1, 3)))
+        return np.stack(factors, axis=-1)
 
     def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         losses = []
         for one, truth, found in self._before_tests(weights):
-            losses.append([measures.pinball(truth, own, QUANTILES) / one.expectation.scale for own in found])
+            truth, found = truth / one.scales[:, None], found / one.scales[:, None, None]
+            losses.append([measures.pinball(truth, own, QUANTILES) for own in found])
         return {"validation_loss": np.mean(losses, axis=0)}
 
     def _before_tests(self, weights: np.ndarray) -> Iterator[tuple[Series, np.ndarray, np.ndarray]]:
-        """Yield each series, the truth just before its test [origins, H], and what is forecast of it [R, origins, H, Q]."""
+        """Yield each series, the truth just before its test [origins, m, H], and what is forecast [R, origins, m, H, Q]."""
         for one, learned, tested in zip(self.series, self.learned, self.tested, strict=True):
             origins = self._origins(learned, tested)
             yield one, one.future(origins), self.forecasts(weights, one, origins)
@@ -168,49 +187,80 @@ class Forecasting(SeriesTask):
         last = end - self.settings.horizon - 1
         return np.unique(np.linspace(begin - 1, last, min(ORIGINS, last - begin + 2)).astype(int))
 
-    def _tests(self) -> Iterator[tuple[Series, np.ndarray, float]]:
-        """Yield each series, the steps after which it is tested, and what its absolute errors are scaled by."""
+    def _tests(self) -> Iterator[tuple[Series, np.ndarray, np.ndarray]]:
+        """Yield each series, the steps after which it is tested, and what its targets' absolute errors are scaled by [m]."""
         for one, tested in zip(self.series, self.tested, strict=True):
-            scale = measures.mase_scale(one.truth[:tested], self.scales.season)
-            yield one, self._origins(tested, len(one.truth)), scale
+            known = zip(one.truth[:tested].T, self.scales.seasons, strict=True)
+            scales = np.array([measures.mase_scale(*own) for own in known])
+            yield one, self._origins(tested, len(one.truth)), scales
 
     def evaluate(self, weights: np.ndarray) -> dict[str, Any]:
         found, counts, widening = [], 0, self.widening(weights)
-        for one, origins, scale in self._tests():
+        for one, origins, scales in self._tests():
             truth, counts = one.future(origins), counts + len(origins)
             forecasts = zip(self.forecasts(weights, one, origins), widening, strict=True)
-            found.append([_measured(truth, widened(*own), scale) for own in forecasts])
+            found.append([self._measures(truth, widened(*own), scales) for own in forecasts])
         means = {name: np.mean([[one[name] for one in own] for own in found], axis=0) for name in found[0][0]}  # [R]
-        about = {"season": self.scales.season, "series": len(self.series), "test_forecasts": counts}
+        about = {"season": self.scales.seasons[0]} | self._own([{"season": own} for own in self.scales.seasons])
+        about |= {"series": len(self.series), "test_forecasts": counts}
         saved = {"scales": self.scales.as_json(), "offsets": self.offsets.tolist(), "widening": widening[0].tolist()}
-        saved |= {"window": int(self.window), "columns": list(self.sequences.columns)}
+        saved |= {"window": int(self.window), "columns": list(self.sequences.columns), "targets": list(self.targets)}
         return means | about | {"baselines": self.simple, "learned": saved}
 
     @functools.cached_property
     def simple(self) -> dict[str, dict[str, float]]:
         """What simple methods reach at the same places: method → measure → value, the mean of all series."""
         found: dict[str, list] = {}
-        for one, origins, scale in self._tests():
-            for name, own in self._simple(one, origins).items():
-                found.setdefault(name, []).append(_measured(one.future(origins), own[..., None], scale))
+        for (one, origins, scales), forecasts in zip(self._tests(), self._simple, strict=True):
+            for name, own in forecasts.items():
+                found.setdefault(name, []).append(self._measures(one.future(origins), own[..., None], scales))
         return {
             name: {measure: float(np.mean([one[measure] for one in own])) for measure in own[0]}
             for name, own in found.items()
             if len(own) == len(self.series)
         }
 
-    def _simple(self, one: Series, origins: np.ndarray) -> dict[str, np.ndarray]:
+    @functools.cached_property
+    def _simple(self) -> list[dict[str, np.ndarray]]:
+        """What simple methods forecast of each series where it is tested: method → [origins, m, H]."""
         from tasks import simple_answers  # whose libraries take seconds
 
-        return simple_answers.forecasts(one.known, origins + 1, self.settings.horizon, self.scales.season)
+        found = []
+        for one, origins, _ in self._tests():
+            known = zip(one.known.T, self.scales.seasons, strict=True)
+            each = [simple_answers.forecasts(own, origins + 1, self.settings.horizon, season) for own, season in known]
+            all_have = [name for name in each[0] if all(name in own for own in each)]
+            found.append({name: np.stack([own[name] for own in each], axis=1) for name in all_have})
+        return found
+
+    def _measures(self, truth: np.ndarray, found: np.ndarray, scales: np.ndarray) -> dict[str, float]:
+        """Return the measures of forecasts [origins, m, H, Q], the means of the targets, and of several each one's own."""
+        each = [_measured(*own) for own in zip(truth.swapaxes(0, 1), found.swapaxes(0, 1), scales, strict=True)]
+        means = {measure: float(np.mean([own[measure] for own in each])) for measure in each[0]}
+        return means | self._own(each)
+
+    def _own(self, each: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Return what is measured of each target, under its name; of a single one it needs none."""
+        if len(each) == 1:
+            return {}
+        return {
+            f"{measure}_{target}": value
+            for target, own in zip(self.targets, each, strict=True)
+            for measure, value in own.items()
+        }
 
     def quantities(self) -> dict[str, Quantity]:
-        simple = self.simple.items()
-        best = {measure: min((own[measure], name) for name, own in simple) for measure in ("mase", "smape", "rmse")}
-        return {
-            "mase": Quantity("mean absolute scaled error", "", *best["mase"]),
-            "smape": Quantity("symmetric mean absolute percentage error", "%", *best["smape"]),
-            "rmse": Quantity("root mean squared error", "", *best["rmse"]),
+        def error(measure: str, label: str, unit: str = "") -> dict[str, Quantity]:
+            best = min((own[measure], name) for name, own in self.simple.items())
+            return {measure: Quantity(label, unit, *best)}
+
+        found = error("mase", "mean absolute scaled error")
+        if len(self.targets) > 1:
+            for target in self.targets[:SHOWN]:
+                found |= error(f"mase_{target}", f"mean absolute scaled error of {target}")
+        found |= error("smape", "symmetric mean absolute percentage error", "%")
+        found |= error("rmse", "root mean squared error")
+        return found | {
             "coverage_95": Quantity("truth within the 95 % band", "%"),
             "coverage_80": Quantity("truth within the 80 % band", "%"),
             "validation_loss": Quantity("pinball loss before the test"),
@@ -221,35 +271,48 @@ class Forecasting(SeriesTask):
         from tasks.forecast_figures import forecast_figure
 
         (one, origins, _), times = next(self._tests()), self.sequences.times
-        origin, known = origins[-1:], int(origins[-1]) + 1
-        bands = widened(self.forecasts(weights[:1], one, origin)[0], self.widening(weights[:1])[0])[0]  # [H, Q]
-        simple = {name: own[0] for name, own in self._simple(one, origin).items()}
+        known = int(origins[-1]) + 1
+        found = self.forecasts(weights[:1], one, origins[-1:])[0]  # [1, m, H, Q]
+        bands = widened(found, self.widening(weights[:1])[0])[0]
+        simple = {name: own[-1] for name, own in self._simple[0].items()}  # as they were tested, not fitted again
         steps = np.arange(len(one.truth)) if times is None else times[0]
-        drawn = forecast_figure(one.truth, known, bands, simple, steps, self.sequences.columns[0])
+        drawn = forecast_figure(one.truth, known, bands, simple, steps, self.targets[:SHOWN])
         ahead = slice(known, known + self.settings.horizon)
-        table = {"step" if times is None else "time": steps[ahead], "truth": one.truth[ahead]}
-        return Report({"forecast": drawn}, tables={"forecast": table | _by_level(bands) | simple})
+        when = {"step" if times is None else "time": steps[ahead]}
+        table = _table(self.targets, when, {"truth": one.truth[ahead].T} | _by_level(bands) | simple)
+        return Report({"forecast": drawn}, tables={"forecast": table})
 
 
 def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     """Return what a trained run says of the steps after the end of a table; see `series.predict`."""
-    (learned,) = load_json(folder / "metrics.json", learned=dict)
+    learned = load_learned(folder, "scales", "window", "columns", "targets", "offsets", "widening")
     scales, window = Scales.of_json(learned["scales"]), learned["window"]
     sequences = load(path, roles)
-    if list(sequences.columns) != learned["columns"]:
-        wanted, came = ", ".join(learned["columns"]), ", ".join(sequences.columns)
-        raise ValueError(f"{path} must have the columns that the run was trained on, {wanted}. Received: {came}")
+    check_columns(path, sequences.columns, learned["columns"])
     series = make_series(sequences, scales, roles.known)
-    network = load_model(folder, series[0].inputs.shape[1], roles.horizon * len(QUANTILES))
+    targets = learned["targets"]
+    network = load_model(folder, series[0].inputs.shape[1], len(targets) * roles.horizon * len(QUANTILES))
     rows = []
     for place, one in enumerate(series):
-        last = np.array([len(one.truth) - 1])
-        seen = one.inputs[None, -window:].astype(np.float32)
-        left = network(seen)[0, -1].numpy().reshape(-1, len(QUANTILES)) + np.array(learned["offsets"])
-        bands = widened(one.in_units(left[None, None], last)[0, 0], np.array(learned["widening"]))
+        outputs = network(one.inputs[None, -window:].astype(np.float32))[0, -1].numpy()
+        bands = after_the_end(one, outputs, learned)
         when = _times_after(len(one.truth) if sequences.times is None else sequences.times[place], roles.horizon)
-        rows.append(pd.DataFrame({"series": one.name, **when, **_by_level(bands)}))
+        rows.append(pd.DataFrame({"series": one.name} | _table(targets, when, _by_level(bands))))
     return pd.concat(rows, ignore_index=True)
+
+
+def after_the_end(one: Series, outputs: np.ndarray, learned: Mapping[str, Any]) -> np.ndarray:
+    """Return the quantiles [m, H, Q] that a trained network's outputs [m H Q] after the last step of a series stand for.
+
+    Args:
+        one: the series.
+        outputs: of the network.
+        learned: as `load_learned` returns it.
+    """
+    offsets = np.array(learned["offsets"])  # [m H, Q]
+    left = (outputs.reshape(offsets.shape) + offsets).reshape(*one.expects.shape[1:], -1)
+    last = np.array([len(one.truth) - 1])
+    return widened(one.in_units(left[None, None], last)[0, 0], np.array(learned["widening"]))
 
 
 def _times_after(known: np.ndarray | int, horizon: int) -> dict[str, np.ndarray]:
@@ -262,7 +325,7 @@ def _times_after(known: np.ndarray | int, horizon: int) -> dict[str, np.ndarray]
 
 
 def _measured(truth: np.ndarray, found: np.ndarray, scale: float) -> dict[str, float]:
-    """Return the measures of forecasts [origins, H, Q], or of a median alone."""
+    """Return the measures of one target's forecasts [origins, H, Q], or of a median alone."""
     middle = found[..., found.shape[-1] // 2]
     own = {"mase": measures.mase(truth, middle, scale), "smape": measures.smape(truth, middle)}
     own |= {"rmse": measures.rmse(truth, middle)}
@@ -283,17 +346,27 @@ def _far(truth: np.ndarray, found: np.ndarray, level: int) -> np.ndarray:
 
 
 def widened(found: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Return quantiles [..., Q] whose bands are so many times as wide, factors [levels]."""
+    """Return quantiles [..., m, H, Q] whose bands are so many times as wide, factors [m, levels]."""
     middle, wide = found[..., 2:3], found.copy()
-    for level, factor in zip(LEVELS, factors, strict=True):
+    for level, factor in zip(LEVELS, factors.T, strict=True):
         place = [LEVELS[level], -1 - LEVELS[level]]
-        wide[..., place] = middle + factor * (found[..., place] - middle)
+        wide[..., place] = middle + factor[:, None, None] * (found[..., place] - middle)
     return np.sort(wide, axis=-1)
 
 
 def _by_level(bands: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the median and the bands [H] of quantiles [H, Q]."""
-    found = {"median": bands[:, 2]}
+    """Return the median and the bands [m, H] of quantiles [m, H, Q]."""
+    found = {"median": bands[..., 2]}
     for level in LEVELS:
         found[f"low_{level}"], found[f"high_{level}"] = _band(bands, level)
     return found
+
+
+def _table(
+    targets: Sequence[str], when: Mapping[str, np.ndarray], said: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return a row for each target and step, of times [H] and of what is said of them [m, H]; of several it says which."""
+    count, horizon = next(iter(said.values())).shape
+    which = {"target": np.repeat(targets, horizon)} if count > 1 else {}
+    times = {name: np.tile(own, count) for name, own in when.items()}
+    return which | times | {name: own.ravel() for name, own in said.items()}

@@ -17,6 +17,7 @@ from data.ink_files import read_ink
 from models.ctc import best_path, ctc_loss
 from tasks.flag import Flag
 from tasks.ink_inputs import PORTIONS, Ink, Points, Portion, ends, least_steps, portions_of, steps_of
+from tasks.ink_scale import Scale, rescaled, scale_of
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.report import Quantity, Report
@@ -110,6 +111,10 @@ class Handwriting(Task):
     def portions(self) -> Sequence[tuple[Any, Any]]:
         return self.data
 
+    @property
+    def kept(self) -> tuple:
+        return self.data, self.validation, self.test
+
     def portion(self, first: int, count: int) -> tuple[int, int]:
         order = self._order(first // self.batches)[first % self.batches :][:count]
         other = order != order[0]
@@ -147,7 +152,7 @@ class Handwriting(Task):
         parts = {"training": self.corpus.training, "validation": self.corpus.validation, "test": self.corpus.test}
         found |= {f"{name}_lines": len(lines) for name, lines in parts.items()}
         found |= {"skipped_lines": len(self.corpus.skipped), "impossible_lines": self.impossible}
-        return found | {"source": self.corpus.source, "line_height": height(self.corpus.training)}
+        return found | {"source": self.corpus.source, "scale": scale_of(self.corpus.training)._asdict()}
 
     def quantities(self) -> dict[str, Quantity]:
         return {
@@ -214,8 +219,8 @@ class Handwriting(Task):
             raise ValueError("`run` needs `read`, files of strokes to read. Received: none")
         from tasks import ink_figures
 
-        (wanted,) = load_json(folder / "metrics.json", line_height=float)
-        lines = [_sized(read_ink(Path(path)), wanted) for path in settings.read]
+        (scale,) = load_json(folder / "metrics.json", scale=dict)
+        lines = [rescaled(read_ink(Path(path)), Scale(**scale)) for path in settings.read]
         model = load_model(folder, Ink.features, CLASSES)
         for path, line in zip(settings.read, lines, strict=True):
             drawn = drawn_line(line, settings, model)
@@ -249,18 +254,6 @@ def statistics(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean, variance = steps.mean(0, dtype=float), steps.var(0, dtype=float)
     mean[-1], variance[-1] = 0, 1
     return mean.astype(np.float32), variance.astype(np.float32)
-
-
-def height(lines: Sequence[Line]) -> float:
-    """Return the standard deviation of y in a line, the mean over lines."""
-    return float(np.mean([line.points[:, 1].std() for line in lines]))
-
-
-def _sized(line: Line, wanted: float) -> Line:
-    """Return a line as high as those of training, whatever the units of the tablet."""
-    own = height([line])
-    scale = np.array([wanted / own, wanted / own, 1]) if own else 1
-    return dataclasses.replace(line, points=line.points * scale)
 
 
 def counted(steps: Any) -> tf.Tensor:

@@ -8,7 +8,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -20,11 +20,11 @@ from models.layer import ClockworkLayer
 from models.variables import drawn
 from tasks.directions import backwards
 from tasks.network_settings import MODELS, NetworkSettings, check, clock, is_clocked
+from tasks.readout import Readout, in_keras, read_out
 
 NOISE, DROPOUT = 0, 1  # what numbers are drawn for in training
 
 State = list[tf.Tensor]
-Readout = Literal["every", "last", "mean"]
 
 
 class Front(Protocol):
@@ -121,8 +121,8 @@ class Network:
         front: what is done to the input.
         outputs: units of the output.
         activation: of the output.
-        readout: where there is an output: after every step, after the last one that counts, or of the mean of the states of those
-            that count.
+        readout: where there is an output: after every step, after the last one that counts, or of the mean or the maximum of the
+            states of those that count.
         sizes: units of each module; None splits them evenly.
         streams: sequences that a stateful Keras model carries its state for; 0 is not stateful.
         bidirectional: with a second hidden layer that reads backwards; for outputs after every step.
@@ -241,14 +241,14 @@ class Network:
             [R, B, T, outputs], or with one output a sequence [R, B, outputs].
         """
         states, steps = self._through_time(weights, inputs, draws, periods)
-        return self._out(weights, self._read_out(states, steps), draws)
+        return self._out(weights, read_out(states, steps, self.readout), draws)
 
     def states_and_outputs(
         self, weights: Sequence[tf.Tensor], inputs: Any, periods: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the hidden states after every step [R, B, T, n] of whole sequences, and what `apply` returns."""
         states, steps = self._through_time(weights, inputs, None, periods)
-        return tf.transpose(states, [1, 2, 0, 3]), self._out(weights, self._read_out(states, steps), None)
+        return tf.transpose(states, [1, 2, 0, 3]), self._out(weights, read_out(states, steps, self.readout), None)
 
     def _through_time(self, weights, inputs, draws=None, periods=None) -> tuple[tf.Tensor, tf.Tensor | None]:
         replicas = weights[0].shape[0]
@@ -311,19 +311,6 @@ class Network:
         each = len(arrays) // len(self.directions)
         return [arrays[place : place + each] for place in range(0, len(arrays), each)]
 
-    def _read_out(self, states: tf.Tensor, steps: tf.Tensor | None) -> tf.Tensor:
-        """Return what the output sees of the states [T, R, B, n]: all, or of the first so many steps the last or the mean."""
-        if self.readout == "every":
-            return states
-        if self.readout == "mean":
-            if steps is None:
-                return tf.reduce_mean(states, axis=0, keepdims=True)
-            counts = tf.sequence_mask(steps, states.shape[0], states.dtype)  # [R, B, T]
-            return tf.einsum("trbn,rbt->rbn", states, counts)[None] / tf.cast(steps, states.dtype)[..., None]
-        if steps is None:
-            return states[-1:]
-        return tf.gather(tf.transpose(states, [1, 2, 0, 3]), steps - 1, batch_dims=2)[None]
-
     def _out(self, weights: Sequence[tf.Tensor], states: tf.Tensor, draws: Draws | None) -> tf.Tensor:
         """Return the outputs of hidden states [T, R, B, n]."""
         if draws is not None and self.settings.dropout:
@@ -350,8 +337,7 @@ class Network:
         if len(self.directions) > 1:
             hidden = keras.layers.Bidirectional(hidden, name="hidden")
         values = hidden(sequences, initial_state=state or None)
-        if self.readout == "mean":
-            values = keras.layers.GlobalAveragePooling1D()(values)
+        values = in_keras(values, self.readout)
         if settings.dropout:
             values = keras.layers.Dropout(settings.dropout)(values)
         output = keras.layers.Dense(

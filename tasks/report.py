@@ -123,8 +123,13 @@ def write_table(path: Path, table: Table) -> None:
     for name, values in table.items():
         numbered = {f"{name}_{replica}": own for replica, own in enumerate(values)}
         columns |= numbered if np.ndim(values) == 2 else {name: values}
-    rows = zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)
+    rows = zip(*(_as_cells(np.asarray(values)) for values in columns.values()), strict=True)
     write_csv(path, list(columns), (dict(zip(columns, row, strict=True)) for row in rows))
+
+
+def _as_cells(values: np.ndarray) -> list:
+    """Return values as a CSV file has them: times as dates, not as the nanoseconds that they are."""
+    return (np.datetime_as_string(values, unit="auto") if values.dtype.kind == "M" else values).tolist()
 
 
 _WRITE = {

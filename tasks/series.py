@@ -31,7 +31,7 @@ class Settings(NetworkSettings):
     label: Annotated[str | None, Flag(also=("class", "classes"))]
     """Column that says the class of each sequence; archives and folders of classes say it themselves."""
     target: Annotated[tuple[str, ...], Flag(also=("y",))]
-    """Column to forecast, by name or by number from 1; with no `horizon`, columns of numbers to say of each sequence."""
+    """Columns to forecast, by name or by number from 1; with no `horizon`, columns of numbers to say of each sequence."""
     horizon: Annotated[int, Flag(also=("ahead", "prediction_length"))]
     """Steps to forecast; 0 asks for numbers, or a label, of whole sequences."""
     columns: tuple[str, ...]
@@ -51,8 +51,9 @@ class Settings(NetworkSettings):
     test_share: float | None
     """Share to test on: of sequences with answers, drawn the same for all seeds (a fifth without it); of forecasts each one's end (a tenth, or
     three years of what ships), before which lies as long a part that tells when to stop."""
-    readout: Annotated[Literal["last", "mean"], Flag("network")]
-    """Answer by the state after a sequence's last step, or by the mean of all states."""
+    readout: Annotated[Literal["last", "mean", "max", "every"], Flag("network")]
+    """Answer by the state after a sequence's last step, by the mean or the maximum of all states, or by the mean of the answers after every
+    step."""
     chunk: Annotated[int, Flag("training")]
     """Steps that the network sees before it forecasts; of short series half of what there is."""
     batch_size: Annotated[int, Flag("training")]
@@ -76,7 +77,7 @@ class SeriesTask(Task):
     example = "--data FILE.csv --target COLUMN --horizon 24"
     lengths = ("batch_size", "chunk")
     batches = UPDATES
-    fixed = ROLES
+    fixed = tuple(name for name in Settings.__annotations__ if name != "predict")
 
     def __new__(cls, settings: Settings, seeds: Sequence[int] | None = None):
         return super().__new__(kind_of(settings) if cls is SeriesTask else cls)
@@ -118,7 +119,7 @@ def predict(folder: Path, path: Path) -> pd.DataFrame:
         path: of a file as the run was trained on; answers need not be in it.
 
     Returns:
-        Of forecasts, a row for each series and step: its name as `series`, its `time` or, without times, its `step` from 0, the
+        Of forecasts, a row for each series and step: its name as `series`, of several targets which as `target`, its `time` or, without times, its `step` from 0, the
         `median`, and the ends of the bands in which the truth lies in 80 and 95 of 100 cases. Of classes, a row for each
         sequence: its name, its `answer`, and the probability of each class. Of numbers, its name and the numbers.
 

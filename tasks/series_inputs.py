@@ -18,22 +18,22 @@ class Scales(NamedTuple):
     """What is learned of series before a network learns.
 
     Args:
-        expectations: of each series, by its name.
+        expectations: of each series' targets, by its name.
         deviations: of each column from its level, their standard deviation [F].
         gaps: whether a column had gaps [F].
     """
 
-    expectations: dict[str, Expectation]
+    expectations: dict[str, tuple[Expectation, ...]]
     deviations: np.ndarray
     gaps: np.ndarray
 
     @property
-    def season(self) -> int:
-        """Steps of the season, the same for all."""
-        return next(iter(self.expectations.values())).season
+    def seasons(self) -> list[int]:
+        """Steps of each target's season, the same for all series."""
+        return [own.season for own in next(iter(self.expectations.values()))]
 
-    def of(self, name: str) -> Expectation:
-        """Return the expectation of a series; the only one is that of any."""
+    def of(self, name: str) -> tuple[Expectation, ...]:
+        """Return the expectations of a series' targets; the only series' are those of any."""
         if len(self.expectations) == 1:
             return next(iter(self.expectations.values()))
         if name not in self.expectations:
@@ -48,7 +48,7 @@ class Scales(NamedTuple):
     @classmethod
     def of_json(cls, saved: dict[str, Any]) -> "Scales":
         """Return what `as_json` returned."""
-        expectations = {name: Expectation(*own) for name, own in saved["expectations"].items()}
+        expectations = {name: tuple(Expectation(*one) for one in own) for name, own in saved["expectations"].items()}
         return cls(expectations, np.array(saved["deviations"]), np.array(saved["gaps"], bool))
 
 
@@ -57,56 +57,65 @@ class Series(NamedTuple):
 
     Args:
         name: of the series.
-        truth: the target [T], NaN where missing.
-        expectation: how its next steps are expected.
-        expects: what is expected of them [T, H].
+        truth: the targets [T, m], NaN where missing.
+        expectations: how the next steps of each target are expected.
+        expects: what is expected of them [T, m, H].
         inputs: of the network [T, features].
     """
 
     name: str
     truth: np.ndarray
-    expectation: Expectation
+    expectations: tuple[Expectation, ...]
     expects: np.ndarray
     inputs: np.ndarray
 
     @property
     def known(self) -> np.ndarray:
-        """The target without gaps [T]."""
-        return expected.filled(self.truth[:, None])[:, 0]
+        """The targets without gaps [T, m]."""
+        return expected.filled(self.truth)
+
+    @property
+    def scales(self) -> np.ndarray:
+        """What is left of each target is in units of these [m]."""
+        return np.array([own.scale for own in self.expectations])
 
     def future(self, origins: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return the target of the steps after some steps [origins, H], NaN where nobody knows."""
-        return expected.future(self.truth, self.expectation.horizon)[origins]
+        """Return the targets of the steps after some steps [origins, m, H], NaN where nobody knows."""
+        return expected.future(self.truth, self.expectations[0].horizon)[origins]
 
     def left(self) -> np.ndarray:
-        """Return what the expectation leaves of the next steps, in its scale [T, H]."""
-        return (self.future() - self.expects) / self.expectation.scale
+        """Return what the expectations leave of the next steps, in their scales [T, m, H]."""
+        return (self.future() - self.expects) / self.scales[:, None]
 
     def in_units(self, left: np.ndarray, origins: np.ndarray) -> np.ndarray:
-        """Return quantiles of what is left [R, origins, H, Q] as quantiles of the target, in order."""
-        return self.expects[origins][:, :, None] + self.expectation.scale * np.sort(left, axis=-1)
+        """Return quantiles of what is left [R, origins, m, H, Q] as quantiles of the targets, in order."""
+        return self.expects[origins][..., None] + self.scales[:, None, None] * np.sort(left, axis=-1)
 
 
-def learn(sequences: Sequences, ends: Sequence[int], season: int, horizon: int) -> Scales:
+def learn(sequences: Sequences, ends: Sequence[int], season: int, horizon: int, targets: int = 1) -> Scales:
     """Return what is learned of sequences up to the step where each one's training ends.
 
     Args:
-        sequences: with the target as first column.
+        sequences: with the targets as first columns.
         ends: of training, one a sequence.
-        season: steps; 0 finds it, 1 is none.
+        season: steps; 0 finds that of each target, 1 is none.
         horizon: steps to forecast.
+        targets: how many columns are to be forecast.
 
     Raises:
         ValueError: there is too little to learn from.
     """
     parts = [values[:end] for values, end in zip(sequences.values, ends, strict=True)]
     filled = [expected.filled(part) for part in parts]
-    seasons = [season] if season else _seasons(max((part[:, 0] for part in parts), key=len))
-    expectations: dict[str, Expectation] = {}
-    for name, whole in zip(sequences.names, filled, strict=True):
-        expectations[name] = expected.fit(whole[:, 0], seasons, horizon)
-        seasons = [expectations[name].season]  # of all
-    spread = np.concatenate([whole - expected.levels(whole, seasons[0]) for whole in filled]).std(axis=0)
+    expectations: dict[str, tuple[Expectation, ...]] = dict.fromkeys(sequences.names, ())
+    for place in range(targets):
+        seasons = [season] if season else _seasons(max((part[:, place] for part in parts), key=len))
+        for name, whole in zip(sequences.names, filled, strict=True):
+            own = expected.fit(whole[:, place], seasons, horizon)
+            seasons = [own.season]  # of all series
+            expectations[name] += (own,)
+    first = expectations[sequences.names[0]][0].season
+    spread = np.concatenate([whole - expected.levels(whole, first) for whole in filled]).std(axis=0)
     gaps = np.isnan(np.concatenate(parts)).any(axis=0)
     return Scales(expectations, np.where(spread > 0, spread, 1.0), gaps)
 
@@ -118,13 +127,15 @@ def make_series(sequences: Sequences, scales: Scales, known: Sequence[str]) -> l
     found = []
     for name, values in zip(sequences.names, sequences.values, strict=True):
         whole, own = expected.filled(values), scales.of(name)
-        expects, _, deviation = own.of(whole[:, 0])
-        level = expected.levels(whole, own.season)
+        parts = [one.of(column) for one, column in zip(own, whole.T, strict=False)]  # of the first columns, the targets
+        level = expected.levels(whole, own[0].season)
         relative = (whole - level) / scales.deviations  # [T, F]
-        inputs = [deviation[:, None] / own.scale, relative[:, here], np.isnan(values[:, scales.gaps])]
+        inputs = [deviation[:, None] / one.scale for one, (_, _, deviation) in zip(own, parts, strict=True)]
+        inputs += [relative[:, here], np.isnan(values[:, scales.gaps])]
         for place in ahead:
-            inputs.append((_next(whole[:, place], own.horizon) - level[:, [place]]) / scales.deviations[place])
-        found.append(Series(name, values[:, 0], own, expects, np.concatenate(inputs, axis=1)))
+            inputs.append((_next(whole[:, place], own[0].horizon) - level[:, [place]]) / scales.deviations[place])
+        expects = np.stack([expects for expects, _, _ in parts], axis=1)  # [T, m, H]
+        found.append(Series(name, values[:, : len(own)], own, expects, np.concatenate(inputs, axis=1)))
     return found
 
 

@@ -1,5 +1,7 @@
 """What a trained run has left, read back with care: its folder may be damaged, or somebody else's."""
 
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ def load_model(folder: Path, features: int | None = None, outputs: int | None = 
         OSError: it cannot be read.
     """
     file = folder / "model.keras"
+    if file.is_file() and not zipfile.is_zipfile(file):  # of which Keras says that it is not found
+        raise ValueError(f"`run` must have a model that can be loaded, {file}. Received: a damaged file")
     try:
         model = keras.models.load_model(file, safe_mode=True)
         hidden, output = model.get_layer("hidden"), model.get_layer("output")
@@ -48,3 +52,19 @@ def load_json(file: Path, **kinds: type) -> list[Any]:
         if not isinstance(values[name], kind):
             raise ValueError(f"{file} must have {name} of type {kind.__name__}. Received: {str(values[name])[:80]}")
     return [values[name] for name in kinds]
+
+
+def load_learned(folder: Path, *names: str) -> dict[str, Any]:
+    """Return what a run learned of its data besides the weights; raises a ValueError where one of the names is not there."""
+    file = folder / "metrics.json"
+    (learned,) = load_json(file, learned=dict)
+    if missing := [name for name in names if name not in learned]:
+        raise ValueError(f"{file} must have {missing[0]} in what was learned, as this version saves it. Received: none")
+    return learned
+
+
+def check_columns(path: Path, columns: Sequence[str], trained: Sequence[str]) -> None:
+    """Raise a ValueError where a file has not the columns that a run was trained on, in their order."""
+    if list(columns) != list(trained):
+        wanted, came = ", ".join(trained), ", ".join(columns)
+        raise ValueError(f"{path} must have the columns that the run was trained on, {wanted}. Received: {came}")

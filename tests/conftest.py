@@ -38,6 +38,18 @@ def without_xla():
         yield
 
 
+@pytest.fixture
+def run_here(capsys, without_xla):
+    """Do what `entry_point.run` does in this process, where not the process is tested, which spares starting TensorFlow again."""
+    import main
+
+    def run_here(folder, *flags):
+        status = main.main([*map(str, flags), f"--results-dir={folder / 'results'}", f"--log-dir={folder / 'log'}"])
+        return status, *capsys.readouterr()
+
+    return run_here
+
+
 @pytest.fixture(scope="session")
 def few_words(tmp_path_factory):
     """Settings of four clips of each of four of the words that ship, of which three train; features are computed once."""

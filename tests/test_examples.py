@@ -1,6 +1,7 @@
 """The examples: each runs, small, and does what it says."""
 
 import importlib.util
+import itertools
 import runpy
 import sys
 from importlib.machinery import PathFinder
@@ -59,6 +60,19 @@ def test_both_directions_have_twice_the_layer(monkeypatch, capsys):
     # Three modules of 22, 21 and 21 units, each hearing itself and the slower ones; input weights; biases.
     hidden = (22 * 64 + 21 * 42 + 21 * 21) + 64 + 64
     assert counts == [copies * hidden + (64 * copies + 1) * 32 + 33 for copies in (1, 2)]
+
+
+def test_morse_reads_what_was_keyed(monkeypatch, capsys):
+    module = example("morse", monkeypatch)
+    x, (labels, counts, steps) = module.messages(300)
+    assert set(counts) == {1, 2, 3, 4} and (labels < 7).all() and steps.max() <= module.STEPS
+    for key, own, count, length in zip(x[..., 0], labels, counts, steps):
+        runs = [(down, len([*run])) for down, run in itertools.groupby(key[:length])]
+        signs = "".join({-1: " " * (run > 2), 1: ".-"[run > 2]}[int(down)] for down, run in runs)
+        assert signs.split() == [module.CODES["ETAINMS"[label]] for label in own[:count]]
+        assert not key[length:].any()
+    assert 0 <= module.main(epochs=1, examples=50) < 0.1
+    assert "of 500 new texts are read without an error" in capsys.readouterr().out
 
 
 def test_streaming_gives_what_the_whole_sequence_gives(monkeypatch, capsys):

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 import soundfile
+from entry_point import run, start
 
 import main
 import models.clockwork_rnn  # noqa: F401 (registers the layer that saved models hold)
@@ -21,40 +20,6 @@ from running import command_line
 ROOT = Path(__file__).parents[1]
 MODELS = ["clockwork_rnn", "clockwork_lstm", "clockwork_gru", "simple_rnn", "lstm", "gru"]
 TINY = ["--epochs", "60", "--length", "40", "--units", "4", "--periods", "1", "2"]
-
-
-def start(folder, *flags, **kwargs):
-    command = [
-        sys.executable,
-        ROOT / "main.py",
-        *flags,
-        "--results-dir",
-        folder / "results",
-        "--log-dir",
-        folder / "log",
-    ]
-    own = ("TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS")  # which `main.py` sets
-    environment = {name: value for name, value in os.environ.items() if name not in own}
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs
-    )
-
-
-def run(folder, *flags):
-    process = start(folder, *flags)
-    output, errors = process.communicate(timeout=300)
-    return process.returncode, output, errors
-
-
-@pytest.fixture
-def run_here(capsys, without_xla):
-    """Do what `run` does in this process, where not the process is tested, which spares starting TensorFlow again."""
-
-    def run_here(folder, *flags):
-        status = main.main([*map(str, flags), f"--results-dir={folder / 'results'}", f"--log-dir={folder / 'log'}"])
-        return status, *capsys.readouterr()
-
-    return run_here
 
 
 def read(*flags):
@@ -356,6 +321,15 @@ def test_what_a_trained_run_has_otherwise_is_refused(flags, tmp_path, monkeypatc
     assert read("--run", "a", "--units", "4", "--length", "64", "--seed", "9")[1].length == 64
 
 
+@pytest.mark.parametrize("flags", [["--resume"], ["--overwrite"], ["--name", "b"]])
+def test_what_is_of_a_training_is_refused_where_a_trained_run_is_used(flags, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["--run", "a", *flags]) == 2
+    value = flags[1] if flags[1:] else True
+    said = capsys.readouterr().err
+    assert said == f"main.py: {flags[0]} must not come with --run, which is trained. Received: {value}\n"
+
+
 def test_a_flag_mends_what_the_file_says(monkeypatch):
     task_class, recipes = main.TASKS["generation"]
     monkeypatch.setitem(main.TASKS, "generation", (task_class, [replace(recipes[0], units="many")]))
@@ -378,11 +352,14 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["speling"], "the task must be one of generation, words, speech, text, series. Received: speling"),
-        (["LSTM"], "the task must be one of generation, words, speech, text, series. Received: LSTM"),
+        (
+            ["speling"],
+            "the task must be one of generation, words, speech, text, series, handwriting. Received: speling",
+        ),
+        (["LSTM"], "the task must be one of generation, words, speech, text, series, handwriting. Received: LSTM"),
         (
             ["Word"],
-            "the task must be one of generation, words, speech, text, series. Received: Word; did you mean words?",
+            "the task must be one of generation, words, speech, text, series, handwriting. Received: Word; did you mean words?",
         ),
         (["--unit", "3"], "--unit is not known: did you mean --units?"),
         (["--lr=0.1"], "--lr is not known: did you mean --learning-rate?"),
@@ -394,7 +371,10 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["words", "here"], "here is not expected: main.py words --help names the flags"),
         (["--overwrite", "True"], "True is not expected: main.py generation --help names the flags"),
         (["--overwrite=True"], "--overwrite/--no-overwrite must come without a value"),
-        (["stray", "--units", "9"], "the task must be one of generation, words, speech, text, series. Received: stray"),
+        (
+            ["stray", "--units", "9"],
+            "the task must be one of generation, words, speech, text, series, handwriting. Received: stray",
+        ),
         (["--units", "x"], "--units must be a whole number. Received: x"),
         (["--units"], "--units must be a whole number. Received: nothing"),
         (["--units", "9", "10"], "--units must be a whole number. Received: 9 10"),
@@ -528,6 +508,7 @@ def test_series_trains_and_forecasts(tmp_path, run_here):
         (["--predict", "nowhere.csv"], "nowhere.csv must be a file or a folder. Received: nothing there"),
         ([], "--run needs --predict, a file to go on from or to answer. Received: none"),
         (["--predict", str(table), "--horizon", "7"], "--horizon must be that of the trained run, 6. Received: 7"),
+        (["--predict", str(table), "--chunk", "9"], "--chunk must be that of the trained run, 256. Received: 9"),
     ]:
         status, output, errors = run_here(tmp_path, "series", "--run", "a", *more)
         assert (status, output) == (2, "") and message in errors and len(errors.splitlines()) == 1

@@ -21,6 +21,7 @@ import main
 import tasks
 from models.version import __version__
 from running import command_line
+from tasks import series
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,6 +46,7 @@ SMALL = "--epochs 2 --results-dir {folder}/results --log-dir {folder}/log"
 ADDED = {  # how a command is made small, by what it runs; a command of another kind fails the test
     "python main.py --help": "",
     "python main.py speech": f"{SMALL} --seconds 0.1 --chunk 512",
+    "python main.py handwriting": f"{SMALL} --lines 1 --batch-size 1 --every 6 --units 9",
     "python main.py text": f"{SMALL} --units 32 --streams 16 --chunk 64",
     "python main.py": SMALL,
     "python -m pytest": "--version",
@@ -120,6 +122,27 @@ def test_the_layer_example_runs():
     names = {}
     exec(code, names)
     assert names["model"].output.shape == (None, None, 25)
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory):
+    """A folder with the runs that examples of `docs/usage.md` use, and the data that ship."""
+    folder = tmp_path_factory.mktemp("used")
+    (folder / "data").symlink_to(ROOT / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        run(maker("--run my-series"), folder, patch)
+    return folder
+
+
+@pytest.mark.parametrize("code", blocks("python", DOCS[ROOT / "docs" / "usage.md"]))
+def test_trained_runs_are_used_as_the_page_says(code, used, monkeypatch):
+    monkeypatch.chdir(used)
+    names = {}
+    exec(code, names)
+    if "bands" in names:  # step by step, the same as at once
+        at_once = series.predict(names["folder"], names["file"])
+        columns = ["low_95", "low_80", "median", "high_80", "high_95"]
+        np.testing.assert_allclose(names["bands"][0], at_once[columns], rtol=1e-5)
 
 
 @pytest.mark.parametrize("code", blocks("python", DOCS[ROOT / "data" / "README.md"]))

@@ -68,6 +68,27 @@ def test_loss_and_gradient_equal_loops_over_time(scale):
         assert not gradients[place, length:].numpy().any()
 
 
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_sizes_may_be_known_only_when_it_runs(jit_compile):
+    """As inside of `model.fit`, where batches and lengths differ."""
+    logits, labels, counts, steps = draw(5)
+    expected, gradients = compiled(logits, labels, counts, steps)
+    kinds = [([None, None, 5], tf.float64), ([None, None], tf.int32), ([None], tf.int32), ([None], tf.int32)]
+    signature = [tf.TensorSpec(*kind) for kind in kinds]
+
+    @tf.function(jit_compile=jit_compile, autograph=False, input_signature=signature)
+    def run(logits, labels, counts, steps):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            losses = ctc_loss(logits, labels, counts, steps)
+        return losses, tape.gradient(losses, logits), best_path(logits, steps)
+
+    losses, found, path = run(logits, labels, counts, steps)
+    np.testing.assert_allclose(losses, expected, rtol=1e-12)
+    np.testing.assert_allclose(found, gradients, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(path, best_path(logits, steps))
+
+
 def test_the_probability_is_that_of_all_paths():
     """Of each of 243 sequences of 5 classes that comes to the labels once repetitions and blanks are left out."""
     logits, labels = np.random.default_rng(2).normal(size=(1, 5, 3)), [0, 1]

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from main import recipe
+from running.export import _without_state
 from running.trained import train_silently
 from tasks import series
 from tasks.answers import Answers
@@ -81,18 +82,85 @@ def test_every_sequence_is_seen_once_before_one_is_seen_twice(labels):
     np.testing.assert_array_equal(first[:, 1], task(labels, seed=1).places()(0, 12)[:, 0])
 
 
-@pytest.mark.parametrize("readout", ["last", "mean"])
+READOUTS = ["last", "mean", "max", "every"]
+
+
+@pytest.mark.parametrize("readout", READOUTS)
 @pytest.mark.parametrize("model", ["clockwork_rnn", "lstm"])
 def test_outputs_are_those_of_the_keras_model_at_each_length(labels, readout, model):
     own = task(labels, readout=readout, model=model, periods=SMALL["periods"] if model == "clockwork_rnn" else ())
     weights = np.stack([own.network.start(seed).weights for seed in (0, 1)])
     found = own.outputs(weights)
     network = own.network.keras_model(weights[1])
-    np.testing.assert_allclose(found[1], network(own.data[0]), atol=1e-5)
+    if readout != "every":
+        np.testing.assert_allclose(found[1], network(own.data[0]), atol=1e-5)
     place = 4  # the shortest
     steps = len(own.sequences.values[place])
     assert steps == 8
-    np.testing.assert_allclose(found[1, place], network(own.data[0][place, None, :steps])[0], atol=1e-5)
+    alone = network(own.data[0][place, None, :steps])[0]
+    if readout == "every":  # the mean of the probabilities after each step
+        chances = np.exp(alone) / np.exp(alone).sum(-1, keepdims=True)
+        alone = np.log(chances.mean(axis=0))
+    np.testing.assert_allclose(found[1, place], alone, atol=1e-5)
+    # What is exported is a copy of the model.
+    np.testing.assert_array_equal(_without_state(network)(own.data[0]), network(own.data[0]))
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("model", ["clockwork_gru", "lstm"])
+def test_what_is_read_out_is_of_the_steps_that_count(labels, readout, model):
+    """Of the states that the network gives after each step, taken one sequence and one step at a time."""
+    own = task(labels, readout=readout, model=model, periods=SMALL["periods"] if model == "clockwork_gru" else ())
+    network, weights = own.network, own.network.start(0).weights
+    arrays = network.split(weights[None])
+    states = network.states_and_outputs(list(map(tf.constant, arrays)), own.data[0])[0][0].numpy()  # [N, T, n]
+    kernel, bias = (array[0] for array in arrays[-2:])
+    for place, values in enumerate(own.sequences.values):
+        counted = states[place, : len(values)]
+        if readout == "every":
+            chances = np.exp(counted @ kernel + bias)
+            wanted = np.log((chances / chances.sum(-1, keepdims=True)).mean(axis=0))
+        else:
+            read = {"last": counted[-1], "mean": counted.mean(axis=0), "max": counted.max(axis=0)}[readout]
+            wanted = read @ kernel + bias
+        np.testing.assert_allclose(own.outputs(weights[None])[0, place], wanted, atol=1e-5)
+        if place == 8:  # two of each length
+            return
+
+
+@pytest.mark.parametrize("readout", ["last", "every"])
+def test_a_model_answers_step_by_step(labels, readout):
+    own = task(labels, readout=readout)
+    model, values = own.network.keras_model(own.network.start(0).weights), own.sequences.values[0]
+    hidden, output = model.get_layer("hidden"), model.get_layer("output")
+    step, state, said = hidden.stepper(), hidden.get_initial_state(1), []
+    for row in values:
+        state = step(own.columns.inputs([row[None]], 1)[:, 0], state)
+        said.append(output(state[0])[0])
+    at_once = model(own.columns.inputs([values], len(values)))[0]
+    np.testing.assert_allclose(said if readout == "every" else said[-1], at_once, atol=1e-6)
+
+
+def test_the_loss_after_every_step_is_the_mean_of_those_that_count(labels, numbers):
+    for path, outputs in [(labels, 3), (numbers, 2)]:
+        own = task(path, readout="every", replicas=2)
+        inputs, (targets, _) = own.data
+        places = np.array([[0, 4, 3], [1, 2, 9]])  # of two replicas
+        found = RNG.normal(size=(2, 3, 12, outputs)).astype(np.float32)
+        losses = np.zeros((2, 3))
+        for r, b in np.ndindex(2, 3):
+            each = []
+            for step in found[r, b, : len(own.sequences.values[places[r, b]])]:
+                target = targets[places[r, b]]
+                if path == labels:
+                    each.append(np.log(np.exp(step).sum()) - step[target])
+                else:
+                    each.append(np.mean((step - target) ** 2))
+            losses[r, b] = np.mean(each)
+        drawn = [tf.constant(own_part[places]) for own_part in own.data[1]]
+        np.testing.assert_allclose(own.loss(drawn, tf.constant(found)), losses.mean(axis=1), rtol=1e-5)
+        shared = [tf.constant(own_part[places[0]]) for own_part in own.data[1]]
+        np.testing.assert_allclose(own.loss(shared, tf.constant(found[:1])), losses.mean(axis=1)[:1], rtol=1e-5)
 
 
 def test_a_replica_is_the_network_of_its_seed_alone(labels):
@@ -139,6 +207,22 @@ def test_learns_classes_and_says_what_simple_methods_reach(run):
         figure.canvas.draw()
 
 
+@pytest.mark.parametrize("readout, wanted", [("max", "labels"), ("every", "labels"), ("every", "numbers")])
+def test_each_readout_learns_and_answers_a_file(request, readout, wanted, tmp_path):
+    path = request.getfixturevalue(wanted)
+    own = task(path, units=24, epochs=10, learning_rate=1e-2, input_noise=0.0, dropout=0.0, readout=readout)
+    folder, found, _, weights = kept(own, trained(own), tmp_path)
+    said, outputs = series.predict(folder, path), own.outputs(weights)[0]
+    assert len(said) == 60
+    if wanted == "labels":
+        assert found["test_error"][0] <= 35
+        assert list(said.answer) == list(own.said(outputs))
+        np.testing.assert_allclose(said[list(own.classes)].sum(axis=1), 1.0, rtol=1e-5)
+    else:
+        assert found["rmse"][0] < found["baselines"]["mean"]["rmse"]
+        np.testing.assert_allclose(said[["answer_0", "answer_1"]], own.said(outputs), rtol=1e-4)
+
+
 def test_a_run_answers_a_file_without_answers(run, labels, tmp_path):
     folder, _, own, weights = run
     with np.load(labels) as saved:
@@ -177,6 +261,12 @@ def test_tables_with_groups_and_folders_of_classes(tmp_path):
         folder.mkdir(parents=True, exist_ok=True)
         row[["v"]].to_csv(folder / f"{one}.csv", index=False)
     assert list(task(tmp_path / "classes").classes) == ["fast", "slow"]
+
+
+def test_a_file_of_other_features_is_refused(run, tmp_path):
+    np.savez(tmp_path / "wide.npz", x=RNG.normal(size=(2, 4, 3)))
+    with pytest.raises(ValueError, match="wide.npz must have the columns .* trained on, 1, 2. Received: 1, 2, 3"):
+        series.predict(run[0], tmp_path / "wide.npz")
 
 
 @pytest.mark.parametrize(

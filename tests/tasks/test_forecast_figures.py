@@ -6,8 +6,8 @@ from tasks.forecast_figures import forecast_figure
 
 
 def test_everything_is_drawn_where_it_belongs():
-    truth, bands = np.arange(40.0), np.arange(30.0, 34.0)[:, None] + np.array([-3, -1, 0, 1, 3])
-    figure = forecast_figure(truth, 30, bands, {"naive": np.full(4, 29.0)}, np.arange(40), "load $x$")
+    truth, bands = np.arange(40.0)[:, None], np.arange(30.0, 34.0)[None, :, None] + np.array([-3, -1, 0, 1, 3])
+    figure = forecast_figure(truth, 30, bands, {"naive": np.full((1, 4), 29.0)}, np.arange(40), ["load $x$"])
     (axis,) = figure.axes
     lines = {line.get_label(): line.get_xydata() for line in axis.lines}
     np.testing.assert_array_equal(lines["known"], np.stack([np.arange(14, 30)] * 2, 1))  # four times the horizon
@@ -16,3 +16,18 @@ def test_everything_is_drawn_where_it_belongs():
     assert set(lines) == {"known", "forecast", "what came", "naive"} and len(axis.collections) == 2
     figure.canvas.draw()  # a dollar begins no formula
     assert axis.get_xlabel() == "step"
+
+
+def test_each_target_that_is_named_has_its_panel():
+    truth = np.arange(40.0)[:, None] + 100 * np.arange(5)  # [T, m]
+    bands = truth[30:34].T[..., None] + np.array([-3, -1, 0, 1, 3])
+    simple = {"naive": np.repeat(truth[29][:, None], 4, axis=1)}
+    figure = forecast_figure(truth, 30, bands, simple, np.arange(40), list("abcd"))
+    assert [axis.get_ylabel() for axis in figure.axes] == list("abcd")
+    for place, axis in enumerate(figure.axes):
+        lines = {line.get_label(): line.get_ydata() for line in axis.lines}
+        np.testing.assert_array_equal(lines["forecast"], truth[30:34, place])
+        np.testing.assert_array_equal(lines["naive"], np.full(4, 29 + 100 * place))
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 6  # no line twice
+    figure.canvas.draw()

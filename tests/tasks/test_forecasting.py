@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from main import recipe
 from running.trained import train_silently
-from tasks import forecasting, series
+from tasks import forecasting, series, simple_answers
 from tasks.forecasting import QUANTILES, Forecasting
 
 RNG = np.random.default_rng(0)
+BANDS = ("low_95", "low_80", "median", "high_80", "high_95")
 SMALL = {"units": 6, "periods": (1, 2, 4), "horizon": 3, "test_share": 0.2, "chunk": 16, "batch_size": 4, "epochs": 1}
 
 
@@ -76,8 +77,8 @@ def test_forecasts_are_those_of_the_keras_model_that_is_kept(table):
     model = own.network.keras_model(weights[1])
     for place, origin in enumerate(origins):
         left = model(one.inputs[None, origin - 15 : origin + 1].astype(np.float32))[0, -1].numpy().reshape(3, 5)
-        expects = one.expects[origin][:, None] + one.expectation.scale * np.sort(left + own.offsets)
-        np.testing.assert_allclose(found[1, place], expects, rtol=1e-4)
+        expects = one.expects[origin, 0][:, None] + one.expectations[0].scale * np.sort(left + own.offsets)
+        np.testing.assert_allclose(found[1, place, 0], expects, rtol=1e-4)
 
 
 def test_a_replica_is_the_network_of_its_seed_alone(table):
@@ -88,7 +89,9 @@ def test_a_replica_is_the_network_of_its_seed_alone(table):
 
 def test_bands_are_widened_to_what_they_should_have_held():
     found = np.array([[-2.0, -1.0, 0.0, 3.0, 4.0]])
-    np.testing.assert_allclose(forecasting.widened(found, np.array([2.0, 1.5])), [[-3, -2, 0, 6, 6]])
+    factors = np.array([[2.0, 1.5], [1.0, 1.0]])  # of two targets
+    wide = forecasting.widened(np.stack([found, found]), factors)
+    np.testing.assert_allclose(wide, [[[-3, -2, 0, 6, 6]], [[-2, -1, 0, 3, 4]]])
     truth = np.array([-1.5, 6.0])
     np.testing.assert_allclose(forecasting._far(truth, np.repeat(found, 2, axis=0), 80), [1.5, 2.0])
     np.testing.assert_allclose(forecasting._far(truth, np.repeat(found, 2, axis=0), 95), [0.75, 1.5])
@@ -110,26 +113,32 @@ def test_widened_bands_hold_their_share_before_the_test(table):
 def run(table, tmp_path_factory):
     """A trained run's folder, and what it reached."""
     own = task(table, units=24, epochs=60, learning_rate=1e-2, input_noise=0.0, dropout=0.0)
-    trained = train_silently(own, own.settings)
-    folder = tmp_path_factory.mktemp("run")
-    own.network.keras_model(trained.weights[0]).save(folder / "model.keras")
-    found = own.evaluate(trained.weights)
+    return kept(own, train_silently(own, own.settings).weights, tmp_path_factory.mktemp("run"))
+
+
+def kept(own, weights, folder):
+    own.network.keras_model(weights[0]).save(folder / "model.keras")
+    found = own.evaluate(weights)
     plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}
     (folder / "metrics.json").write_text(json.dumps(plain))
     settings = {name: value for name, value in asdict(own.settings).items() if name in (*series.ROLES, "data")}
     (folder / "config.json").write_text(json.dumps(settings))
-    return folder, own, found, trained.weights
+    return folder, own, found, weights
 
 
 def test_learns_what_leads_and_beats_all_simple_answers(run):
     _, own, found, _ = run
     best = min(values["mase"] for values in own.simple.values())
-    assert own.scales.season == 8 and found["mase"][0] < 0.75 * best
+    assert own.scales.seasons == [8] and found["mase"][0] < 0.75 * best
     assert found["coverage_95"][0] > 70 and found["test_forecasts"] == 38
     assert own.remark({"mase": best / 2}) == ""
     assert own.remark({"mase": 2 * best}).startswith("A simple answer is better: ")
     assert set(own.simple) == {"naive", "seasonal naive", "drift", "exponential smoothing"}
-    own.report(run[3]).figures["forecast"].canvas.draw()
+    report = own.report(run[3])
+    report.figures["forecast"].canvas.draw()
+    tested = simple_answers.forecasts(own.series[0].known[:, 0], own._origins(160, 200) + 1, 3, 8)
+    for name, values in tested.items():  # the last of those that were tested, not one fitted anew
+        np.testing.assert_array_equal(report.tables["forecast"][name], values[-1])
 
 
 def test_a_run_goes_on_from_a_table_as_it_would_itself(run, table, tmp_path):
@@ -139,10 +148,73 @@ def test_a_run_goes_on_from_a_table_as_it_would_itself(run, table, tmp_path):
     pd.read_csv(table)[:171].to_csv(path, index=False)
     found = series.predict(folder, path)
     bands = forecasting.widened(own.forecasts(weights, own.series[0], np.array([170]))[0], own.widening(weights)[0])[0]
-    names = ("low_95", "low_80", "median", "high_80", "high_95")
-    np.testing.assert_allclose(found[list(names)], bands, rtol=1e-4)
+    np.testing.assert_allclose(found[list(BANDS)], bands[0], rtol=1e-4)
     assert list(found.time.astype(str)) == ["2020-06-20", "2020-06-21", "2020-06-22"]
     assert set(found.series) == {"new.csv"}
+
+
+@pytest.fixture(scope="module")
+def two(table, tmp_path_factory):
+    """The run's folder of a network that forecasts two columns, the task, what it reached and its weights."""
+    own = task(table, target=("lead", "y"), units=12, epochs=2, input_noise=0.0, dropout=0.0)
+    return kept(own, train_silently(own, own.settings).weights, tmp_path_factory.mktemp("two"))
+
+
+def test_of_several_targets_each_is_measured_in_its_own_scale(two):
+    _, own, found, weights = two
+    one, origins = own.series[0], own._origins(160, 200)
+    quantiles, truth = own.forecasts(weights, one, origins)[0], one.future(origins)
+    assert quantiles.shape == (38, 2, 3, 5) and own.network.outputs == 2 * 3 * 5 and own.data[1].shape == (200, 6)
+    factors, means = own.widening(weights)[0], []
+    values = np.stack([own.sequences.values[0][:, own.sequences.columns.index(name)] for name in ("lead", "y")])
+    for place, name in enumerate(("lead", "y")):
+        np.testing.assert_array_equal(truth[:, place], [values[place, origin + 1 : origin + 4] for origin in origins])
+        errors = np.abs(truth[:, place] - quantiles[:, place, :, 2])
+        season = {"lead": 1, "y": 8}[name]
+        assert found[f"season_{name}"] == season
+        moves = np.abs(values[place, season:160] - values[place, : 160 - season])
+        means.append(errors.mean() / np.nanmean(moves))
+        assert found[f"mase_{name}"][0] == pytest.approx(means[-1])
+        wide = forecasting.widened(quantiles, factors)[:, place]
+        inside = (wide[..., 0] <= truth[:, place]) & (truth[:, place] <= wide[..., 4])
+        assert found[f"coverage_95_{name}"][0] == pytest.approx(100 * inside.mean())
+        alone = simple_answers.forecasts(one.known[:, place], origins + 1, 3, 8)["drift"]
+        wanted = np.sqrt(np.mean((truth[:, place] - alone) ** 2))
+        assert found["baselines"]["drift"][f"rmse_{name}"] == pytest.approx(wanted)
+    assert found["mase"][0] == pytest.approx(np.mean(means))
+    assert list(own.quantities())[:3] == ["mase", "mase_lead", "mase_y"]
+
+
+def test_of_several_targets_each_has_its_bands_and_its_part_of_what_is_watched(two):
+    _, own, _, weights = two
+    one, origins = own.series[0], own._origins(120, 160)
+    found, truth = own.forecasts(weights, one, origins)[0], one.future(origins)
+    wide, losses = forecasting.widened(found, own.widening(weights)[0]), []
+    for place in range(2):
+        held = 100 * np.mean((wide[:, place, :, 1] <= truth[:, place]) & (truth[:, place] <= wide[:, place, :, 3]))
+        assert held == pytest.approx(80, abs=1.5)
+        above = truth[:, place, :, None] - found[:, place]
+        each = np.where(above > 0, np.array(QUANTILES) * above, (np.array(QUANTILES) - 1) * above)
+        losses.append(each.mean() / one.expectations[place].scale)
+    assert own.after_epoch(weights)["validation_loss"][0] == pytest.approx(np.mean(losses))
+
+
+def test_of_several_targets_a_table_says_which(two, table):
+    folder, own, _, weights = two
+    report = own.report(weights)
+    assert [axis.get_ylabel() for axis in report.figures["forecast"].axes] == ["lead", "y"]
+    left = report.tables["forecast"]
+    assert list(left["target"]) == ["lead"] * 3 + ["y"] * 3
+    np.testing.assert_array_equal(left["truth"].reshape(2, 3).T, pd.read_csv(table)[["lead", "y"]][-3:])
+    report.write(folder)
+    written = pd.read_csv(folder / "forecast.csv")
+    assert list(written.time) == 2 * ["2020-07-16", "2020-07-17", "2020-07-18"]
+    np.testing.assert_allclose(written.truth, left["truth"])
+    said = series.predict(folder, table)
+    bands = forecasting.widened(own.forecasts(weights, own.series[0], np.array([199]))[0], own.widening(weights)[0])[0]
+    assert list(said.target) == ["lead"] * 3 + ["y"] * 3 and set(said.series) == {"own.csv"}
+    np.testing.assert_allclose(said[list(BANDS)], bands.reshape(6, 5), rtol=1e-4)
+    assert list(said.time.astype(str)) == 2 * ["2020-07-19", "2020-07-20", "2020-07-21"]
 
 
 def test_a_table_of_other_columns_is_refused(run, table, tmp_path):
@@ -161,18 +233,29 @@ def test_several_series_of_one_table_are_tested_each(table, tmp_path):
     pd.concat([own.assign(where="north"), own.assign(where="south", y=own.y * 100)]).to_csv(path, index=False)
     found = task(path, group="where")
     assert [one.name for one in found.series] == ["north", "south"]
-    north, south = (one.expectation.scale for one in found.series)
+    north, south = (one.expectations[0].scale for one in found.series)
     assert south == pytest.approx(100 * north)
     values = found.evaluate(found.network.start(0).weights[None])
     assert values["series"] == 2 and values["test_forecasts"] == 2 * 38
     assert set(found.starts.tolist()) == {*range(105), *range(200, 305)}
 
 
+@pytest.mark.parametrize("rows, named", [((120, 160), "121 to 160"), ((160, 200), "161 to 200")])
+def test_a_target_without_values_to_stop_or_to_test_by_is_refused(table, tmp_path, rows, named):
+    own, path = pd.read_csv(table), tmp_path / "dead.csv"
+    own.loc[rows[0] : rows[1] - 1, "y"] = np.nan
+    own.to_csv(path, index=False)
+    message = f"`target` must have values before the test and in it. Received: none of y in rows {named} of dead.csv"
+    with pytest.raises(ValueError, match=message):
+        task(path, target=("lead", "y"))
+    assert len(task(path, target=("lead",)).series) == 1
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
         ({"horizon": -1}, "`horizon` must be at least 0. Received: -1"),
-        ({"target": ("y", "lead")}, "`target` must name one column. Received: y lead"),
+        ({"target": ("y", "y")}, "`target` must name a column of its own. Received: y, which it names twice"),
         ({"target": ()}, "`label` or `target` must name the column of .*own.csv that is to be told. Received: neither"),
         ({"target": ("z",)}, "`target` must be one of day, y, lead in .*own.csv"),
         ({"test_share": 0.5}, "`test_share` must be between 0 and 0.5. Received: 0.5"),
@@ -191,5 +274,5 @@ def test_refuses(table, changes, message):
 def test_without_a_table_it_is_the_carbon_dioxide_that_ships():
     own = series.SeriesTask(recipe("series"))
     assert type(own) is Forecasting
-    assert own.sequences.columns == ("co2",) and own.scales.season == 12
+    assert own.sequences.columns == ("co2",) and own.scales.seasons == [12]
     assert len(own.series[0].truth) == 526 and own.tested[0] == 526 - 36  # the last three years

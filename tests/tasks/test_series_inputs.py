@@ -27,7 +27,7 @@ def test_what_is_learned_is_of_training_alone():
     own = sequences(count=2)
     before, after = (learn(these, [50, 50], 4, 3) for these in (own, changed_after(own, 49)))
     assert before.as_json() == after.as_json()
-    assert before.season == 4 and list(before.gaps) == [False, True, False]
+    assert before.seasons == [4] and list(before.gaps) == [False, True, False]
 
 
 def test_inputs_are_of_the_past_but_for_what_is_known():
@@ -49,12 +49,33 @@ def test_inputs_are_of_the_past_but_for_what_is_known():
 def test_what_is_left_comes_back_in_units_and_order():
     one = make_series(sequences(), learn(sequences(), [60], 4, 3), [])[0]
     origins = np.array([30, 50])
-    quantiles = np.sort(RNG.normal(size=(2, 3, 5)), axis=-1)
+    quantiles = np.sort(RNG.normal(size=(2, 1, 3, 5)), axis=-1)
     found = one.in_units(quantiles[None, ..., ::-1], origins)[0]
-    np.testing.assert_allclose((found - one.expects[origins][..., None]) / one.expectation.scale, quantiles)
+    np.testing.assert_allclose((found - one.expects[origins][..., None]) / one.expectations[0].scale, quantiles)
     np.testing.assert_allclose(
-        one.in_units(one.left()[None, origins, :, None], origins)[0, ..., 0], one.future(origins)
+        one.in_units(one.left()[None, origins, ..., None], origins)[0, ..., 0], one.future(origins)
     )
+
+
+def test_each_of_several_targets_is_as_it_would_be_alone():
+    own = sequences(count=2)
+    turned = own._replace(
+        columns=("x", "y", "z"), values=tuple(part[:, [1, 0, 2]] for part in own.values)
+    )  # the second target first
+    scales = learn(own, [50, 60], 4, 3, targets=2)
+    for place, these in enumerate((own, turned)):
+        alone = learn(these, [50, 60], 4, 3)
+        assert [scales.of(name)[place] for name in own.names] == [alone.of(name)[0] for name in own.names]
+        for one, other in zip(make_series(own, scales, []), make_series(these, alone, [])):
+            np.testing.assert_array_equal(one.expects[:, place], other.expects[:, 0])
+            np.testing.assert_array_equal(one.left()[:, place], other.left()[:, 0])
+            np.testing.assert_array_equal(one.inputs[:, place], other.inputs[:, 0])
+            assert one.inputs.shape == (80, 2 + 3 + 1) and one.truth.shape == (80, 2)
+            np.testing.assert_array_equal(one.known[:, place], other.known[:, 0])
+            origins = np.array([30, 50])
+            wanted = [these.values[0][origin + 1 : origin + 4, 0] for origin in origins]
+            if one.name == "s0":
+                np.testing.assert_array_equal(one.future(origins)[:, place], wanted)
 
 
 def test_scales_go_through_json_and_know_their_series():
@@ -63,4 +84,4 @@ def test_scales_go_through_json_and_know_their_series():
     assert again.as_json() == scales.as_json() and again.of("s1") == scales.of("s1")
     with pytest.raises(ValueError, match="`group` must name series that the run was trained on. Received: s2"):
         again.of("s2")
-    assert learn(sequences(), [50], 4, 3).of("any").season == 4
+    assert learn(sequences(), [50], 4, 3).of("any")[0].season == 4

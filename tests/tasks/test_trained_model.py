@@ -1,5 +1,6 @@
 """What a trained run has left, read back: whatever is wrong with it, one line names the file."""
 
+import io
 import json
 import zipfile
 
@@ -10,7 +11,7 @@ from networks import fresh
 
 from main import recipe
 from tasks.sequence_generation import SequenceGeneration
-from tasks.trained_model import load_json, load_model
+from tasks.trained_model import check_columns, load_json, load_learned, load_model
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +32,16 @@ def test_a_model_comes_back(whole, tmp_path):
 )
 def test_a_damaged_model_is_named(damage, whole, tmp_path):
     (tmp_path / "model.keras").write_bytes(damage(whole))
-    with pytest.raises(
-        ValueError, match="^`run` must have a model that can be loaded, .*model.keras. Received: ."
-    ) as seen:
+    message = "^`run` must have a model that can be loaded, .*model.keras. Received: a damaged file$"
+    with pytest.raises(ValueError, match=message):
+        load_model(tmp_path)
+
+
+def test_a_model_with_a_damaged_part_is_named(whole, tmp_path):
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive, zipfile.ZipFile(tmp_path / "model.keras", "w") as damaged:
+        for name in archive.namelist():
+            damaged.writestr(name, archive.read(name)[:50])
+    with pytest.raises(ValueError, match="^`run` must have a model that can be loaded, .*keras. Received: .") as seen:
         load_model(tmp_path)
     assert "\n" not in str(seen.value)
 
@@ -89,3 +97,19 @@ def test_values_are_of_their_type_or_refused(content, message, tmp_path):
     else:
         with pytest.raises(ValueError, match=f"{file} {message}"):
             load_json(file, length=int)
+
+
+def test_what_was_learned_has_all_that_is_needed_or_is_named(tmp_path):
+    (tmp_path / "metrics.json").write_text(json.dumps({"learned": {"window": 3}}))
+    assert load_learned(tmp_path, "window") == {"window": 3}
+    message = "metrics.json must have scales in what was learned, as this version saves it. Received: none"
+    with pytest.raises(ValueError, match=message):
+        load_learned(tmp_path, "window", "scales")
+
+
+def test_columns_are_those_of_the_training_in_their_order():
+    check_columns("own.csv", ("a", "b"), ["a", "b"])
+    for came in (("b", "a"), ("a",)):
+        message = f"own.csv must have the columns that the run was trained on, a, b. Received: {', '.join(came)}$"
+        with pytest.raises(ValueError, match=message):
+            check_columns("own.csv", came, ["a", "b"])
