@@ -120,10 +120,13 @@ def by_group(characters: pd.DataFrame) -> pd.DataFrame:
     """Return (model, group of characters) → the share of all that was written, and the errors, in percent of what was written
     of the group; of insertions of all that was written: medians over seeds."""
     own = characters[(characters["size"] == REASONS_SIZE) & (characters.variant == BASE)]
-    counts = own.groupby(["model", "seed", own.character.map(GROUPS).rename("group")])[["written", "errors"]].sum()
-    whole = counts.written.groupby(["model", "seed"]).transform("sum")
-    of = counts.written.where(counts.index.get_level_values("group") != INSERTED, whole)
-    found = pd.DataFrame({"share": 100 * counts.written / whole, "error": 100 * counts.errors / of})
+    groups = own.character.map(GROUPS).rename("group")
+    counts = own.groupby(["model", "seed", groups])[["written", "errors"]].sum().unstack(fill_value=0)
+    written, errors = (counts[name].reindex(columns=ORDER, fill_value=0) for name in ("written", "errors"))
+    whole = written.sum(axis=1)
+    share = written.div(whole, axis=0)
+    error = errors / written.assign(**{INSERTED: whole})
+    found = pd.concat({"share": 100 * share, "error": 100 * error}, axis=1).stack(future_stack=True)
     return found.groupby(["model", "group"]).median()
 
 

@@ -232,13 +232,14 @@ def test_refuses(flags, message, tmp_path, capsys):
     assert message in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
-def test_runs_small(tmp_path, in_this_process, capsys):
+def test_runs_small(tmp_path, in_this_process, monkeypatch, capsys):
     in_this_process(handwriting)
+    monkeypatch.setattr("tasks.handwriting.PORTIONS", 1)  # of the lines, for each of which a program is traced
     assert command.main(["handwriting", "--quick", "--output-dir", str(tmp_path)]) == 0
-    assert "| Clockwork RNN | periods to 8 | 44 | 10158 |" in capsys.readouterr().out
+    assert "| LSTM | positions, LSTM | 25 | 10182 |" in capsys.readouterr().out
     own = {name: Store(tmp_path)[name] for name in documents.TABLES}
     check_counts(own)
-    assert own["handwriting"].variant.tolist() == ["base", "periods to 8"]
+    assert own["handwriting"].variant.tolist() == ["base", "positions, LSTM"]
     assert {path.name for path in tmp_path.glob("*.png")} == {"handwriting.png", "handwriting_reasons.png"}
 
 
