@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -241,11 +242,25 @@ def pictures(store: Store) -> dict[str, Figure]:
 
 
 def errors_figure(rows: pd.DataFrame) -> Figure:
-    """Draw the label error of each network by size, with the published ones beside."""
+    """Draw the label error of each network that did not diverge, by size, with the published ones beside."""
     own = rows[rows.variant == BASE].rename(columns={"size": "parameters", "parameters": "exactly", "model": "method"})
     published = {model: {size: (error,) for size, error in of.items()} for model, of in HANDWRITING_ERROR.items()}
+    sizes = sorted(own.parameters.unique())
+    methods = [method for method in NAMES if (own.method == method).any()]
     with panels(1, 1, 8, 3.8) as (figure, ((axis,),)):
-        boxes(axis, own, "label_error", sorted(own.parameters.unique()), published)
+        boxes(axis, own, "label_error", sizes, published)
+        seaborn.stripplot(  # a dot each, because five may be in two groups
+            own,
+            **{"x": "parameters", "y": "label_error", "hue": "method", "order": sizes, "hue_order": methods},
+            **{
+                "dodge": True,
+                "jitter": False,
+                "palette": ["0.2"] * len(methods),
+                "size": 3,
+                "legend": False,
+                "ax": axis,
+            },
+        )
         axis.set(xlabel="parameters, about", ylabel="label error (%)", ylim=(0, None))
         legend(figure, axis)
     return figure
