@@ -75,7 +75,7 @@ def answers(store: Store) -> list[Answer]:
         better = best.change < 0 and best.p <= SIGNIFICANT
         said = f"{best.variant}: {np.median(best.own):.1f} %" if better else "None shown"
         effect = f"{best.variant} : base {times(ratio(best.own, best.base))}"
-        asked = "Why does the Clockwork RNN lose there: which change lowers its error most?"
+        asked = "Why does the Clockwork RNN lose on handwriting: which change lowers its error most?"
         found.append(Answer(asked, said, effect, int((rows["size"] == REASONS_SIZE).sum())))
     return found
 
