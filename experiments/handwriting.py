@@ -101,7 +101,7 @@ EXPERIMENT = Experiment(
     answers=answers,
     pictures=pictures,
     quick={
-        **{"models": ("clockwork_rnn",), "sizes": (10000,), "reasons": ("periods to 8",), "rates": (1e-2,)},
+        **{"models": ("lstm",), "sizes": (10000,), "reasons": ("positions, LSTM",), "rates": (1e-2,)},
         **{"seeds": 1, "lines": 30, "batch_size": 8, "epochs": 1, "search_epochs": 1},
     },
 )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -74,7 +75,7 @@ def answers(store: Store) -> list[Answer]:
         better = best.change < 0 and best.p <= SIGNIFICANT
         said = f"{best.variant}: {np.median(best.own):.1f} %" if better else "None shown"
         effect = f"{best.variant} : base {times(ratio(best.own, best.base))}"
-        asked = "Why does the Clockwork RNN lose there: which change lowers its error most?"
+        asked = "Why does the Clockwork RNN lose on handwriting: which change lowers its error most?"
         found.append(Answer(asked, said, effect, int((rows["size"] == REASONS_SIZE).sum())))
     return found
 
@@ -120,10 +121,13 @@ def by_group(characters: pd.DataFrame) -> pd.DataFrame:
     """Return (model, group of characters) → the share of all that was written, and the errors, in percent of what was written
     of the group; of insertions of all that was written: medians over seeds."""
     own = characters[(characters["size"] == REASONS_SIZE) & (characters.variant == BASE)]
-    counts = own.groupby(["model", "seed", own.character.map(GROUPS).rename("group")])[["written", "errors"]].sum()
-    whole = counts.written.groupby(["model", "seed"]).transform("sum")
-    of = counts.written.where(counts.index.get_level_values("group") != INSERTED, whole)
-    found = pd.DataFrame({"share": 100 * counts.written / whole, "error": 100 * counts.errors / of})
+    groups = own.character.map(GROUPS).rename("group")
+    counts = own.groupby(["model", "seed", groups])[["written", "errors"]].sum().unstack(fill_value=0)
+    written, errors = (counts[name].reindex(columns=ORDER, fill_value=0) for name in ("written", "errors"))
+    whole = written.sum(axis=1)
+    share = written.div(whole, axis=0)
+    error = errors / written.assign(**{INSERTED: whole})
+    found = pd.concat({"share": 100 * share, "error": 100 * error}, axis=1).stack(future_stack=True)
     return found.groupby(["model", "group"]).median()
 
 
@@ -238,11 +242,25 @@ def pictures(store: Store) -> dict[str, Figure]:
 
 
 def errors_figure(rows: pd.DataFrame) -> Figure:
-    """Draw the label error of each network by size, with the published ones beside."""
+    """Draw the label error of each network that did not diverge, by size, with the published ones beside."""
     own = rows[rows.variant == BASE].rename(columns={"size": "parameters", "parameters": "exactly", "model": "method"})
     published = {model: {size: (error,) for size, error in of.items()} for model, of in HANDWRITING_ERROR.items()}
+    sizes = sorted(own.parameters.unique())
+    methods = [method for method in NAMES if (own.method == method).any()]
     with panels(1, 1, 8, 3.8) as (figure, ((axis,),)):
-        boxes(axis, own, "label_error", sorted(own.parameters.unique()), published)
+        boxes(axis, own, "label_error", sizes, published)
+        seaborn.stripplot(  # a dot each, because five may be in two groups
+            own,
+            **{"x": "parameters", "y": "label_error", "hue": "method", "order": sizes, "hue_order": methods},
+            **{
+                "dodge": True,
+                "jitter": False,
+                "palette": ["0.2"] * len(methods),
+                "size": 3,
+                "legend": False,
+                "ax": axis,
+            },
+        )
         axis.set(xlabel="parameters, about", ylabel="label error (%)", ylim=(0, None))
         legend(figure, axis)
     return figure

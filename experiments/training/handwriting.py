@@ -32,7 +32,7 @@ def network(options: Flags, model: str, size: int, **changes: Any) -> Settings:
     like = model if model in HANDWRITING_UNITS else "clockwork_rnn"
     base = recipe("handwriting", model=like, units=HANDWRITING_UNITS[like][size])
     given = {name: getattr(options, name) for name in ("lines", "epochs", "batch_size")}
-    return with_size(recipe("handwriting", model=model, **given, **changes), counted(base), counted)
+    return with_size(recipe("handwriting", model=model, **given | changes), counted(base), counted)
 
 
 def counted(settings: Settings) -> int:
