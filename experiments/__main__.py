@@ -18,7 +18,6 @@ from experiments import (
     evolution,
     extensions,
     forgetting,
-    handwriting,
     learned_periods,
     long_lags,
     main_job,
@@ -49,7 +48,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         arithmetic.EXPERIMENT,
         sequence_generation.EXPERIMENT,
         spoken_words.EXPERIMENT,
-        handwriting.EXPERIMENT,
         speech.EXPERIMENT,
         diary.EXPERIMENT,
         text.EXPERIMENT,
@@ -130,7 +128,6 @@ def _note(store: Store, name: str, minutes: float, options: Options) -> None:
 def all_tables(store: Store) -> dict[str, str]:
     """Return name → table of all experiments and of the benchmark."""
     tables = {RUNS: table(store), ANSWERS: answers(store), **summary.tables(rows.read()), **reliability.tables(store)}
-    tables["handwriting-speed"] = summary.handwriting(rows.read(rows.HANDWRITING))
     for experiment in EXPERIMENTS.values():
         tables |= experiment.tables(store)
     return tables
