@@ -440,7 +440,7 @@ MODERN_SERIES_GRU = replace(MODERN_SERIES_LSTM, model="gru", units=55)
 MODERN_SERIES_SIMPLE_RNN = replace(MODERN_SERIES, model="simple_rnn", units=92, periods=())
 
 # Handwriting, with about 10,000 parameters; the LSTM is best. Of the learning rates 3e-3, 1e-2 and 3e-2, tried for 8 epochs of 1000 lines, the
-# last was best for each model, by the error on validation lines.
+# last was best for each model but the GRU, which was not tried, by the error on validation lines.
 MODERN_HANDWRITING = Handwriting(
     recipe="modern",
     # The network, in each direction.
