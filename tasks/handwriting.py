@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,8 +29,6 @@ BLOCK = 32  # lines read at once
 MOST_LINES = 100_000  # which take a program about six minutes to write, and 2 GB
 SHOWN = 4  # test lines in the picture
 CLASSES = len(ALPHABET) + 1  # and the blank
-
-_made = functools.lru_cache(maxsize=1)(make_handwriting.made)  # which takes as long as a short training
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,7 +60,7 @@ class Handwriting(Task):
         settings, seeds: as for any task.
 
     Attributes:
-        corpus: of which the lines are, without those that are too short for their text.
+        corpus: of which the lines are, without those of training that are too short for their text.
         impossible: how many those were.
 
     Raises:
@@ -155,7 +153,7 @@ class Handwriting(Task):
         parts = {"training": self.corpus.training, "validation": self.corpus.validation, "test": self.corpus.test}
         found |= {f"{name}_lines": len(lines) for name, lines in parts.items()}
         found |= {"skipped_lines": len(self.corpus.skipped), "impossible_lines": self.impossible}
-        return found | {"source": self.corpus.source, "scale": scale_of(self.corpus.training)._asdict()}
+        return found | {"source": self.corpus.source} | scale_of(self.corpus.training)._asdict()
 
     def quantities(self) -> dict[str, Quantity]:
         return {
@@ -183,6 +181,10 @@ class Handwriting(Task):
         tables["transcriptions"] = {name: np.array(values) for name, values in read.items()}
         pairs = zip(truths, answers, strict=True)
         return Report(figures, texts={"transcriptions": "\n\n".join(map("\n".join, pairs))}, tables=tables)
+
+    def remark(self, metrics: Mapping[str, Any]) -> str:
+        unused = {"which could not be used": len(self.corpus.skipped), "too short for their text": self.impossible}
+        return "\n".join(f"Lines left out, {why}: {count}" for why, count in unused.items() if count)
 
     def texts(self, weights: np.ndarray, portions: Sequence[Portion]) -> list[list[str]]:
         """Return what each network of weights [R, P] reads in each line of a part of the corpus."""
@@ -222,8 +224,8 @@ class Handwriting(Task):
             raise ValueError("`run` needs `read`, files of strokes to read. Received: none")
         from tasks import ink_figures
 
-        (scale,) = load_json(folder / "metrics.json", scale=dict)
-        lines = [rescaled(read_ink(Path(path)), Scale(**scale)) for path in settings.read]
+        scale = Scale(*load_json(folder / "metrics.json", **Scale.__annotations__))
+        lines = [rescaled(read_ink(Path(path)), scale) for path in settings.read]
         model = load_model(folder, Ink.features, CLASSES)
         for path, line in zip(settings.read, lines, strict=True):
             drawn = drawn_line(line, settings, model)
@@ -237,19 +239,15 @@ def load_corpus(settings: Settings) -> Corpus:
     """Return the lines that the settings ask for."""
     if settings.iam is not None:
         return iam.load_iam(Path(settings.iam))
-    return _made(settings.lines, math.ceil(settings.lines / 6), math.ceil(settings.lines / 4))
+    return make_handwriting.made(settings.lines, math.ceil(settings.lines / 6), math.ceil(settings.lines / 4))
 
 
 def possible(corpus: Corpus, every: int) -> tuple[Corpus, int]:
-    """Return a corpus without the lines of fewer steps than it takes to say their text, and how many these are."""
-    parts = (corpus.training, corpus.validation, corpus.test)
-    kept = [tuple(line for line in part if -(-len(line.points) // every) >= least_steps(line.text)) for part in parts]
-    for name, part in zip(("training", "validation", "test"), kept, strict=True):
-        if not part:
-            raise ValueError(f"`every` must leave {name} lines of as many steps as characters. Received: {every}")
-    training, validation, test = kept
-    lost = sum(map(len, parts)) - sum(map(len, kept))
-    return dataclasses.replace(corpus, training=training, validation=validation, test=test), lost
+    """Return a corpus without the training lines of fewer steps than it takes to say their text, and how many these are."""
+    kept = tuple(line for line in corpus.training if math.ceil(len(line.points) / every) >= least_steps(line.text))
+    if not kept:
+        raise ValueError(f"`every` must leave training lines of as many steps as characters. Received: {every}")
+    return dataclasses.replace(corpus, training=kept), len(corpus.training) - len(kept)
 
 
 def statistics(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

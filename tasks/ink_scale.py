@@ -13,12 +13,12 @@ class Scale(NamedTuple):
     """What tablets differ in.
 
     Args:
-        height: standard deviation of y in a line, the mean over lines.
-        seconds: between points of a stroke, the median.
+        line_height: standard deviation of y in a line, the mean over lines.
+        point_seconds: between points of a stroke, the median.
     """
 
-    height: float
-    seconds: float
+    line_height: float
+    point_seconds: float
 
 
 def scale_of(lines: Sequence[Line]) -> Scale:
@@ -32,11 +32,11 @@ def scale_of(lines: Sequence[Line]) -> Scale:
 def rescaled(line: Line, scale: Scale) -> Line:
     """Return a line of a scale: as high, and with a point of each stroke every so many seconds, and its last one."""
     own = scale_of([line])
-    times = scale.height / own.height if own.height else 1.0
+    times = scale.line_height / own.line_height if own.line_height else 1.0
     points = line.points * [times, times, 1]
     strokes = np.split(points, np.flatnonzero(line.lifted[:-1]) + 1)
-    if scale.seconds > 0:
-        strokes = [_at_every(stroke, scale.seconds) for stroke in strokes]
+    if scale.point_seconds > 0:
+        strokes = [_at_every(stroke, scale.point_seconds) for stroke in strokes]
     lifted = np.concatenate([np.arange(len(stroke)) == len(stroke) - 1 for stroke in strokes])
     return dataclasses.replace(line, points=np.concatenate(strokes), lifted=lifted)
 

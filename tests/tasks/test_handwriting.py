@@ -54,13 +54,24 @@ def test_a_text_needs_a_blank_between_equal_characters():
     assert [least_steps(text) for text in ("", "a", "ab", "aab", "aaa")] == [0, 1, 2, 4, 5]
 
 
-def test_lines_too_short_for_their_text_are_counted():
+def test_training_lines_too_short_for_their_text_are_counted_and_left_out():
+    """Those of the test stay: what cannot be read is an error."""
     strokes = [[(t, 0, t) for t in range(8)]]  # 8 points are 3 steps
     fits, too_long = ink(strokes, "aa", "fits"), ink(strokes, "abcd", "too long")
-    corpus, lost = possible(Corpus((fits, too_long), (fits,), (fits, fits), "by hand", {}), 3)
-    assert (corpus.training, lost) == ((fits,), 1)
-    with pytest.raises(ValueError, match="`every` must leave test lines of as many steps as characters. Received: 3"):
-        possible(Corpus((fits,), (fits,), (too_long,), "by hand", {}), 3)
+    corpus, lost = possible(Corpus((fits, too_long), (fits,), (fits, too_long), "by hand", {}), 3)
+    assert (corpus.training, corpus.test, lost) == ((fits,), (fits, too_long), 1)
+    with pytest.raises(
+        ValueError, match="`every` must leave training lines of as many steps as characters. Received: 3"
+    ):
+        possible(Corpus((too_long,), (fits,), (fits,), "by hand", {}), 3)
+
+
+def test_what_was_left_out_is_said(task, monkeypatch):
+    assert task.remark({}) == ""
+    monkeypatch.setattr(task, "impossible", 2)
+    monkeypatch.setattr(task, "corpus", replace(task.corpus, skipped={"a": "an empty stroke"}))
+    said = "Lines left out, which could not be used: 1\nLines left out, too short for their text: 2"
+    assert task.remark({}) == said
 
 
 def test_portions_hold_every_line_once_with_what_it_says():
