@@ -51,9 +51,11 @@ class Flags(Options):
 
 def choices(name: str) -> list[dict[str, Any]]:
     """Return what is tried on a set besides learning rates."""
-    return [{"readout": readout} for readout in ("last", "mean")] if name in CLASSES else [
-        {"dropout": share} for share in (0.0, 0.3)
-    ]
+    return (
+        [{"readout": readout} for readout in ("last", "mean")]
+        if name in CLASSES
+        else [{"dropout": share} for share in (0.0, 0.3)]
+    )
 
 
 def run(options: Flags, store: Store) -> None:
@@ -86,7 +88,9 @@ def run(options: Flags, store: Store) -> None:
     store.write("series", rows, COLUMNS)
 
 
-def network_cells(options: Flags, known: Mapping[str, Mapping[str, Any]], make_settings) -> Iterator[tuple[str, str, Cell]]:
+def network_cells(
+    options: Flags, known: Mapping[str, Mapping[str, Any]], make_settings
+) -> Iterator[tuple[str, str, Cell]]:
     """Yield set, learner, and the cell that searches for and trains its networks."""
     seeds = {"search_seeds": tuple(range(SEARCH_SEEDS, SEARCH_SEEDS + options.seeds // len(RATES)))}
     seeds |= {"seeds": tuple(range(options.seeds)), "rates": RATES}
@@ -107,7 +111,9 @@ def search_rows(name: str, learner: str, cell: Cell, result: Arrays) -> Iterator
     """Yield a row for each network of a search."""
     given = cell.arguments
     for place, error in np.ndenumerate(result["tried_error"]):
-        choice, rate, seed = (given[role][at] for role, at in zip(("choices", "rates", "search_seeds"), place, strict=True))
+        choice, rate, seed = (
+            given[role][at] for role, at in zip(("choices", "rates", "search_seeds"), place, strict=True)
+        )
         found = {"error": error, "loss": result["tried_loss"][place], "seed": seed}
         yield {"set": name, "learner": learner, "choice": in_words(choice), "learning_rate": rate} | found
 
@@ -269,7 +275,10 @@ def pictures(store: Store) -> dict[str, Figure]:
             style = {"marker": "|", "markersize": 14, "markeredgewidth": 2.4, "linestyle": ""}
             axis.plot(own.mean(), height, color=colours[learner], **style)
         axis.set_yticks(range(len(placed)), [LEARNERS.get(learner, learner) for learner in placed.index])
-        axis.set(xlabel="rank among the learners on each set, 1 is the least error; bar: mean rank", ylim=(len(placed) - 0.4, -0.7))
+        axis.set(
+            xlabel="rank among the learners on each set, 1 is the least error; bar: mean rank",
+            ylim=(len(placed) - 0.4, -0.7),
+        )
         axis.set_xticks(range(1, len(placed) + 1))
         axis.grid(axis="y", visible=False)
     return {"series_ranks": figure}
