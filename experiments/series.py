@@ -1,7 +1,7 @@
 """Six public sets of series: the networks of this repository beside a convolutional one and methods of other kinds."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ OTHERS = f"{ROCKET} or {SMOOTHING}"
 DEFAULT = "clockwork_gru"  # of the task
 # Network with clocks → the same cell without.
 CELLS = {"clockwork_rnn": "simple_rnn", "clockwork_lstm": "lstm", "clockwork_gru": "gru"}
-RATES = (1e-3, 3e-3, 1e-2)
+TRIES = 6  # for each learner on each set, of as many networks each as seeds allow
 SEARCH_SEEDS = 1000  # the first of them
 SEARCHED = ("set", "learner", "choice", "learning_rate", "seed", "error", "loss")
 COLUMNS = ("set", "learner", "choice", "learning_rate", "units", "parameters", "seed", "error", "seconds")
@@ -37,7 +37,7 @@ class Flags(Options):
     learners: tuple[Literal[tuple(LEARNERS)], ...] = tuple(LEARNERS)
     """Networks to train."""
     seeds: int = 6
-    """Networks of each learner on each set, with the seeds from 0 on; a multiple of the three learning rates that are tried."""
+    """Networks of each learner on each set, with the seeds from 0 on; a multiple of 6, the settings that are tried."""
     epochs: int = 10
     """Epochs of each network, of 50 updates."""
     python: Path = Path(".venv-series/bin/python")
@@ -45,17 +45,15 @@ class Flags(Options):
 
     def check(self) -> None:
         super().check()
-        if self.seeds % len(RATES):
-            raise ValueError(f"`seeds` must be a multiple of {len(RATES)}. Received: {self.seeds}")
+        if self.seeds % TRIES:
+            raise ValueError(f"`seeds` must be a multiple of {TRIES}. Received: {self.seeds}")
 
 
-def choices(name: str) -> list[dict[str, Any]]:
-    """Return what is tried on a set besides learning rates."""
-    return (
-        [{"readout": readout} for readout in ("last", "mean")]
-        if name in CLASSES
-        else [{"dropout": share} for share in (0.0, 0.3)]
-    )
+def tries(name: str) -> dict[str, Any]:
+    """Return what is tried on a set, six settings in all: readouts and learning rates of classes, learning rates of forecasts."""
+    if name in CLASSES:
+        return {"choices": ({"readout": "last"}, {"readout": "mean"}), "rates": (1e-3, 3e-3, 1e-2)}
+    return {"choices": ({},), "rates": (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2)}
 
 
 def run(options: Flags, store: Store) -> None:
@@ -89,17 +87,17 @@ def run(options: Flags, store: Store) -> None:
 
 
 def network_cells(
-    options: Flags, known: Mapping[str, Mapping[str, Any]], make_settings
+    options: Flags, known: Mapping[str, Mapping[str, Any]], make_settings: Callable[..., Any]
 ) -> Iterator[tuple[str, str, Cell]]:
     """Yield set, learner, and the cell that searches for and trains its networks."""
-    seeds = {"search_seeds": tuple(range(SEARCH_SEEDS, SEARCH_SEEDS + options.seeds // len(RATES)))}
-    seeds |= {"seeds": tuple(range(options.seeds)), "rates": RATES}
     for name, own in known.items():
+        tried = tries(name)
+        first = range(SEARCH_SEEDS, SEARCH_SEEDS + options.seeds // len(tried["rates"]))
+        given = tried | {"search_seeds": tuple(first), "seeds": tuple(range(options.seeds))}
         for learner in options.learners:
-            tried = {"choices": tuple(choices(name)), "learner": learner}
-            tried |= {"settings": make_settings(learner, epochs=options.epochs, **own)}
+            arguments = given | {"learner": learner, "settings": make_settings(learner, epochs=options.epochs, **own)}
             count = options.seeds * (1 + len(tried["choices"]))
-            yield name, learner, Cell(f"{name}-{learner}", seeds | tried, count)
+            yield name, learner, Cell(f"{name}-{learner}", arguments, count)
 
 
 def named(result: Arrays) -> tuple[np.ndarray, np.ndarray]:
@@ -245,7 +243,10 @@ def _chosen(rows: pd.DataFrame) -> str:
     lines = []
     for learner, own in trained.groupby("learner", sort=False):
         first = own.groupby("set", sort=False).first()
-        said = [f"{row.choice}, {row.learning_rate:g}, {row.units:.0f} units" for row in first.itertuples()]
+        said = [
+            f"{row.choice}, " * isinstance(row.choice, str) + f"rate {row.learning_rate:g}, {row.units:.0f} units"
+            for row in first.itertuples()
+        ]
         sizes = f"{own.parameters.min():,.0f}–{own.parameters.max():,.0f}"
         lines.append((LEARNERS[learner], *said, sizes))
     return markdown(("", *(SETS[name][0] for name in trained.set.unique()), "parameters"), lines)
@@ -292,5 +293,5 @@ EXPERIMENT = Experiment(
     tables=tables,
     answers=answers,
     pictures=pictures,
-    quick={"series": ("speakers", "sunspots"), "learners": ("clockwork_rnn", "simple_rnn"), "seeds": 3, "epochs": 1},
+    quick={"series": ("speakers", "sunspots"), "learners": ("clockwork_rnn", "simple_rnn"), "seeds": 6, "epochs": 1},
 )

@@ -20,7 +20,9 @@ CLASSES = {
     "exercises": ("seven exercises", "seglearn"),
 }
 FORECASTS = {"sea": ("sea temperature", "statsmodels"), "sunspots": ("sunspots", "statsmodels")}
-SETS = CLASSES | FORECASTS
+SETS = {
+    name: (CLASSES | FORECASTS)[name] for name in ("speakers", "motions", "sunspots", "sea", "exercises", "gestures")
+}
 ARCHIVES = {"speakers": "JapaneseVowels", "motions": "BasicMotions", "gestures": "PickupGestureWiimoteZ"}
 
 SLOWER = 4  # so many samples of the gestures, of 100 a second, and of the exercises, of 50, are one step

@@ -9,31 +9,36 @@ import tensorflow as tf
 
 from tasks.network import Network, Start
 
-BLOCKS = 6  # with dilations 1, 2, 4 … 32
-KERNEL = 3  # taps of a convolution: with two a block, an output sees the last 253 steps
+BLOCKS = 5  # with dilations 1, 2, 4, 8, 16
+KERNEL = 3  # taps of a convolution: with two a block, an output sees the last 125 steps
+CHANNELS = 15  # between blocks; those within are what is chosen, in steps that are small enough for equal parameters
 
 
 class TemporalConvolutions(keras.layers.Layer):
     """Residual blocks of two dilated causal convolutions, h ← relu(h + f(h)), without normalisation.
 
     Args:
-        units: channels of each convolution.
+        inner: channels within a block.
+
+    Attributes:
+        units: channels of the output.
     """
 
-    def __init__(self, units: int, **kwargs):
+    def __init__(self, inner: int, **kwargs):
         super().__init__(**kwargs)
-        self.units = units
-        self.widen = keras.layers.Dense(units)
+        self.inner, self.units = inner, CHANNELS
+        self.widen = keras.layers.Dense(CHANNELS)
         options = {"padding": "causal", "activation": "relu", "kernel_initializer": "he_normal"}
         self.pairs = [
-            [keras.layers.Conv1D(units, KERNEL, dilation_rate=2**block, **options) for _ in range(2)]
+            [keras.layers.Conv1D(own, KERNEL, dilation_rate=2**block, **options) for own in (inner, CHANNELS)]
             for block in range(BLOCKS)
         ]
 
     def build(self, shape):
         self.widen.build(shape)
-        for layer in sum(self.pairs, []):
-            layer.build((*shape[:-1], self.units))
+        for first, second in self.pairs:
+            first.build((*shape[:-1], CHANNELS))
+            second.build((*shape[:-1], self.inner))
 
     def call(self, inputs):
         hidden = self.widen(inputs)  # [B, T, n]
@@ -42,16 +47,17 @@ class TemporalConvolutions(keras.layers.Layer):
         return hidden
 
 
-def parameters(units: int, inputs: int, outputs: int) -> int:
-    """Return the parameters of a network with so many channels and a dense output layer."""
-    return (inputs + 1) * units + 2 * BLOCKS * (KERNEL * units + 1) * units + (units + 1) * outputs
+def parameters(inner: int, inputs: int, outputs: int) -> int:
+    """Return the parameters of a network with so many channels within each block and a dense output layer."""
+    of_block = 2 * KERNEL * CHANNELS * inner + inner + CHANNELS
+    return (inputs + 1) * CHANNELS + BLOCKS * of_block + (CHANNELS + 1) * outputs
 
 
 class ConvolutionalNetwork(Network):
     """A task's network with temporal convolutions where another one has its recurrent layer.
 
     Args:
-        like: another network, whose settings, input and output it has.
+        like: another network, whose settings, input and output it has; its units are the channels within a block.
     """
 
     def __init__(self, like: Network):
@@ -60,7 +66,7 @@ class ConvolutionalNetwork(Network):
 
     def start(self, seed: int) -> Start:
         keras.utils.set_random_seed(seed)
-        layers = TemporalConvolutions(self.hidden.units), keras.layers.Dense(self.outputs)
+        layers = TemporalConvolutions(self.hidden.inner), keras.layers.Dense(self.outputs)
         for layer, features in zip(layers, (self.front.features, self.hidden.units), strict=True):
             layer.build((None, None, features))
         arrays = [variable.numpy().ravel() for layer in layers for variable in layer.trainable_variables]
@@ -92,9 +98,9 @@ def through_time(weights: Sequence[tf.Tensor], inputs: tf.Tensor) -> tf.Tensor:
 
 
 def _convolved(values: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, dilation: int) -> tf.Tensor:
-    """Return relu(kernel * values + bias) [R, B, T, n] of a causal convolution with kernels [R, KERNEL, n, n]."""
+    """Return relu(kernel * values + bias) [R, B, T, n] of a causal convolution with kernels [R, KERNEL, m, n]."""
     steps = values.shape[2]
     padded = tf.pad(values, [[0, 0], [0, 0], [(KERNEL - 1) * dilation, 0], [0, 0]])
     taps = [padded[:, :, tap * dilation : tap * dilation + steps] for tap in range(KERNEL)]
-    joined = tf.reshape(kernel, [kernel.shape[0], -1, kernel.shape[-1]])  # [R, KERNEL n, n]
+    joined = tf.reshape(kernel, [kernel.shape[0], -1, kernel.shape[-1]])  # [R, KERNEL m, n]
     return tf.nn.relu(tf.einsum("rbti,rij->rbtj", tf.concat(taps, -1), joined) + bias[:, None, None])
