@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from committed import RESULTS
 
 from experiments import __main__ as command
 from experiments import series, series_sets
@@ -166,7 +167,9 @@ def test_ranks_comparisons_and_documents_of_made_rows(tmp_path):
     store.write("series", list(made_rows()), series.COLUMNS)
     rows = store["series"]
     placed = series.ranks(rows)
-    assert list(placed.loc[series.OTHERS]) == [1] * 4 + [8] * 2
+    assert dict(placed.loc[series.OTHERS]) == (
+        dict.fromkeys(series_sets.CLASSES, 1) | dict.fromkeys(series_sets.FORECASTS, 8)
+    )
     assert placed.loc["simple_rnn"].mean() == pytest.approx((4 * 2 + 2 * 1) / 6)
     found = series.comparisons(rows, series.families()["cells"])
     assert len(found) == 18 and np.allclose(found.p, 18 * 2 / 924)  # of all ways to deal twelve ranks, the two farthest
@@ -182,8 +185,7 @@ def test_ranks_comparisons_and_documents_of_made_rows(tmp_path):
     )
     said = {answer.question: answer for answer in series.answers(store)}
     assert (
-        said["Six public sets of series: does a clock help the LSTM?"].answer
-        == "shown better on 0, worse on 6 of 6 sets"
+        said["Public sets of series: does a clock help the LSTM?"].answer == "shown better on 0, worse on 6 of 6 sets"
     )
     (figure,) = series.pictures(store).values()
     assert len(figure.axes[0].get_yticklabels()) == 8
@@ -202,3 +204,29 @@ def test_refuses_in_one_line(arguments, said, tmp_path, capsys):
     assert command.main(["series", *arguments, "--output-dir", str(tmp_path)]) == 2
     error = capsys.readouterr().err.strip()
     assert said in error and len(error.splitlines()) == 1
+
+
+def test_fewer_learners_and_sets_have_documents_too(tmp_path):
+    store = Store(tmp_path)
+    kept = [row for row in made_rows() if row["learner"] in ("clockwork_rnn", "simple_rnn") and row["set"] == "sea"]
+    store.write("series", kept, series.COLUMNS)
+    tables = series.tables(store)
+    assert tables["series-cells"].count("| sea temperature |") == 1 and "sea" not in tables["series-default"]
+    assert series.pictures(store)
+
+
+def test_committed_rows_are_of_equal_networks_and_equal_searches():
+    store = Store(RESULTS)
+    rows, tried = store["series"], store["series_search"]
+    trained = rows[rows.units.notna()]
+    assert trained.parameters.between(0.98 * 12_000, 1.02 * 12_000).all()
+    for name in rows.set.unique():
+        own = trained[trained.set == name]
+        assert list(own.groupby("learner").seed.nunique()) == [6] * 7 and len(own) == 42
+        searched = tried[tried.set == name].fillna("").groupby("learner")
+        settings = [sorted(set(zip(found.choice, found.learning_rate))) for _, found in searched]
+        assert len(settings) == 7 and all(found == settings[0] and len(found) == 6 for found in settings)
+        for learner, found in searched:  # what was trained is the best that was tried
+            means = found.groupby(["choice", "learning_rate"]).error.mean()
+            first = own[own.learner == learner].fillna("").iloc[0]
+            assert means[first.choice, first.learning_rate] == means.min()
