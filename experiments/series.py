@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from experiments.experiment import Answer, Experiment
 from experiments.grid import ROOT, Arrays, Cell, Options, compute
 from experiments.markdown import markdown, mean
-from experiments.pictures import COLOURS, NAMES, panels
+from experiments.pictures import NAMES, legend, panels
 from experiments.series_sets import CLASSES, SETS
 from experiments.statistics import SIGNIFICANT, holm, rank_p, sign_flip_p
 from experiments.store import Store
@@ -25,6 +25,8 @@ DEFAULT = "clockwork_gru"  # of the task
 # Network with clocks → the same cell without.
 CELLS = {"clockwork_rnn": "simple_rnn", "clockwork_lstm": "lstm", "clockwork_gru": "gru"}
 TRIES = 6  # for each learner on each set, of as many networks each as seeds allow
+MARKERS = dict(zip(SETS, "os^vDP", strict=True))
+SET_COLOURS = dict(zip(SETS, ("#0173b2", "#d55e00", "#029e73", "#de8f05", "#cc78bc", "#56b4e9"), strict=True))
 SEARCH_SEEDS = 1000  # the first of them
 SEARCHED = ("set", "learner", "choice", "learning_rate", "seed", "error", "loss")
 COLUMNS = ("set", "learner", "choice", "learning_rate", "units", "parameters", "seed", "error", "seconds")
@@ -267,23 +269,23 @@ def _seconds(rows: pd.DataFrame) -> str:
 def pictures(store: Store) -> dict[str, Figure]:
     """Draw the rank of each learner on each set, and its mean: one row a learner, the best one on top."""
     placed = ranks(store["series"])
-    colours = COLOURS | {"tcn": "black", OTHERS: "0.35"}
-    with panels(1, 1, 7.5, 0.9 + 0.36 * len(placed)) as (figure, ((axis,),)):
-        for height, (learner, own) in enumerate(placed.iterrows()):
-            axis.plot([own.min(), own.max()], [height] * 2, color="0.85", linewidth=1, zorder=0)
-            for rank, sets in own.groupby(own):
-                axis.plot(rank, height, "o", color=colours[learner], markersize=5, alpha=0.5, markeredgecolor="none")
-                said = ", ".join(SETS[name][0].split()[-1] for name in sets.index)
-                axis.annotate(said, (rank, height), (0, 5), textcoords="offset points", ha="center", fontsize=6)
-            style = {"marker": "|", "markersize": 14, "markeredgewidth": 2.4, "linestyle": ""}
-            axis.plot(own.mean(), height, color=colours[learner], **style)
-        axis.set_yticks(range(len(placed)), [LEARNERS.get(learner, learner) for learner in placed.index])
+    heights = np.arange(len(placed))
+    with panels(1, 1, 10, 1.2 + 0.42 * len(placed)) as (figure, ((axis,),)):
+        middle = placed.mean(axis=1)
+        axis.barh(heights, middle, 0.8, color="0.9", label="mean rank")
+        for place, (name, own) in enumerate(placed.items()):
+            beside = heights + 0.11 * (place - (placed.shape[1] - 1) / 2)  # so that equal ranks are all seen
+            style = {"color": SET_COLOURS[name], "markersize": 6, "linestyle": ""}
+            axis.plot(own, beside, marker=MARKERS[name], label=SETS[name][0], **style)
+        for height, rank in zip(heights, middle, strict=True):
+            axis.text(0.08, height, f"{rank:.1f}", va="center", fontsize=9)
+        axis.set_yticks(heights, [LEARNERS.get(learner, learner) for learner in placed.index])
         axis.set(
-            xlabel="rank among the learners on each set, 1 is the least error; bar: mean rank",
-            ylim=(len(placed) - 0.4, -0.7),
+            xlabel="rank on each set, 1 is the least error", xlim=(0, len(placed) + 0.4), ylim=(len(placed) - 0.4, -0.6)
         )
         axis.set_xticks(range(1, len(placed) + 1))
         axis.grid(axis="y", visible=False)
+        legend(figure, axis)
     return {"series_ranks": figure}
 
 

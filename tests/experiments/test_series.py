@@ -2,6 +2,7 @@
 
 import sys
 from itertools import product
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -230,3 +231,44 @@ def test_committed_rows_are_of_equal_networks_and_equal_searches():
             means = found.groupby(["choice", "learning_rate"]).error.mean()
             first = own[own.learner == learner].fillna("").iloc[0]
             assert means[first.choice, first.learning_rate] == means.min()
+
+
+def test_a_run_writes_the_best_of_the_search_and_what_each_kind_of_set_is_compared_with(tmp_path, monkeypatch):
+    """Training is stood in for: the second choice and the third rate are the best."""
+
+    def computed(function, cells, *_):
+        for cell in cells:
+            if function is training.search_and_train:
+                shape = tuple(len(cell.arguments[role]) for role in ("choices", "rates", "search_seeds"))
+                found = {"tried_error": np.ones(shape), "tried_loss": np.ones(shape), "choice": shape[0] - 1, "rate": 2}
+                found |= {"error": np.arange(6.0), "seconds": 3.0, "parameters": 12_000}
+            elif function is training.minirocket:
+                found = {"error": np.arange(6.0) / 2, "seconds": np.ones(6)}
+            else:
+                names = ["naive", "exponential smoothing"] if "sunspots" in cell.name else ["most frequent class"]
+                found = {"names": np.array(names), "error": np.arange(len(names)) + 1.0}
+            yield found
+
+    monkeypatch.setattr(series, "compute", lambda *given: list(computed(*given)))
+    monkeypatch.setattr(series_sets, "packages", lambda python: tmp_path)
+    monkeypatch.setattr(series_sets, "settings_of", lambda name, *_: {})
+    monkeypatch.setattr(training, "make_settings", lambda learner, **_: SimpleNamespace(units=9))
+    store = Store(tmp_path)
+    series.run(series.Flags(series=("speakers", "sunspots")), store)
+    rows, tried = store["series"], store["series_search"]
+    networks = rows[rows.units.notna()].groupby("set").first()
+    assert networks.choice["speakers"] == "readout mean" and networks.learning_rate["speakers"] == 1e-2
+    assert networks.learning_rate["sunspots"] == 2e-3 and networks.choice[["sunspots"]].isna().all()
+    assert dict(tried.groupby("set").size()) == {"speakers": 2 * 3 * 2 * 7, "sunspots": 6 * 1 * 7}
+    others = rows[rows.units.isna()].groupby(["set", "learner"]).size()
+    assert dict(others) == {
+        ("speakers", "MiniRocket"): 6,
+        ("speakers", "most frequent class"): 1,
+        ("sunspots", "exponential smoothing"): 1,
+        ("sunspots", "naive"): 1,
+    }
+    tables = series.tables(store)
+    chosen = "| Clockwork GRU | readout mean, rate 0.01, 9 units | rate 0.002, 9 units | 12,000–12,000 |"
+    assert chosen in tables["series-chosen"]
+    assert "| exponential smoothing |  | 2.000 | 1.0* |" in tables["series"]
+    assert len(series.answers(store)) == 4 and series.pictures(store)
