@@ -2,6 +2,7 @@
 
 import sys
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from committed import RESULTS
 
+from data.series import Roles, load
 from experiments import __main__ as command
 from experiments import series, series_sets
 from experiments.store import Store
@@ -272,3 +274,26 @@ def test_a_run_writes_the_best_of_the_search_and_what_each_kind_of_set_is_compar
     assert chosen in tables["series-chosen"]
     assert "| exponential smoothing |  | 2.000 | 1.0* |" in tables["series"]
     assert len(series.answers(store)) == 4 and series.pictures(store)
+
+
+def test_series_of_statsmodels_are_of_the_years_that_its_pages_say(tmp_path):
+    """Sunspots from 1700 to 2008, the temperature of the sea month by month from 1950 to 2010."""
+    for name, count, first in (("sunspots", 2008 - 1700 + 1, 5.0), ("sea", 12 * (2010 - 1950 + 1), 23.11)):
+        asked = series_sets.settings_of(name, tmp_path, tmp_path)
+        values = pd.read_csv(asked["data"])
+        assert len(values) == count and values.value[0] == first and asked["target"] == ("value",)
+
+
+def test_gestures_are_written_as_means_of_four_samples(tmp_path):
+    folder = tmp_path / "aeon" / "datasets" / "data" / "PickupGestureWiimoteZ"
+    folder.mkdir(parents=True)
+    for part in ("TRAIN", "TEST"):
+        lines = ["@classLabel true a b", "@data", "1,2,3,4,5,6,7,8,100:a", "0,0,0,8:b"]
+        (folder / f"PickupGestureWiimoteZ_{part}.ts").write_text("\n".join(lines) + "\n")
+    asked = series_sets.settings_of("gestures", tmp_path, tmp_path)
+    found = load(Path(asked["test_data"]), Roles())
+    assert [values.ravel().tolist() for values in found.values] == [[2.5, 6.5], [2.0]] and list(found.answers) == [
+        "a",
+        "b",
+    ]
+    assert series_sets.settings_of("gestures", tmp_path, tmp_path) == asked
