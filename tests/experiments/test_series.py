@@ -297,3 +297,25 @@ def test_gestures_are_written_as_means_of_four_samples(tmp_path):
         "b",
     ]
     assert series_sets.settings_of("gestures", tmp_path, tmp_path) == asked
+
+
+def test_what_the_page_and_the_readme_say_is_in_the_rows():
+    rows = Store(RESULTS)["series"]
+    errors = rows.groupby(["set", "learner"]).error.mean().unstack(0)
+    ranks = series.ranks(rows).mean(axis=1).round(1)
+    assert (ranks.index[0], ranks["tcn"], ranks["gru"]) == ("tcn", 2.9, 3.0)
+    assert (ranks["clockwork_rnn"], ranks["clockwork_gru"]) == (4.4, 4.8)
+    assert len(errors.columns) == 5 and not (series.comparisons(rows, series.families()["cells"]).p <= 0.05).any()
+    networks = errors.loc[list(series.LEARNERS)]
+    for name, least, best in (("speakers", 1.4, 1.8), ("motions", 0, 0), ("gestures", 10.7, 27.3)):
+        assert (round(errors[name][series.ROCKET], 1), round(networks[name].min(), 1)) == (least, best)
+    assert (networks.motions == 0).sum() == 4
+    assert networks.gestures.round().agg(["min", "max"]).tolist() == [27, 38]
+    assert networks.sunspots.round(2).agg(["min", "max"]).tolist() == [1.49, 1.83]
+    assert networks.sea.round(2).agg(["min", "max"]).tolist() == [0.81, 0.92]
+    assert errors.loc[series.SMOOTHING, ["sunspots", "sea"]].round(2).tolist() == [6.31, 0.88]
+    assert round(errors.sea["expectation alone"], 2) == 0.76 < networks.sea.min()
+    for gated in ("lstm", "clockwork_lstm"):
+        assert (
+            networks.loc[gated, ["speakers", "motions"]] > networks.loc["simple_rnn", ["speakers", "motions"]]
+        ).all()
