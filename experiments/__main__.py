@@ -130,6 +130,7 @@ def _note(store: Store, name: str, minutes: float, options: Options) -> None:
 def all_tables(store: Store) -> dict[str, str]:
     """Return name → table of all experiments and of the benchmark."""
     tables = {RUNS: table(store), ANSWERS: answers(store), **summary.tables(rows.read()), **reliability.tables(store)}
+    tables["handwriting-speed"] = summary.handwriting(rows.read(rows.HANDWRITING))
     for experiment in EXPERIMENTS.values():
         tables |= experiment.tables(store)
     return tables

@@ -97,4 +97,4 @@ def test_each_of_the_population_is_what_its_seed_gives_alone(monkeypatch):
 
 
 def test_there_is_a_test_for_each():
-    assert len(list((ROOT / "examples").glob("*.py"))) == 5
+    assert len(list((ROOT / "examples").glob("*.py"))) == 6

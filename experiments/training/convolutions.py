@@ -77,7 +77,9 @@ class ConvolutionalNetwork(Network):
         sequences, steps = self._seen(inputs, draws, weights[0].shape[0])  # [T, B, F] or [T, R, B, F]
         rank = sequences.shape.rank
         sequences = tf.transpose(sequences, [*range(1, rank - 1), 0, rank - 1])  # [B, T, F] or [R, B, T, F]
-        return tf.transpose(through_time(self._of_hidden(weights), sequences), [2, 0, 1, 3]), steps  # [T, R, B, n]
+        return tf.transpose(
+            through_time(self._of_directions(weights)[0], sequences), [2, 0, 1, 3]
+        ), steps  # [T, R, B, n]
 
 
 def through_time(weights: Sequence[tf.Tensor], inputs: tf.Tensor) -> tf.Tensor:
