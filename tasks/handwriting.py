@@ -20,6 +20,7 @@ from tasks.ink_inputs import PORTIONS, Ink, Points, Portion, ends, least_steps, 
 from tasks.ink_scale import Scale, rescaled, scale_of
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
+from tasks.readout import counted
 from tasks.report import Quantity, Report
 from tasks.task import Task, compiled, in_blocks
 from tasks.trained_model import load_json, load_model
@@ -255,11 +256,6 @@ def statistics(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean, variance = steps.mean(0, dtype=float), steps.var(0, dtype=float)
     mean[-1], variance[-1] = 0, 1
     return mean.astype(np.float32), variance.astype(np.float32)
-
-
-def counted(steps: Any) -> tf.Tensor:
-    """Return how many steps count of each line [..., B]; zeros at the end do not."""
-    return tf.reduce_sum(tf.cast(tf.reduce_any(steps != 0, -1), tf.int32), -1)
 
 
 def text_of(path: np.ndarray) -> str:

@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from data.ink import ALPHABET, Line
+from tasks.readout import counted
 
 Points = Literal["positions", "offsets"]
 
@@ -64,9 +64,8 @@ class Ink:
     features: int = FEATURES
 
     def seen(self, inputs, add_noise):
-        real = tf.reduce_any(inputs != 0, -1)  # [..., B, T]
         std = np.maximum(np.sqrt(self.variance), keras.config.epsilon())
-        return add_noise((inputs - self.mean) / std, 3), tf.reduce_sum(tf.cast(real, tf.int32), -1)
+        return add_noise((inputs - self.mean) / std, 3), counted(inputs)
 
     def in_keras(self, replica):
         inputs = keras.Input((None, self.features))

@@ -36,6 +36,11 @@ def read_out(states: tf.Tensor, steps: tf.Tensor | None, readout: Readout) -> tf
     return tf.einsum("trbn,rbt->rbn", states, counts)[None] / tf.cast(steps, states.dtype)[..., None]
 
 
+def counted(sequences: tf.Tensor) -> tf.Tensor:
+    """Return how many steps of sequences [..., T, features] count, int32 [...]: those of zeros are padding behind their ends."""
+    return tf.reduce_sum(tf.cast(tf.reduce_any(sequences != 0, -1), tf.int32), -1)
+
+
 def in_keras(values: keras.KerasTensor, readout: Readout) -> keras.KerasTensor:
     """Return the same of a Keras layer's output: its states, or with "last" its last one."""
     if readout == "mean":

@@ -18,6 +18,7 @@ from data.spoken_words import SHIPPED, Clip, Split, load_folder, load_timit
 from tasks.flag import Flag
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings, check
+from tasks.readout import counted
 from tasks.report import Quantity, Report, Sound
 from tasks.task import Task, compiled, in_blocks, layer_modules
 from tasks.trained_model import load_json, load_model
@@ -69,10 +70,9 @@ class Frames:
     features: int = mfcc.CHANNELS
 
     def seen(self, inputs, add_noise):
-        real = tf.reduce_any(inputs != 0, -1)  # [..., B, T]
         std = np.maximum(np.sqrt(self.variance), keras.config.epsilon())
         mean, std = (values[0] if (values == values[0]).all() else values[:, None, None] for values in (self.mean, std))
-        return add_noise((inputs - mean) / std, 3), tf.reduce_sum(tf.cast(real, tf.int32), -1)
+        return add_noise((inputs - mean) / std, 3), counted(inputs)
 
     def in_keras(self, replica):
         inputs = keras.Input((None, self.features))

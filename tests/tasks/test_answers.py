@@ -1,12 +1,10 @@
 """Answers about sequences: scaled by training alone, the same from Keras and over replicas, and what simple methods say beside them."""
 
-import json
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from networks import save_run
 
 from main import recipe
 from running.export import _without_state
@@ -187,13 +185,7 @@ def run(labels, tmp_path_factory):
 
 
 def kept(own, weights, folder):
-    own.network.keras_model(weights[0]).save(folder / "model.keras")
-    found = own.evaluate(weights)
-    plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}
-    (folder / "metrics.json").write_text(json.dumps(plain))
-    settings = {name: value for name, value in asdict(own.settings).items() if name in (*series.ROLES, "data")}
-    (folder / "config.json").write_text(json.dumps(settings))
-    return folder, found, own, weights
+    return folder, save_run(own, weights, folder), own, weights
 
 
 def test_learns_classes_and_says_what_simple_methods_reach(run):

@@ -1,12 +1,10 @@
 """Forecasts: where updates look, the loss number by number, the same from Keras, bands, and what a run leaves for later."""
 
-import json
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from networks import save_run
 
 from main import recipe
 from running.trained import train_silently
@@ -117,13 +115,7 @@ def run(table, tmp_path_factory):
 
 
 def kept(own, weights, folder):
-    own.network.keras_model(weights[0]).save(folder / "model.keras")
-    found = own.evaluate(weights)
-    plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}
-    (folder / "metrics.json").write_text(json.dumps(plain))
-    settings = {name: value for name, value in asdict(own.settings).items() if name in (*series.ROLES, "data")}
-    (folder / "config.json").write_text(json.dumps(settings))
-    return folder, own, found, weights
+    return folder, own, save_run(own, weights, folder), weights
 
 
 def test_learns_what_leads_and_beats_all_simple_answers(run):
