@@ -13,23 +13,26 @@ from tasks.network_settings import MODELS, NetworkSettings, clock, is_clocked
 CELLS = {ClockworkRNN: (1, 1), ClockworkLSTM: (4, 1), ClockworkGRU: (3, 2)}
 
 
-def parameters(settings: NetworkSettings, inputs: int, outputs: int, sizes: Sequence[int] | None = None) -> int:
+def parameters(
+    settings: NetworkSettings, inputs: int, outputs: int, sizes: Sequence[int] | None = None, directions: int = 1
+) -> int:
     """Return the parameters of a network with a dense output layer, without periods and peepholes.
 
-    Module i of k_i units has k_i · (units it hears + inputs it sees + biases) of them for each gate, the output layer
-    (n + 1) · outputs.
+    Module i of k_i units has k_i · (units it hears + inputs it sees + biases) of them for each gate and direction, the output
+    layer (directions · n + 1) · outputs.
 
     Args:
         settings: of the network.
         inputs: features of the input.
         outputs: units of the output layer.
         sizes: units of each module; None splits them evenly.
+        directions: in which the sequences are read, each by a hidden layer.
     """
     gates, biases = CELLS[MODELS[settings.model]]
     periods, phases = clock(settings) if is_clocked(settings.model) else ((1,), (0,))
     modules = make_modules(sizes or settings.units, periods, phases, settings.connections, settings.input_modules)
     own = np.array(modules.hears) @ np.array(modules.sizes) + inputs * np.array(modules.sees_input) + biases
-    return int(gates * np.array(modules.sizes) @ own) + (modules.units + 1) * outputs
+    return directions * int(gates * np.array(modules.sizes) @ own) + (directions * modules.units + 1) * outputs
 
 
 def with_parameters(

@@ -15,6 +15,7 @@ __all__ = ["ROOT", "Arrays", "Cell", "Options", "compute", "cores", "processor"]
 # Of settings that say how much is computed, in whichever experiment.
 LOWEST = {"workers": 0, "seeds": 1, "epochs": 1, "draws": 1, "candidates": 8, "annealing": 1, "fine_tuning": 1}
 LOWEST |= {"steps": 1, "batch": 1, "timings": 1, "characters": 10_000, "search_seeds": 1, "sets": 1, "share": 1}
+LOWEST |= {"lines": 1, "batch_size": 1, "search_epochs": 1}
 
 
 @dataclass(frozen=True, kw_only=True)

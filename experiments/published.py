@@ -62,6 +62,19 @@ WORDS_ERROR = {
 # The same paper's Table 3, 10,000 parameters: mean and standard deviation of the error in percent.
 WORDS_TABLE_3 = {"simple_rnn": (66.8, 4.7), "lstm": (34.2, 5.6), "clockwork_rnn": (16.8, 3.5)}
 
+# Koutník et al. 2014 (ICML), section 4.3: hidden units, in each direction, of the handwriting networks for about so many parameters,
+# and their label error in percent on IAM-OnDB.
+HANDWRITING_UNITS = {
+    "simple_rnn": {10000: 40, 50000: 121, 100000: 185},
+    "lstm": {10000: 25, 50000: 67, 100000: 100},
+    "clockwork_rnn": {10000: 45, 50000: 148, 100000: 231},
+}
+HANDWRITING_ERROR = {
+    "simple_rnn": {10000: 52.8, 50000: 43.4, 100000: 47.5},
+    "lstm": {10000: 34.2, 50000: 21.4, 100000: 19.2},
+    "clockwork_rnn": {10000: 67.2, 50000: 46.5, 100000: 39.5},
+}
+
 # Test loss of one run each on a text, from a student's extensions of the Clockwork RNN; text and unit are not told.
 EXTENSIONS_TEXT_LOSS = {
     "simple RNN": 1.40,
