@@ -54,10 +54,23 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def check_size(path: Path) -> None:
-    """Raise a ValueError that names a file that is too large to be read at once."""
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let every OSError name the file, as those of opening it do by themselves."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Do the same, and raise a ValueError that names a file that is too large to be read at once."""
     if (size := path.stat().st_size) > MOST:
         raise ValueError(f"{path} must have at most {MOST / 2**30:g} GiB. Received: {size / 2**30:.3g} GiB")
+    with naming(path):
+        yield
 
 
 def read_json(path: Path, *names: str) -> dict[str, Any]:
@@ -71,9 +84,9 @@ def read_json(path: Path, *names: str) -> dict[str, Any]:
 
 def read_any_json(path: Path) -> Any:
     """Return what a JSON file holds, an object or not; raises a ValueError that names it where it is damaged."""
-    check_size(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with reading(path):
+            return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # no JSON, or no text
         raise ValueError(f"{path} must be JSON. Received: {error}") from None
     except RecursionError:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.files import check_size
+from data.files import reading
 from data.ink import Corpus, Line, line_of
 from data.ink_files import read_xml
 from data.text import read_text
@@ -60,10 +60,8 @@ def load_iam(folder: Path) -> Corpus:
 
 def read_transcription(path: Path) -> list[str]:
     """Return the lines of a text, which stand below `CSR:`; raises a ValueError that names a file without them."""
-    check_size(path)
-    lines = path.read_text(
-        encoding="latin-1"
-    ).splitlines()  # whatever the bytes: a strange character skips its line only
+    with reading(path):
+        lines = path.read_text(encoding="latin-1").splitlines()  # whatever the bytes: a strange one skips its line only
     stripped = [line.strip() for line in lines]
     if "CSR:" not in stripped or not (texts := [line for line in stripped[stripped.index("CSR:") + 1 :] if line]):
         raise ValueError(f"{path} must have lines of text below a line CSR:. Received: none")

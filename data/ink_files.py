@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, ParseError
 import numpy as np
 from defusedxml import DefusedXmlException, ElementTree
 
-from data.files import check_size, read_any_json
+from data.files import read_any_json, reading
 from data.ink import Line, line_of
 from data.tables import Table, read_table
 
@@ -57,9 +57,9 @@ def read_ink(path: Path) -> Line:
 
 def read_xml(path: Path) -> Element:
     """Return the root of an XML file; raises a ValueError that names it where it is none, or has entities of its own."""
-    check_size(path)
     try:
-        return ElementTree.parse(path).getroot()
+        with reading(path):
+            return ElementTree.parse(path).getroot()
     except ParseError as error:
         raise ValueError(f"{path} must be XML. Received: {error}") from None
     except DefusedXmlException:

@@ -20,17 +20,12 @@ def read_npz(path: Path) -> Archive:
     Raises:
         ValueError: one of these is missing or of another kind; says what was expected and what came.
     """
-    files.check_size(path)
     try:
-        with zipfile.ZipFile(path) as file:
-            size = sum(member.file_size for member in file.infolist())
-        if size > files.MOST:
-            raise ValueError(
-                f"{path} must unpack to at most {files.MOST / 2**30:g} GiB. Received: {size / 2**30:.3g} GiB"
-            )
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: _array(path, file, name) for name in ("x", "y", "lengths") if name in file}
-            came = ", ".join(file) or "nothing"
+        with files.reading(path):
+            _check_unpacked(path)
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: _array(path, file, name) for name in ("x", "y", "lengths") if name in file}
+                came = ", ".join(file) or "nothing"
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"{path} must be an NPZ file. Received: {error}") from None
     if "x" not in arrays:
@@ -41,6 +36,13 @@ def read_npz(path: Path) -> Archive:
     x = x.reshape(*x.shape[:2], -1).astype(float)  # [N, T, F]
     lengths = _lengths(path, arrays.get("lengths", np.full(len(x), x.shape[1])), x)
     return Archive([sequence[:length] for sequence, length in zip(x, lengths, strict=True)], _y(path, arrays, x), "y")
+
+
+def _check_unpacked(path: Path) -> None:
+    with zipfile.ZipFile(path) as file:
+        size = sum(member.file_size for member in file.infolist())
+    if size > files.MOST:
+        raise ValueError(f"{path} must unpack to at most {files.MOST / 2**30:g} GiB. Received: {size / 2**30:.3g} GiB")
 
 
 def _array(path: Path, file: np.lib.npyio.NpzFile, name: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data.files import check_size
+from data.files import reading
 from data.tables import Table
 
 
@@ -16,9 +16,9 @@ def read_parquet(path: Path, texts: Mapping[str, str]) -> Table:
     Raises:
         ValueError: there is no such column, the file is none of Parquet or empty, or pyarrow is not installed.
     """
-    check_size(path)
     try:
-        frame = pd.read_parquet(path, engine="pyarrow")
+        with reading(path):
+            frame = pd.read_parquet(path, engine="pyarrow")
     except ImportError:
         raise ValueError(f"{path} must be read by pyarrow (pip install pyarrow). Received: no such package") from None
     except (ValueError, OSError) as error:  # pyarrow's own among them

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from data.files import naming
+
 LOUDEST = 2.0**31  # a sample of 32 bits, where a file of floats holds integers; the squares of far louder ones overflow
 
 
@@ -49,7 +51,7 @@ def read_samples(
 
 
 def _reason(path: Path, error: str) -> str:
-    with open(path, "rb") as file:
+    with naming(path), open(path, "rb") as file:
         head = file.read(1024)
     if head.startswith(b"NIST_1A") and b"shorten" in head:
         return "compressed by shorten, which cannot be read; decompress it (sph2pipe does)"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.files import check_size
+from data.files import reading
 
 LONGEST = 2**26  # bytes of a line; a longer one is no line of numbers that anyone wrote
 
@@ -51,9 +51,9 @@ def load_text(path: str | None) -> Text:
 
 def read_text(path: Path) -> str:
     """Return what a text file in UTF-8 holds, without a byte-order mark; raises a ValueError that names it if it is none."""
-    check_size(path)
     try:
-        return path.read_text(encoding="utf-8").removeprefix("\ufeff")
+        with reading(path):
+            return path.read_text(encoding="utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} must be text in UTF-8. Received: other bytes from byte {error.start} on") from None
 
@@ -64,8 +64,7 @@ def read_lines(path: Path) -> Iterator[str]:
     Raises:
         ValueError: the file is too large, a line too long, or not text; names the file, and which line.
     """
-    check_size(path)
-    with open(path, "rb") as file:
+    with reading(path), open(path, "rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(LONGEST + 1), b""), start=1):
             if len(line) > LONGEST:
                 raise ValueError(f"{path} must have lines of at most {LONGEST} bytes. Received: more in line {number}")

@@ -6,10 +6,15 @@ import platform
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from data.files import read_json, write_csv, write_json, write_whole
+from data.iam import read_transcription
+from data.ink_files import read_xml
+from data.sounds import read_samples
+from data.text import read_lines, read_text
 
 
 def test_a_file_that_is_not_written_to_the_end_leaves_the_one_before(tmp_path):
@@ -64,3 +69,23 @@ def test_json_that_is_damaged_is_named(tmp_path, content, said):
         read_json(path, "a", "b")
     write_json(path, {"a": 1, "b": None})
     assert read_json(path, "a", "b") == {"a": 1, "b": None}
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that opens and cannot be read")
+@pytest.mark.parametrize(
+    "name, read",
+    [
+        ("a.txt", read_text),
+        ("a.csv", lambda path: list(read_lines(path))),
+        ("a.json", read_json),
+        ("a.xml", read_xml),
+        ("a.txt", read_transcription),
+        ("a.wav", read_samples),
+    ],
+)
+def test_a_file_that_breaks_off_is_named(tmp_path, name, read):
+    path = tmp_path / name
+    path.symlink_to("/proc/self/mem")
+    with pytest.raises(OSError) as caught:
+        read(path)
+    assert (caught.value.errno, caught.value.filename) == (errno.EIO, str(path))
