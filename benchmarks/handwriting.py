@@ -24,7 +24,7 @@ from main import recipe
 from models.ctc import ctc_loss
 from running.loop import Loop
 from tasks.handwriting import CLASSES, Handwriting
-from tasks.ink_inputs import Ink, Portion
+from tasks.ink_inputs import Ink, Lines
 from tasks.network import Network
 from tasks.task import compiled
 
@@ -85,13 +85,10 @@ def epochs(rounds: int = ROUNDS, **settings) -> Iterator[Row]:
     task, unpadded = (
         Handwriting(recipe("handwriting", **{"model": "lstm", "lines": CORPUS, **settings})) for _ in "ab"
     )
-    unpadded.data = [without_padding(portion) for portion in task.training]
-    size = task.settings.batch_size
-    real = [
-        portion.targets.steps.mean() * count * size
-        for portion, count in zip(task.training, task.batches_of, strict=True)
-    ]
-    row = Row("epoch", OURS, task.settings.units, 1, round(sum(real)), size, parameters=task.network.size)
+    unpadded.data = without_padding(task.training)
+    lengths, drawn = task.training.targets.steps, task.places()(0, task.batches)  # [updates, 1, B]
+    row = Row("epoch", OURS, task.settings.units, 1, int(lengths[drawn].sum()), drawn.shape[-1])
+    row = replace(row, parameters=task.network.size)
     functions = {
         OURS: epoch_of_loop(task),
         "without padding": epoch_of_loop(unpadded),
@@ -106,25 +103,34 @@ def epochs(rounds: int = ROUNDS, **settings) -> Iterator[Row]:
     times = timing.rounds(turns, 0.0, rounds)
     bare = times.pop("without padding")
     yield from _timed(row, "epoch", times)
-    yield from _timed(
-        replace(row, experiment="padding"), "epoch", {"without padding": bare, "with padding": times[OURS]}
-    )
-    all_steps = sum(
-        portion.inputs.shape[1] * count * size for portion, count in zip(task.training, task.batches_of, strict=True)
-    )
-    share = 100 * (1 - sum(real) / all_steps)
+    padding = {"without padding": bare, "with padding": times[OURS]}
+    yield from _timed(replace(row, experiment="padding"), "epoch", padding)
+    share = 100 * (1 - lengths[drawn].sum() / (lengths[drawn].max(-1).sum() * drawn.shape[-1]))
     own = replace(row, experiment="padding", network="with padding", quantity="steps that do not count", unit="%")
     yield replace(own, low=share, median=share, high=share)
 
 
-def without_padding(portion: Portion) -> tuple[np.ndarray, tuple]:
+def without_padding(lines: Lines) -> Lines:
     """Return lines and what they say, all cut or gone on with from their beginning to the mean of their lengths."""
-    steps = round(float(portion.targets.steps.mean()))
-    lines = [
+    steps = round(float(lines.targets.steps.mean()))
+    inputs = [
         np.resize(line[:count], (steps, line.shape[1]))
-        for line, count in zip(portion.inputs, portion.targets.steps, strict=True)
+        for line, count in zip(lines.inputs, lines.targets.steps, strict=True)
     ]
-    return np.stack(lines), portion.targets._replace(steps=np.full(len(lines), steps, np.int32))
+    return Lines(np.stack(inputs), lines.targets._replace(steps=np.full(len(inputs), steps, np.int32)))
+
+
+def portions(task: Handwriting) -> list[Lines]:
+    """Return the lines of an epoch for a model that takes all steps of its inputs: in three portions by length, each as long as its
+    longest line and a whole number of batches."""
+    lines, size = task.training, task.settings.batch_size
+    order = np.argsort(lines.targets.steps)[: task.batches * size]
+
+    def portion(chosen: np.ndarray) -> Lines:
+        inputs, targets = tf.nest.map_structure(lambda values: values[chosen], lines)
+        return Lines(inputs[:, : targets.steps.max()], targets)
+
+    return [portion(batches.ravel()) for batches in np.array_split(order.reshape(-1, size), 3)]
 
 
 def epoch_of_loop(task: Handwriting) -> Callable[[], None]:
@@ -141,22 +147,22 @@ def keras_model(task: Handwriting) -> keras.Model:
     return keras.Sequential([keras.Input((None, Ink.features)), *layers])
 
 
-def standardised(task: Handwriting, portion: Portion) -> np.ndarray:
+def standardised(task: Handwriting, inputs: np.ndarray) -> np.ndarray:
     """Return the steps of lines as the network sees them [N, T, 4], zeros behind their ends."""
     front = task.network.front
-    seen = (portion.inputs - front.mean) / np.sqrt(front.variance)
-    return np.where(portion.inputs.any(-1, keepdims=True), seen, 0).astype(np.float32)
+    seen = (inputs - front.mean) / np.sqrt(front.variance)
+    return np.where(inputs.any(-1, keepdims=True), seen, 0).astype(np.float32)
 
 
 def epoch_of_keras(task: Handwriting, loss: Loss, xla: bool) -> Callable[[], None]:
     """Return what makes the updates of an epoch, each in a compiled function, with the data where the function finds them."""
     model, optimizer = keras_model(task), keras.optimizers.Adam(task.settings.learning_rate)
     optimizer.build(model.trainable_variables)
-    size = task.settings.batch_size
+    size, parts = task.settings.batch_size, portions(task)
 
-    def update_of(portion: Portion) -> Callable:
-        inputs = tf.constant(standardised(task, portion))
-        targets = [tf.constant(values) for values in portion.targets]
+    def update_of(lines: Lines) -> Callable:
+        inputs = tf.constant(standardised(task, lines.inputs))
+        targets = [tf.constant(values) for values in lines.targets]
 
         @tf.function(jit_compile=xla, autograph=False)
         def update(number):
@@ -169,11 +175,11 @@ def epoch_of_keras(task: Handwriting, loss: Loss, xla: bool) -> Callable[[], Non
 
         return update
 
-    updates = [update_of(portion) for portion in task.training]
+    updates = [update_of(lines) for lines in parts]
 
     def epoch() -> None:
-        for update, count in zip(updates, task.batches_of, strict=True):
-            for number in range(count):
+        for update, lines in zip(updates, parts, strict=True):
+            for number in range(len(lines.inputs) // size):
                 value = update(tf.constant(number))
         value.numpy()
 
@@ -192,10 +198,7 @@ def epoch_of_fit(task: Handwriting) -> Callable[[], None]:
     plain = keras_model(task)
     model = Reader(plain.inputs, plain.outputs[0])
     model.compile(keras.optimizers.Adam(task.settings.learning_rate), jit_compile=True)
-    data = []
-    for portion, count in zip(task.training, task.batches_of, strict=True):
-        arrays = standardised(task, portion), np.column_stack(portion.targets)
-        data.append(tuple(values[: count * task.settings.batch_size] for values in arrays))
+    data = [(standardised(task, lines.inputs), np.column_stack(lines.targets)) for lines in portions(task)]
 
     def epoch() -> None:
         for steps, targets in data:

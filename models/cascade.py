@@ -66,12 +66,14 @@ class Conditions(NamedTuple):
         keep: what each listener's view of the states is multiplied by [..., B, n] (recurrent dropout); None is 1.
         periods: of each unit, int32 [..., n], where replicas have periods of their own; None is those of the modules. They
             need `plan.make_joint_plan`.
+        needed: how many steps count, an int32 scalar; loops end there, and nothing may depend on what is behind. None is all.
         exported: whether the network is on its way into a file for another runtime; see `scan.scan`.
     """
 
     clock: tf.Tensor | None = None
     keep: tf.Tensor | None = None
     periods: tf.Tensor | None = None
+    needed: tf.Tensor | None = None
     exported: bool = False
 
 
@@ -119,7 +121,7 @@ class Cascade:
             if stream is not None:
                 stream, told = tf.split(stream, [-1, group.width], -1)
             drive = self._drive(place, passages, told)
-            given = (drive, self.starts[place], self.owns[place], self._fires(group))
+            given = (drive, self.starts[place], self.owns[place], self._fires(group), self._made(group))
             passages.append(scan(self.cell, *given, append=self.conditions.exported))
             stream = self._say(place, passages[place].states[0], stream)
         return passages
@@ -148,8 +150,9 @@ class Cascade:
             group = plan.groups[place]
             said, told_later, stream = self._say_back(place, passages[place].states[0], stream)
             errors[place][0], later[place] = _sum(errors[place][0], said), _sum(later[place], told_later)
+            given = (self.owns[place], self._fires(group), self._made(group))
             deltas, starts[place], own = scan_back(
-                self.cell, passages[place], tuple(errors[place]), last[place], self.owns[place], self._fires(group)
+                self.cell, passages[place], tuple(errors[place]), last[place], *given
             )
             block, seen = self._see_back(place, deltas)
             gradients[place] = block._replace(own=own.kernel, later=later[place], peepholes=own.peepholes)
@@ -260,6 +263,10 @@ class Cascade:
     def _changes(self, ticks: Ticks) -> Size:
         """Return how many values something has that changes at ticks."""
         return 1 + ticks.count(self.steps)
+
+    def _made(self, group: Group) -> Size | None:
+        """Return how many of a group's ticks are made, None if all are."""
+        return None if self.conditions.needed is None else group.ticks.count(self.conditions.needed)
 
     def _fires(self, group: Group) -> tf.Tensor | None:
         """Return which units fire at a group's ticks, boolean [ticks, ..., B or 1, k]; None if all do."""

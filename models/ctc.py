@@ -8,6 +8,7 @@ with an exponent of their own beside them: exact to rounding whatever the length
 """
 
 import math
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -68,58 +69,79 @@ def _losses_and_gradients(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.
     probabilities, real = tf.maximum(tf.nn.softmax(logits), LEAST), tf.sequence_mask(steps, size(logits, 1))
     label = tf.where(real[..., None], tf.gather(probabilities, labels, axis=2, batch_dims=1), 0)  # [N, T, L]
     blank = tf.where(real, probabilities[..., -1], 1)  # [N, T]
-
-    # What is left to say is what would be said backwards: both ways in one loop, as 2N sequences.
-    back = lambda values: tf.reverse_sequence(tf.reverse_sequence(values, steps, 1), counts, 2)  # noqa: E731
-    backwards = back(label), tf.reverse_sequence(blank, steps, 1), tf.reverse_sequence(labels, counts, 1)
-    both = zip((label, blank, labels), backwards, strict=True)
-    at, exponents, whole, whole_exponents = _through_time(*(tf.concat(pair, 0) for pair in both))
-    whole, exponent = (
-        tf.gather(tf.split(part, 2)[0], counts, batch_dims=1) for part in (whole, whole_exponents)
-    )  # [N]
+    begun, left, whole, exponent = _both_ways(label, blank, labels, counts, tf.reduce_max(steps))
     losses = tf.where(whole > 0, -tf.math.log(whole) - tf.cast(exponent, whole.dtype) * math.log(2), math.inf)
 
     # Of all ways to say the labels, the share that is at one of them at a step.
-    (begun, left), (begun_exponents, left_exponents) = (tf.split(part, 2) for part in (at, exponents))  # [N, T, L]
-    shares = begun * back(left) * _power_of_2(begun_exponents + back(left_exponents) - exponent[:, None, None])
-    shares = tf.math.divide_no_nan(shares, tf.cast(label, shares.dtype) * whole[:, None, None])
-    shares = tf.cast(tf.where(tf.sequence_mask(counts, size(labels, 1))[:, None], shares, 0), logits.dtype)
+    shares = begun.at * left.at * _power_of_2(begun.exponents + left.exponents - exponent[:, None])
+    shares = tf.math.divide_no_nan(shares, tf.cast(tf.transpose(label, [1, 0, 2]), shares.dtype) * whole[:, None])
+    shares = tf.where(tf.sequence_mask(counts, size(labels, 1)), tf.cast(shares, logits.dtype), 0)  # [T, N, L]
     classes = logits.shape[-1]
-    expected = shares @ tf.one_hot(labels, classes, dtype=logits.dtype)  # [N, T, C]
-    expected += (1 - tf.reduce_sum(shares, -1, keepdims=True)) * tf.one_hot(classes - 1, classes, dtype=logits.dtype)
+    expected = tf.transpose(shares, [1, 0, 2]) @ tf.one_hot(labels, classes, dtype=logits.dtype)  # [N, T, C]
+    silent = 1 - tf.transpose(tf.reduce_sum(shares, -1))[..., None]  # [N, T, 1]
+    expected += silent * tf.one_hot(classes - 1, classes, dtype=logits.dtype)
     gradients = tf.where((real & (whole > 0)[:, None])[..., None], probabilities - expected, 0)
     return tf.cast(losses, logits.dtype), gradients
 
 
-def _through_time(label, blank, labels) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return how likely it is to have begun the labels so far.
+class Chances(NamedTuple):
+    """How likely it is to be at each label after each step, having said those before it: at · 2 to the power of the exponents.
 
     Args:
-        label: probability of each label at each step [N, T, L].
-        blank: that of the blank [N, T]; 1 after the end.
+        at: doubles [T, N, L].
+        exponents: int64, likewise.
+    """
+
+    at: tf.Tensor
+    exponents: tf.Tensor
+
+
+def _both_ways(label, blank, labels, counts, needed) -> tuple[Chances, Chances, tf.Tensor, tf.Tensor]:
+    """Go through time, and back through it and through the labels, what is left to say being what would be said backwards.
+
+    Args:
+        label: probability of each label at each step [N, T, L], 0 behind the end.
+        blank: that of the blank [N, T], 1 behind the end, so that steps there leave all as it is.
         labels: int32 [N, L].
+        counts: how many of them count [N].
+        needed: how many steps are of any sequence; behind them there are zeros.
 
     Returns:
-        The probability of being at each label after each step [N, T, L] and its exponent, and in the end of having said the first 0,
-        1, …, L labels [N, L + 1] and its exponent.
+        The chances of having begun the labels up to one, and of what is left from it on; the probability of all of them [N]
+        and its exponent.
     """
-    sequences, steps, count = (size(label, axis) for axis in range(3))
-    label = _doubles(tf.pad(label, [[0, 0], [0, 0], [0, 1]]))  # [T, N, L + 1]: after all labels there is none to say
+    count, steps = size(labels, 1), size(blank, 1)
+    ways = [
+        _doubles(tf.pad(one, [[0, 0], [0, 0], [0, 1]])) for one in (label, label[..., ::-1])
+    ]  # after all, none to say
+    other = tf.concat([labels[:, 1:] != labels[:, :-1], labels[:, :0:-1] != labels[:, -2::-1]], 0)
+    other = tf.cast(tf.pad(other, [[0, 0], [1, 1]]), tf.float64)  # [2N, L + 1]: equal ones need a blank between them
     blank = _doubles(blank[..., None])  # [T, N, 1]
-    other = tf.pad(labels[:, 1:] != labels[:, :-1], [[0, 0], [1, 1]])  # equal ones need a blank between them
-    other = tf.cast(other, tf.float64)  # [N, L + 1]
 
-    def step(t, silent, at, exponents, all_at, all_exponents):
-        silent, at, exponents = _scaled(*_say(silent, at, exponents, blank[t], label[t], other))
-        return t + 1, silent, at, exponents, all_at.write(t, at[:, :-1]), all_exponents.write(t, exponents[:, :-1])
+    def step(t, silent, at, exponents, forth, back):
+        places = t, needed - 1 - t
+        now = [tf.concat([one[t] for one, t in zip(both, places, strict=True)], 0) for both in (ways, (blank, blank))]
+        silent, at, exponents = _scaled(*_say(silent, at, exponents, now[1], now[0], other))
+        found = zip(tf.split(at[:, :-1], 2), tf.split(exponents[:, :-1], 2), strict=True)
+        forth, back = (
+            [array.write(place, part) for array, part in zip(arrays, parts, strict=True)]
+            for arrays, place, parts in zip((forth, back), places, found, strict=True)
+        )
+        return t + 1, silent, at, exponents, forth, back
 
-    silent = tf.one_hot(tf.zeros([sequences], tf.int32), count + 1, dtype=tf.float64)
+    said = tf.concat([tf.zeros_like(counts), count - counts], 0)  # backwards, those that do not count have been
+    silent = tf.one_hot(said, count + 1, dtype=tf.float64)  # [2N, L + 1]
     exponents = tf.where(silent > 0, tf.constant(0, tf.int64), UNREACHED)
-    arrays = (tf.TensorArray(kind, steps, element_shape=labels.shape) for kind in (tf.float64, tf.int64))
+    arrays = [
+        [tf.TensorArray(kind, steps, element_shape=labels.shape) for kind in (tf.float64, tf.int64)] for _ in "fb"
+    ]
     start = (0, silent, tf.zeros_like(silent), exponents, *arrays)
-    _, *state, all_at, all_exponents = tf.while_loop(lambda t, *_: t < steps, step, start)
+    _, *state, forth, back = tf.while_loop(lambda t, *_: t < needed, step, start)
     whole, _, exponents = _say(*state, 1.0, 0.0, 0.0)  # one more blank
-    return *(tf.transpose(array.stack(), [1, 0, 2]) for array in (all_at, all_exponents)), whole, exponents
+    begun, left = (Chances(*(array.stack() for array in arrays)) for arrays in (forth, back))
+    left = Chances(*(part[..., ::-1] for part in left))
+    whole, exponents = (tf.gather(tf.split(part, 2)[0], counts, batch_dims=1) for part in (whole, exponents))
+    return begun, left, whole, exponents
 
 
 def _say(silent, at, exponents, blank, label, other) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

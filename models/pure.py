@@ -23,6 +23,7 @@ class PureNetwork:
         weights: Sequence[tf.Tensor],
         initial_state: Sequence[tf.Tensor],
         periods: tf.Tensor | None = None,
+        needed: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Run from step 0 as a pure function of time-major tensors, for any number of networks at once.
 
@@ -32,6 +33,7 @@ class PureNetwork:
             initial_state: the parts of the cell's state [..., B, n], without clock.
             periods: of each module, int32 [..., g], where networks have periods of their own; the order of modules and who
                 hears whom stay those of the layer. Every step is then looked at, which takes longer.
+            needed: how many steps count, an int32 scalar; no more are made, and no loss may depend on the others. None is all.
 
         Returns:
             The hidden states after all steps [T, ..., B, n].
@@ -45,7 +47,7 @@ class PureNetwork:
             periods = tf.gather(periods, np.repeat(range(len(self.periods)), self.modules.sizes), axis=-1)  # [..., n]
         seen = tuple(input_mean.means(sequences, self.modules)) if self.input_mean else sequences
         inputs = Inputs(seen, tuple(initial_state), variables.as_weights(self, weights))
-        return Program(self.modules, self.cell, sequences=1)(inputs, Conditions(periods=periods))[0]
+        return Program(self.modules, self.cell, sequences=1)(inputs, Conditions(periods=periods, needed=needed))[0]
 
     def through_chunk(
         self, sequences: tf.Tensor, weights: Sequence[tf.Tensor], state: State, clock: tf.Tensor | None

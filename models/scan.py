@@ -27,7 +27,13 @@ class Passage(NamedTuple):
 
 
 def scan(
-    cell: Cell, drive: tf.Tensor, start: State, own: Own, fires: tf.Tensor | None, append: bool = False
+    cell: Cell,
+    drive: tf.Tensor,
+    start: State,
+    own: Own,
+    fires: tf.Tensor | None,
+    made: Size | None = None,
+    append: bool = False,
 ) -> Passage:
     """Carry a group's state through its ticks.
 
@@ -37,6 +43,7 @@ def scan(
         start: the state before the first tick, tensors [..., B, k].
         own: the group's own weights.
         fires: where a unit is updated, boolean [ticks, ..., B or 1, k]; elsewhere it keeps its state. None is everywhere.
+        made: how many ticks are made, behind which there are zeros; None is all.
         append: let the loop do nothing but append to its arrays, as exporters want it; the start is put in front behind it,
             for which XLA would copy all states.
     """
@@ -59,7 +66,8 @@ def scan(
         states = tuple(array.write(0, part) for array, part in zip(states, flat_start, strict=True))
     rows = [*drive.shape[1:-2], cell.kept_rows, drive.shape[-1]]
     kept = (_write(rows, drive.dtype, ticks),) if cell.kept_rows else ()
-    loop = tf.while_loop(lambda t, *_: t < ticks, forward, (0, flat_start, states, kept))
+    made = ticks if made is None else made
+    loop = tf.while_loop(lambda t, *_: t < made, forward, (0, flat_start, states, kept))
     states = [array.stack() for array in loop[2]]
     if append:
         states = [tf.concat([part[None], after], 0) for part, after in zip(flat_start, states, strict=True)]
@@ -68,15 +76,21 @@ def scan(
 
 
 def scan_back(
-    cell: Cell, passage: Passage, errors: tuple[tf.Tensor | None, ...], last: State, own: Own, fires: tf.Tensor | None
+    cell: Cell,
+    passage: Passage,
+    errors: tuple[tf.Tensor | None, ...],
+    last: State,
+    own: Own,
+    fires: tf.Tensor | None,
+    made: Size | None = None,
 ) -> tuple[tf.Tensor, State, Own]:
     """Carry the errors of a group's states back through its ticks.
 
     Args:
-        cell, own, fires: as in `scan`.
+        cell, own, fires, made: as in `scan`.
         passage: what `scan` returned.
         errors: of the states [1 + ticks, ..., B, k], None where there are none.
-        last: errors of the state after the last tick besides [..., B, k].
+        last: errors of the state after the last tick that is made besides [..., B, k].
 
     Returns:
         The errors of the drive [ticks, ..., B, rows, k] and of the start [..., B, k], and the gradients of the own weights.
@@ -106,7 +120,8 @@ def scan_back(
 
     h = passage.states[0]
     deltas = _write([*h.shape[1:-1], cell.rows, h.shape[-1]], h.dtype, ticks)
-    loop = tf.while_loop(lambda t, *_: t >= 0, backward, (ticks - 1, tuple(map(_along_one_axis, last)), deltas))
+    made = ticks if made is None else made
+    loop = tf.while_loop(lambda t, *_: t >= 0, backward, (made - 1, tuple(map(_along_one_axis, last)), deltas))
     start = tuple(tf.reshape(part, shape) for part in from_outside(0, loop[1]))
     deltas = loop[2].stack()
     before, after = (tuple(part[place] for part in passage.states) for place in (slice(-1), slice(1, None)))

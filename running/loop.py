@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -95,7 +95,7 @@ class Loop:
         starts = {seed: task.network.start(seed) for seed in dict.fromkeys(task.seeds)}
         self.seeds = tf.constant([starts[seed].seeds for seed in task.seeds])  # [R, uses]
         self.periods = None if periods is None else tf.constant(periods, tf.int32)
-        self.portions = [tf.nest.map_structure(tf.constant, data) for data in task.portions]
+        self.data = tf.nest.map_structure(tf.constant, task.data)
         self.places = task.places()
         weights = tf.constant(np.stack([starts[seed].weights for seed in task.seeds]) if weights is None else weights)
         self.progress = Progress(
@@ -128,26 +128,18 @@ class Loop:
             count = min(count, until - done, self.most)
             if self.task.epoch_quantity:
                 count = min(count, self.task.batches - done % self.task.batches)
-            count = self.task.portion(done, count)[1]
             self.call(count)
             yield done + count
             taken = self.progress.seconds[-1] - (self.progress.seconds[done - 1] if done else 0.0)
             count = max(1, min(self.most, int(count * SECONDS_PER_CALL / max(taken, 1e-9))))
 
     def call(self, count: int) -> None:
-        """Make so many updates of one portion, at most `MOST_UPDATES`; none only has the programs compiled."""
-        if not count:
-            for data in self.portions:
-                self._call(0, data, self.task.places()(0, 1)[:0])
-        else:
-            done = self.progress.done
-            self._call(count, self.portions[self.task.portion(done, count)[0]], self.places(done, count))
-
-    def _call(self, count: int, data: Any, found: np.ndarray) -> None:
+        """Make so many updates, at most `MOST_UPDATES`; none only has the program compiled."""
         before, began = self.progress, time.perf_counter()
+        found = self.places(before.done, count) if count else self.task.places()(0, 1)[:0]
         places = np.zeros((MOST_UPDATES, *found.shape[1:]), np.int32)
         places[:count] = found
-        given = data, self.seeds, self.periods, places
+        given = self.data, self.seeds, self.periods, places
         numbers = tf.constant(before.done), tf.constant(count)  # Python's would be compiled in
         *after, notes = self._updates(*before[:4], *numbers, *given)
         notes = notes.numpy()[:count]

@@ -16,7 +16,7 @@ from data.ink import ALPHABET, Corpus, Line
 from data.ink_files import read_ink
 from models.ctc import best_path, ctc_loss
 from tasks.flag import Flag
-from tasks.ink_inputs import PORTIONS, Ink, Points, Portion, ends, least_steps, portions_of, steps_of
+from tasks.ink_inputs import Ink, Lines, Points, alike, least_steps, padded, steps_of
 from tasks.ink_scale import Scale, rescaled, scale_of
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
@@ -89,68 +89,51 @@ class Handwriting(Task):
         self.corpus, self.impossible = possible(load_corpus(settings), settings.every)
         steps = [self._steps(lines) for lines in (self.corpus.training, self.corpus.validation, self.corpus.test)]
         mean, variance = statistics(np.concatenate(steps[0]))
-        longest = ends(np.array([len(own) for own in steps[0]]), PORTIONS)
-        longest[-1] = max(len(own) for part in steps for own in part)
+        longest = max(len(own) for part in steps for own in part)
         self.training, self.validation, self.test = (
-            portions_of(own, [line.text for line in lines], longest)
+            padded(own, [line.text for line in lines], longest)
             for own, lines in zip(steps, (self.corpus.training, self.corpus.validation, self.corpus.test), strict=True)
         )
-        self.batches_of = [len(portion.lines) // settings.batch_size for portion in self.training]
-        if not min(self.batches_of):
-            most = min(len(portion.lines) for portion in self.training)
+        self.batches = len(self.corpus.training) // settings.batch_size
+        if not self.batches:
             raise ValueError(
-                f"`batch_size` must be at most {most}, lines of one length. Received: {settings.batch_size}"
+                f"`batch_size` must be at most {len(self.corpus.training)}, the training lines. Received: {settings.batch_size}"
             )
-        self.batches, self.patience, self.sequences = sum(self.batches_of), settings.patience, settings.batch_size
-        self.steps_of_update = max(settings.batch_size, BLOCK) * int(longest[-1])
-        self.data = [(portion.inputs, portion.targets) for portion in self.training]
+        self.patience, self.sequences = settings.patience, settings.batch_size
+        self.steps_of_update = max(settings.batch_size, BLOCK) * longest
+        self.data = self.training
         self.network = Network(settings, Ink(mean, variance, settings.input_noise), CLASSES, bidirectional=True)
 
     def _steps(self, lines: Sequence[Line]) -> list[np.ndarray]:
         return [steps_of(line, self.settings.every, self.settings.points) for line in lines]
 
     @property
-    def portions(self) -> Sequence[tuple[Any, Any]]:
-        return self.data
-
-    @property
     def kept(self) -> tuple:
-        return self.data, self.validation, self.test
-
-    def portion(self, first: int, count: int) -> tuple[int, int]:
-        order = self._order(first // self.batches)[first % self.batches :][:count]
-        other = order != order[0]
-        return int(order[0]), int(other.argmax()) if other.any() else len(order)
+        return self.training, self.validation, self.test
 
     def places(self) -> Callable[[int, int], np.ndarray]:
         def find(first: int, count: int) -> np.ndarray:
-            epoch, begin = divmod(first, self.batches)
-            order = self._order(epoch)
-            number = int((order[:begin] == order[begin]).sum())  # of the update among those of its portion
-            size = self.settings.batch_size
-            drawn = [self._drawn(seed, epoch, int(order[begin])) for seed in self.seeds]
-            batches = np.stack([lines[number * size : (number + count) * size] for lines in drawn], 1)  # [count · B, R]
-            return batches.reshape(count, size, -1).transpose(0, 2, 1).astype(np.int32)
+            numbers = (divmod(number, self.batches) for number in range(first, first + count))
+            return np.stack([self._drawn(epoch)[place] for epoch, place in numbers])  # [count, R, B]
 
         return find
 
     @functools.lru_cache(maxsize=2)  # noqa: B019
-    def _order(self, epoch: int) -> np.ndarray:
-        """Return the portion of each update of an epoch; the same for all seeds, as a program is for all replicas."""
-        return np.random.default_rng([epoch]).permutation(np.repeat(range(len(self.batches_of)), self.batches_of))
-
-    def _drawn(self, seed: int, epoch: int, portion: int) -> np.ndarray:
-        return np.random.default_rng([seed, epoch, portion]).permutation(len(self.training[portion].lines))
+    def _drawn(self, epoch: int) -> np.ndarray:
+        """Return the lines of each update of an epoch [updates, R, B]: in one update they are of about one length in all networks."""
+        lengths, size = self.training.targets.steps, self.settings.batch_size
+        own = [alike(lengths, size, np.random.default_rng([seed, epoch])) for seed in self.seeds]
+        return np.random.default_rng([epoch]).permutation(np.stack(own, 1))
 
     def loss(self, targets: Any, outputs: tf.Tensor) -> tf.Tensor:
         """Return −ln of the texts' probability, the mean over lines [..., B]."""
         return tf.reduce_mean(ctc_loss(outputs, *targets), axis=-1)
 
     def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {"validation_error": self._errors(weights, self.corpus.validation, self.validation)}
+        return {"validation_error": self._errors(weights, self.validation, self.corpus.validation)}
 
     def evaluate(self, weights: np.ndarray) -> dict[str, Any]:
-        found = {"label_error": self._errors(weights, self.corpus.test, self.test)} | self.after_epoch(weights)
+        found = {"label_error": self._errors(weights, self.test, self.corpus.test)} | self.after_epoch(weights)
         parts = {"training": self.corpus.training, "validation": self.corpus.validation, "test": self.corpus.test}
         found |= {f"{name}_lines": len(lines) for name, lines in parts.items()}
         found |= {"skipped_lines": len(self.corpus.skipped), "impossible_lines": self.impossible}
@@ -187,24 +170,21 @@ class Handwriting(Task):
         unused = {"which could not be used": len(self.corpus.skipped), "too short for their text": self.impossible}
         return "\n".join(f"Lines left out, {why}: {count}" for why, count in unused.items() if count)
 
-    def texts(self, weights: np.ndarray, portions: Sequence[Portion]) -> list[list[str]]:
-        """Return what each network of weights [R, P] reads in each line of a part of the corpus."""
-        return [[text_of(path) for path in own] for own in self.paths(weights, portions)]
+    def texts(self, weights: np.ndarray, lines: Lines) -> list[list[str]]:
+        """Return what each network of weights [R, P] reads in each line."""
+        return [[text_of(path) for path in own] for own in self.paths(weights, lines)]
 
-    def paths(self, weights: np.ndarray, portions: Sequence[Portion]) -> list[list[np.ndarray]]:
-        """Return the best path [T] of each network of weights [R, P] in each line of a part of the corpus."""
-        found = {}
-        for portion in portions:
-            blocks = in_blocks(np.arange(len(portion.lines)), BLOCK)
-            paths = self._read(weights, portion.inputs[blocks]).numpy()  # [blocks, R, B, T]
-            paths = paths.transpose(1, 0, 2, 3).reshape(len(weights), -1, paths.shape[-1])  # [R, lines, T]
-            found |= {line: paths[:, place] for place, line in enumerate(portion.lines)}
-        return [[found[line][replica] for line in range(len(found))] for replica in range(len(weights))]
+    def paths(self, weights: np.ndarray, lines: Lines) -> np.ndarray:
+        """Return the best path of each network of weights [R, P] in each line [R, N, T]."""
+        order = np.argsort(lines.targets.steps)  # those of a block take about as long
+        found = self._read(weights, lines.inputs[in_blocks(order, BLOCK)]).numpy()  # [blocks, R, B, T]
+        found = found.transpose(1, 0, 2, 3).reshape(len(weights), -1, found.shape[-1])  # [R, blocks · B, T]
+        return found[:, np.argsort(order)]
 
-    def _errors(self, weights: np.ndarray, lines: Sequence[Line], portions: Sequence[Portion]) -> np.ndarray:
+    def _errors(self, weights: np.ndarray, lines: Lines, corpus: Sequence[Line]) -> np.ndarray:
         """Return the label error of each network of weights [R, P], in percent [R]."""
-        truths = [line.text for line in lines]
-        return np.array([label_error(truths, answers) for answers in self.texts(weights, portions)])
+        truths = [line.text for line in corpus]
+        return np.array([label_error(truths, answers) for answers in self.texts(weights, lines)])
 
     @functools.cached_property
     def _read(self):

@@ -1,4 +1,4 @@
-"""What a network sees of handwriting, and the lines of a corpus sorted by how many steps they take.
+"""What a network sees of handwriting, and which lines of a corpus it sees together.
 
 Features of a step: x, y and time, and whether the pen is lifted before the next step: 1, else −1. So no step is all zeros, which
 stand behind the end of shorter lines and do not count.
@@ -17,7 +17,7 @@ from tasks.readout import counted
 Points = Literal["positions", "offsets"]
 
 FEATURES = 4
-PORTIONS = 3  # of the lines, by how long they are: a program is compiled for each
+NEAR = 0.05  # share of its length by which a line may be out of order; 5 % of the steps of batches are padding then
 PLACE = {character: place for place, character in enumerate(ALPHABET)}
 
 
@@ -88,46 +88,43 @@ class Targets(NamedTuple):
     steps: np.ndarray
 
 
-class Portion(NamedTuple):
-    """Lines of about one length.
+class Lines(NamedTuple):
+    """Lines as a network takes them.
 
     Args:
-        lines: which of the corpus they are, int [N].
         inputs: float32 [N, T, 4].
         targets: what they say.
     """
 
-    lines: np.ndarray
     inputs: np.ndarray
     targets: Targets
 
 
-def ends(lengths: np.ndarray, portions: int) -> np.ndarray:
-    """Return the longest length of each portion, of which all but the last are as large as they can be alike."""
-    return np.unique(np.quantile(lengths, np.arange(1, portions + 1) / portions, method="higher"))
-
-
-def portions_of(steps: Sequence[np.ndarray], texts: Sequence[str], longest: Sequence[int]) -> list[Portion]:
-    """Return lines in portions.
+def padded(steps: Sequence[np.ndarray], texts: Sequence[str], longest: int) -> Lines:
+    """Return lines of one length.
 
     Args:
         steps: what a network sees of each, [T, 4].
         texts: what each says.
-        longest: steps of each portion, increasing; the last takes all that is longer.
-
-    Returns:
-        Those that have lines.
+        longest: steps of all, with zeros behind their ends.
     """
-    lengths = np.array([len(own) for own in steps])
-    which = np.minimum(np.searchsorted(longest, lengths), len(longest) - 1)
-    found = []
-    for portion in np.unique(which):
-        lines = np.flatnonzero(which == portion)
-        inputs = np.zeros((len(lines), max(longest[portion], lengths[lines].max()), FEATURES), np.float32)
-        labels = np.zeros((len(lines), max(1, *(len(texts[line]) for line in lines))), np.int32)
-        for place, line in enumerate(lines):
-            inputs[place, : lengths[line]] = steps[line]
-            labels[place, : len(texts[line])] = labels_of(texts[line])
-        counts = np.array([len(texts[line]) for line in lines], np.int32)
-        found.append(Portion(lines, inputs, Targets(labels, counts, lengths[lines].astype(np.int32))))
-    return found
+    inputs = np.zeros((len(steps), longest, FEATURES), np.float32)
+    labels = np.zeros((len(steps), max(1, *map(len, texts))), np.int32)
+    for place, (seen, text) in enumerate(zip(steps, texts, strict=True)):
+        inputs[place, : len(seen)] = seen
+        labels[place, : len(text)] = labels_of(text)
+    counts, lengths = ([len(one) for one in own] for own in (texts, steps))
+    return Lines(inputs, Targets(labels, np.array(counts, np.int32), np.array(lengths, np.int32)))
+
+
+def alike(lengths: np.ndarray, size: int, chance: np.random.Generator) -> np.ndarray:
+    """Return batches of lines of about equal length, from the short ones to the long ones, int32 [batches, size].
+
+    Args:
+        lengths: of all lines [N].
+        size: lines of a batch.
+        chance: which lines do not fill a batch, and the factor, near 1, that each length is multiplied by before they are sorted.
+    """
+    chosen = chance.permutation(len(lengths))[: len(lengths) // size * size]
+    order = np.argsort(lengths[chosen] * chance.uniform(1 - NEAR, 1 + NEAR, len(chosen)))
+    return chosen[order].reshape(-1, size).astype(np.int32)

@@ -257,6 +257,7 @@ class Network:
         state = [tf.broadcast_to(part[:, None], shape) for part in weights[: self.starts]]
         state = state or [tf.zeros(shape) for _ in self.hidden.cell.states]
         own = {} if periods is None else {"periods": periods}
+        own |= {} if steps is None else {"needed": tf.reduce_max(steps)}
         forward, *backward = self._of_directions(weights)
         states = [self.hidden.through_time(sequences, forward, state, **own)]  # each [T, R, B, n]
         for arrays in backward:

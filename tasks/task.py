@@ -103,15 +103,6 @@ class Task(abc.ABC):
         return len(self.seeds)
 
     @property
-    def portions(self) -> Sequence[tuple[Any, Any]]:
-        """Return the data, or portions of them in which sequences have different lengths; a program is compiled for each."""
-        return [self.data]
-
-    def portion(self, first: int, count: int) -> tuple[int, int]:
-        """Return in which portion an update finds its batch, and how many of so many from it on do."""
-        return 0, count
-
-    @property
     def kept(self) -> Any:
         """All arrays that results depend on, which must be the same when a training goes on."""
         return self.data

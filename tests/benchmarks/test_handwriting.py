@@ -32,14 +32,23 @@ def test_losses_agree_and_are_timed():
 
 
 def test_lines_without_padding_go_on_from_their_beginning(task):
-    for portion in task.training:
-        lines, targets = handwriting.without_padding(portion)
-        steps = round(np.mean(portion.targets.steps))
-        assert lines.shape == (len(portion.lines), steps, 4) and set(targets.steps) == {steps}
-        assert lines.any(-1).all()
-        for line, before, count in zip(lines, portion.inputs, portion.targets.steps):
-            for step in range(steps):
-                np.testing.assert_array_equal(line[step], before[step % count])
+    inputs, targets = handwriting.without_padding(task.training)
+    steps = round(np.mean(task.training.targets.steps))
+    assert inputs.shape == (30, steps, 4) and set(targets.steps) == {steps}
+    assert inputs.any(-1).all()
+    for line, before, count in zip(inputs, task.training.inputs, task.training.targets.steps):
+        for step in range(steps):
+            np.testing.assert_array_equal(line[step], before[step % count])
+
+
+def test_keras_is_given_whole_batches_in_three_lengths(task):
+    found = handwriting.portions(task)
+    assert [len(lines.inputs) for lines in found] == [10, 10, 10]
+    every = [int(count) for lines in found for count in lines.targets.steps]
+    assert every == sorted(task.training.targets.steps)
+    for inputs, targets in found:
+        assert inputs.shape[1] == max(targets.steps)
+        np.testing.assert_array_equal(inputs.any(-1).sum(1), targets.steps)
 
 
 @pytest.mark.usefixtures("without_xla")
@@ -49,10 +58,10 @@ def test_keras_is_given_the_same_network(task):
     arrays = task.network.split(own)
     for variable, array in zip(model.trainable_variables, arrays, strict=True):
         variable.assign(array)
-    portion = task.training[0]
-    expected = task.network.apply(task.network.split(tf.constant(own[None])), portion.inputs)[0]
-    found = model(handwriting.standardised(task, portion))
-    for line, count in enumerate(portion.targets.steps):
+    lines = handwriting.portions(task)[0]
+    expected = task.network.apply(task.network.split(tf.constant(own[None])), lines.inputs)[0]
+    found = model(handwriting.standardised(task, lines.inputs))
+    for line, count in enumerate(lines.targets.steps):
         np.testing.assert_allclose(found[line, :count], expected[line, :count], atol=1e-5)
 
 

@@ -66,11 +66,11 @@ def test_cells_are_whole_sizes_one_after_another_and_then_the_reasons():
     rates = {(model, about): 1e-2 for model in FULL.models for about in FULL.sizes}
     searched = list(training.search_cells(FULL))
     compared, changed = list(training.main_cells(FULL, rates)), list(training.reason_cells(FULL, rates))
-    assert (len(searched), len(compared), len(changed)) == (5 * 3 * 3, 5 * 3 * 5, 7 * 5)
+    assert (len(searched), len(compared), len(changed)) == (5 * 3 * 5, 5 * 3 * 5, 7 * 5)
     assert [(key["size"], key["seed"]) for key, _ in compared] == sorted(
         (key["size"], key["seed"]) for key, _ in compared
     )
-    assert len({cell.file for _, cell in searched + compared + changed}) == 155
+    assert len({cell.file for _, cell in searched + compared + changed}) == 185
     assert {cell.arguments["settings"].seed for _, cell in searched} == {100} and 100 not in range(FULL.seeds)
     other = replace(FULL, sizes=(50000,), output_dir="elsewhere", workers=7)
     assert {cell.file for _, cell in training.main_cells(other, rates)} < {cell.file for _, cell in compared}
@@ -95,14 +95,14 @@ def test_the_search_reads_no_test_line(monkeypatch):
         loop = SimpleNamespace(progress=SimpleNamespace(seconds=[0.0]))
         return SimpleNamespace(weights=None, lost=[False], stopped=[0], loop=loop)
 
-    def paths(task, weights, portions):
-        read.append(portions)
-        return [[np.array([-1])] * sum(len(portion.lines) for portion in portions)]
+    def paths(task, weights, lines):
+        read.append(lines)
+        return np.full((1, len(lines.inputs), 1), -1)
 
     monkeypatch.setattr(training, "train_silently", train_silently)
     monkeypatch.setattr(Handwriting, "paths", paths)
     result = training.try_rate(training.network(TINY, "simple_rnn", 10000, learning_rate=1e-2))
-    assert read == [made[0].validation] and result["validation_error"] == 100  # nothing is said
+    assert len(read) == 1 and read[0] is made[0].validation and result["validation_error"] == 100  # nothing is said
 
 
 def test_the_rate_with_the_least_validation_error_wins():
@@ -232,9 +232,8 @@ def test_refuses(flags, message, tmp_path, capsys):
     assert message in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
-def test_runs_small(tmp_path, in_this_process, monkeypatch, capsys):
+def test_runs_small(tmp_path, in_this_process, capsys):
     in_this_process(handwriting)
-    monkeypatch.setattr("tasks.handwriting.PORTIONS", 1)  # of the lines, for each of which a program is traced
     assert command.main(["handwriting", "--quick", "--output-dir", str(tmp_path)]) == 0
     assert "| LSTM | positions, LSTM | 25 | 10182 |" in capsys.readouterr().out
     own = {name: Store(tmp_path)[name] for name in documents.TABLES}
@@ -264,7 +263,7 @@ def test_committed_rows_are_the_whole_experiment():
     found = own["handwriting"]
     groups = found.groupby(["variant", "model", "size"]).seed.nunique()
     assert (groups == 5).all() and len(groups) == 15 + 7 and len(found) == 5 * 22
-    assert len(own["handwriting_search"]) == 45 and (found.epochs == 30).all()
+    assert len(own["handwriting_search"]) == 75 and (found.epochs == 30).all()
     check_counts(own)
 
 

@@ -61,6 +61,38 @@ def test_equals_the_numpy_loop(scans, periods, units, kwargs, features, dtype, t
         np.testing.assert_allclose(states, wanted, atol=tolerance, rtol=0)
 
 
+@pytest.mark.parametrize("periods, units, kwargs", CASES)
+def test_steps_that_do_not_count_change_neither_states_nor_gradients(scans, periods, units, kwargs):
+    layer = make_layer(units, periods, dtype="float64", **kwargs)
+    x = inputs((2, 23, 3))
+    layer.build(x.shape)
+    wanted = np.moveaxis(expected(layer, x)[0], 1, 0)[:, None]  # [T, 1, B, n]
+    start = [tf.zeros([1, 2, layer.units], tf.float64)]
+
+    def states_and_gradients(needed):
+        given = [tf.constant(x.swapaxes(0, 1)), *(variable.value[None] for variable in layer.trainable_variables)]
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            states = layer.through_time(given[0], given[1:], start, needed=needed)
+            loss = tf.reduce_sum(states[:9] ** 2)
+        return states, tape.gradient(loss, given)
+
+    for (states, gradients), (_, whole) in scans(lambda: map(states_and_gradients, (tf.constant(9), None))):
+        np.testing.assert_allclose(states[:9], wanted[:9], atol=1e-10, rtol=0)
+        for found, of_whole in zip(gradients, whole, strict=True):
+            np.testing.assert_allclose(found, of_whole, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("needed", [0, 1, 6])
+def test_steps_that_do_not_count_are_not_made(needed):
+    layer = make_layer(4, (1,), dtype="float64")
+    layer.build((2, 6, 3))
+    given = [variable.value[None] for variable in layer.trainable_variables]
+    start = [tf.zeros([1, 2, 4], tf.float64)]
+    states = layer.through_time(tf.constant(inputs((6, 2, 3))), given, start, needed=tf.constant(needed))
+    assert states[:needed].numpy().all() and not states[needed:].numpy().any()
+
+
 @pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-10), ("float32", 1e-5)])
 @pytest.mark.parametrize("periods, units, kwargs", CASES[:7])
 def test_state_clock_and_mask_equal_the_numpy_loop(periods, units, kwargs, dtype, tolerance):

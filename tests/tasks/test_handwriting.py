@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 from networks import fresh
 
 from data.ink import Corpus, line_of
@@ -12,7 +14,7 @@ from main import recipe
 from models.ctc import ctc_loss
 from running.loop import Loop
 from tasks.handwriting import CLASSES, Handwriting, possible, text_of
-from tasks.ink_inputs import ends, least_steps, portions_of, steps_of
+from tasks.ink_inputs import alike, least_steps, padded, steps_of
 
 TINY = {"lines": 40, "batch_size": 4, "model": "clockwork_rnn", "units": 9, "periods": (1, 4), "epochs": 1}
 
@@ -74,66 +76,75 @@ def test_what_was_left_out_is_said(task, monkeypatch):
     assert task.remark({}) == said
 
 
-def test_portions_hold_every_line_once_with_what_it_says():
+def test_padded_lines_are_those_lines_with_zeros_behind_them():
     rng = np.random.default_rng(0)
-    steps = [rng.normal(size=(length, 4)).astype(np.float32) for length in (5, 9, 6, 20, 7, 30)]
-    texts = ["a", "bc", "", "d", "e", "fg!"]
-    portions = portions_of(steps, texts, [7, 20])
-    assert [list(portion.lines) for portion in portions] == [[0, 2, 4], [1, 3, 5]]
-    assert [portion.inputs.shape for portion in portions] == [(3, 7, 4), (3, 30, 4)]  # the last takes what is longer
-    for portion in portions:
-        for place, line in enumerate(portion.lines):
-            length, count = len(steps[line]), len(texts[line])
-            np.testing.assert_array_equal(portion.inputs[place, :length], steps[line])
-            assert not portion.inputs[place, length:].any()
-            assert (portion.targets.steps[place], portion.targets.counts[place]) == (length, count)
-            assert text_of(portion.targets.labels[place, :count]) == texts[line]
+    steps = [rng.normal(size=(length, 4)).astype(np.float32) for length in (5, 9, 6)]
+    texts = ["a", "", "fg!"]
+    inputs, targets = padded(steps, texts, 12)
+    assert (inputs.shape, targets.labels.shape) == ((3, 12, 4), (3, 3))
+    for line, (own, text) in enumerate(zip(steps, texts, strict=True)):
+        np.testing.assert_array_equal(inputs[line], np.pad(own, [(0, 12 - len(own)), (0, 0)]))
+        assert (targets.steps[line], targets.counts[line]) == (len(own), len(text))
+        assert text_of(targets.labels[line, : len(text)]) == text
 
 
-def test_portions_are_of_equal_size():
-    np.testing.assert_array_equal(ends(np.arange(1, 101), 4), [26, 51, 76, 100])
-    np.testing.assert_array_equal(ends(np.array([3, 3, 3, 3]), 4), [3])
+@given(st.lists(st.integers(1, 300), min_size=5, max_size=60), st.integers(1, 5), st.integers(0, 99))
+def test_batches_are_of_lines_alike_none_of_them_twice(lengths, size, seed):
+    """A line may stand before one that is shorter by 5 % of both their lengths, and no more."""
+    lengths = np.array(lengths)
+    batches = alike(lengths, size, np.random.default_rng(seed))
+    assert batches.shape == (len(lengths) // size, size)
+    assert len(set(batches.ravel())) == batches.size
+    in_order = lengths[batches.ravel()]
+    longest_before = np.maximum.accumulate(in_order)
+    assert (longest_before * 0.95 <= in_order * 1.05 + 1e-9).all()
+
+
+def test_little_of_a_batch_is_padding(task):
+    """Between lines in random order it would be a third: 16 of 1,000 lines that ship."""
+    lengths = np.random.default_rng(0).normal(200, 50, 1000).clip(80)  # about those of lines that ship
+    batches = lengths[alike(lengths, 16, np.random.default_rng(0))]
+    assert 1 - batches.mean() / batches.max(-1).mean() < 0.06
 
 
 def test_an_epoch_is_each_line_at_most_once_in_an_order_of_each_network(task):
-    find, done = task.places(), 0
-    seen = {0: [], 1: []}
-    while done < task.batches:
-        portion, count = task.portion(done, 50)
-        places = find(done, min(count, task.batches - done))
-        assert places.shape[1:] == (2, 4)
-        for replica in seen:
-            seen[replica] += [(portion, place) for place in places[:, replica].ravel()]
-        done += len(places)
-    for lines in seen.values():
+    places = task.places()(0, task.batches)
+    assert places.shape == (task.batches, 2, 4) and task.batches > 1
+    for replica in range(2):
+        lines = places[:, replica].ravel()
         assert len(set(lines)) == len(lines) == 4 * task.batches
-    assert seen[0] != seen[1]
-    assert sum(task.batches_of) == task.batches > 1
+    assert (places[:, 0] != places[:, 1]).any()
+    lengths = task.training.targets.steps[places].mean(
+        -1
+    )  # [updates, R]: as long in both networks, as loops end for all
+    assert np.abs(lengths[:, 0] - lengths[:, 1]).mean() < lengths[:, 0].std() / 2
+    assert (np.diff(lengths[:, 0]) < 0).any()  # not from the short to the long
 
 
 def test_a_place_depends_on_the_update_alone(task):
-    count = task.portion(task.batches, 50)[1]
-    np.testing.assert_array_equal(task.places()(task.batches, count)[-1], task.places()(task.batches + count - 1, 1)[0])
+    find, begin = task.places(), task.batches - 1  # the last of an epoch, and those of the next
+    found = find(begin, 3)
+    for number in range(3):
+        np.testing.assert_array_equal(task.places()(begin + number, 1)[0], found[number])
 
 
 @pytest.mark.usefixtures("without_xla")
 def test_a_network_computes_the_same_as_its_keras_model(task):
     """In both directions, with lines shorter than others in their batch."""
     weights, keras_model = fresh(task)
-    for portion in task.test[:2]:
-        steps = portion.inputs[:3]
-        found = outputs(task, weights, steps)[0]
-        expected = keras_model(steps)
-        for line, count in enumerate(portion.targets.steps[:3]):
-            np.testing.assert_allclose(found[line, :count], expected[line, :count], atol=1e-5)
+    steps = task.test.inputs[:3]
+    found = outputs(task, weights, steps)[0]
+    expected = keras_model(steps)
+    for line, count in enumerate(task.test.targets.steps[:3]):
+        np.testing.assert_allclose(found[line, :count], expected[line, :count], atol=1e-5)
 
 
 def test_padding_changes_nothing(task):
-    weights, (portion, *_) = fresh(task)[0], task.test
-    count = portion.targets.steps[0]
-    padded = outputs(task, weights, portion.inputs[:1])[0, 0, :count]
-    alone = outputs(task, weights, portion.inputs[:1, :count])[0, 0]
-    np.testing.assert_allclose(padded, alone, atol=1e-5)
+    weights, lines = fresh(task)[0], task.test
+    count = lines.targets.steps[0]
+    with_others = outputs(task, weights, lines.inputs[:2])[0, 0, :count]
+    alone = outputs(task, weights, lines.inputs[:1, :count])[0, 0]
+    np.testing.assert_allclose(with_others, alone, atol=1e-5)
 
 
 def test_the_first_three_features_are_standardised_by_the_training_lines(task):
@@ -141,9 +152,9 @@ def test_the_first_three_features_are_standardised_by_the_training_lines(task):
     front = task.network.front
     np.testing.assert_allclose(front.mean, [*steps[:, :3].mean(0), 0], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(front.variance, [*steps[:, :3].var(0), 1], rtol=1e-4)
-    seen, counts = front.seen(tf.constant(task.training[0].inputs), lambda values, axes: values)
-    np.testing.assert_array_equal(counts, task.training[0].targets.steps)
-    np.testing.assert_allclose(seen[..., 3], task.training[0].inputs[..., 3])
+    seen, counts = front.seen(tf.constant(task.training.inputs), lambda values, axes: values)
+    np.testing.assert_array_equal(counts, task.training.targets.steps)
+    np.testing.assert_allclose(seen[..., 3], task.training.inputs[..., 3])
 
 
 def test_both_directions_have_weights_of_their_own(task):
@@ -177,7 +188,6 @@ def test_training_lowers_the_mean_loss_of_the_lines(settings):
     loop = Loop(task, task.settings).run()
     losses = loop.progress.history[:, 0, 0].reshape(4, -1).mean(axis=1)
     assert losses[-1] < 0.7 * losses[0]
-    portion = task.test[0]
-    logits = outputs(task, loop.weights, portion.inputs)
-    expected = np.mean(ctc_loss(logits, *portion.targets)[0])
-    np.testing.assert_allclose(task.loss(portion.targets, logits), [expected], rtol=1e-6)
+    logits = outputs(task, loop.weights, task.test.inputs)
+    expected = np.mean(ctc_loss(logits, *task.test.targets)[0])
+    np.testing.assert_allclose(task.loss(task.test.targets, logits), [expected], rtol=1e-6)

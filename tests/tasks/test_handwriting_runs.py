@@ -61,7 +61,7 @@ def test_a_run_goes_on_as_if_it_had_never_stopped(trained, run_here, tmp_path):
         assert (status, errors) == (0, "")
         weights.append(keras.models.load_model(tmp_path / "results/handwriting" / "ab"[len(weights)] / "model.keras"))
     metrics = json.loads((tmp_path / "results/handwriting/a/metrics.json").read_text())
-    assert metrics["updates"] == 2 * (2 + 1)  # portions of 2 lines and of 1
+    assert metrics["updates"] == 2 * 3  # of one line each
     for resumed, whole in zip(*(model.get_weights() for model in weights), strict=True):
         np.testing.assert_allclose(resumed, whole, atol=1e-5)
 
@@ -134,7 +134,7 @@ def test_a_trained_run_reads_nothing_without_ink_nor_as_another(trained, run_her
         (["--read", "a.json"], "--read needs --run, the name of a trained run. Received: none"),
         (["--read", "a.json", "--run", "new"], "--run must be the name of a run that was trained, of which"),
         (["--lines", "0"], "--lines must be at least 1. Received: 0"),
-        (["--lines", "9", "--batch-size", "4"], "--batch-size must be at most 2, lines of one length. Received: 4"),
+        (["--lines", "9", "--batch-size", "10"], "--batch-size must be at most 9, the training lines. Received: 10"),
         (["--lines", "9", "--batch-size", "0"], "--batch-size must be at least 1. Received: 0"),
         (["--every", "0"], "--every must be at least 1. Received: 0"),
         (["--lines", "9", "--every", "1000"], "--every must leave training lines of as many steps as characters."),
