@@ -23,6 +23,7 @@ REASONS = {
     "periods to 32": ("clockwork_rnn", {"periods": (1, 2, 4, 8, 16, 32)}),
     "mean of the input": ("clockwork_rnn", {"input_mean": True}),
     "full wiring": ("clockwork_rnn", {"connections": "full"}),
+    "twice the epochs": ("clockwork_rnn", {"epochs": 60}),
     "positions": ("clockwork_rnn", {"points": "positions"}),
     "positions, LSTM": ("lstm", {"points": "positions"}),
 }

@@ -66,11 +66,11 @@ def test_cells_are_whole_sizes_one_after_another_and_then_the_reasons():
     rates = {(model, about): 1e-2 for model in FULL.models for about in FULL.sizes}
     searched = list(training.search_cells(FULL))
     compared, changed = list(training.main_cells(FULL, rates)), list(training.reason_cells(FULL, rates))
-    assert (len(searched), len(compared), len(changed)) == (5 * 3 * 5, 5 * 3 * 5, 7 * 5)
+    assert (len(searched), len(compared), len(changed)) == (5 * 3 * 5, 5 * 3 * 5, 8 * 5)
     assert [(key["size"], key["seed"]) for key, _ in compared] == sorted(
         (key["size"], key["seed"]) for key, _ in compared
     )
-    assert len({cell.file for _, cell in searched + compared + changed}) == 185
+    assert len({cell.file for _, cell in searched + compared + changed}) == 190
     assert {cell.arguments["settings"].seed for _, cell in searched} == {100} and 100 not in range(FULL.seeds)
     other = replace(FULL, sizes=(50000,), output_dir="elsewhere", workers=7)
     assert {cell.file for _, cell in training.main_cells(other, rates)} < {cell.file for _, cell in compared}
@@ -262,8 +262,8 @@ def test_committed_rows_are_the_whole_experiment():
     own = {name: store[name] for name in documents.TABLES}
     found = own["handwriting"]
     groups = found.groupby(["variant", "model", "size"]).seed.nunique()
-    assert (groups == 5).all() and len(groups) == 15 + 7 and len(found) == 5 * 22
-    assert len(own["handwriting_search"]) == 75 and (found.epochs == 30).all()
+    assert (groups == 5).all() and len(groups) == 15 + 8 and len(found) == 5 * 23
+    assert len(own["handwriting_search"]) == 75 and (found.epochs == np.where(found.variant == "twice the epochs", 60, 30)).all()
     check_counts(own)
 
 
@@ -277,3 +277,44 @@ def test_the_page_says_what_is_published():
         assert errors == sorted(errors)
     for model, errors in HANDWRITING_ERROR.items():
         assert f"{documents.NAMES[model]} {' / '.join(map(str, errors.values()))} %" in page
+
+
+def test_what_the_page_shows_is_in_the_rows():
+    rows, tries, characters, strokes = (Store(RESULTS)[name] for name in documents.TABLES)
+    base = rows[rows.variant == "base"]
+    medians = base.groupby(["model", "size"]).label_error.median().unstack().round(1)
+    order = ["lstm", "simple_rnn", "clockwork_gru", "clockwork_lstm", "clockwork_rnn"]
+    for about, own in medians.items():
+        found = list(own.sort_values().index)
+        assert found[:2] == order[:2] and found[-1] == "clockwork_rnn"
+    assert medians.loc["clockwork_rnn"].tolist() == [74.7, 73.0, 75.1]
+    assert medians.loc["clockwork_lstm"].tolist() == [43.2, 33.5, 22.1]
+    assert medians.loc["lstm"].tolist() == [10.4, 5.2, 4.2] and medians.loc["simple_rnn", 100000] == 9.7
+    tested = documents.compared(rows).set_index(["one", "other"]).p
+    assert (tested["clockwork_lstm", "lstm"].round(3) == 0.048).all()
+    changed = documents.reasons(rows).set_index("variant")
+    for variant, change, p in (
+        ("mean of the input", 0.1, 1),
+        ("periods to 32", -2.4, 0.89),
+        ("periods to 8", -35.7, 0.16),
+        ("odd-even pairs", 2.2, 1),
+        ("full wiring", -1.0, 1),
+        ("positions", 1.0, 1),
+        ("positions, LSTM", 36.1, 0.016),
+    ):
+        assert (round(changed.change[variant], 1), float(f"{changed.p[variant]:.2g}")) == (change, p)
+    to_8 = np.sort(changed.own["periods to 8"]).round()
+    assert to_8[:4].min() == 37 and to_8[:4].max() == 42 < to_8[4]
+    clocked = np.sort(base.label_error[base.model == "clockwork_rnn"])
+    assert clocked[[0, 4, 5, -1]].round().tolist() == [37, 55, 73, 83]
+    assert (base[base.model == "clockwork_rnn"].groupby("size").label_error.min() < 56).all()
+    errors = documents.by_group(characters).error.clockwork_rnn.round()
+    assert errors["spaces"] == 17 and errors.drop(["spaces", "inserted"]).agg(["min", "max"]).tolist() == [84, 100]
+    places = documents.by_place(strokes.assign(place=strokes.place.map(lambda place: "lift" if place == 10 else place < 5)))
+    said = places.loc["base"].said.round().unstack()
+    assert said["lift"][["lstm", "clockwork_rnn", "clockwork_gru"]].tolist() == [42, 41, 15]
+    assert said.loc["clockwork_gru", True] == 59
+    assert places.loc["base", "lstm"].steps["lift"].round() == 15
+    simple = np.sort(base.label_error[(base.model == "simple_rnn") & (base["size"] == 100000)]).round(1)
+    assert simple[[0, 3, 4]].tolist() == [7.2, 10.9, 76.8]
+    assert tries[tries.model == "clockwork_rnn"].validation_error.min() > 77
