@@ -112,16 +112,19 @@ def _both_ways(label, blank, labels, counts, needed) -> tuple[Chances, Chances, 
     """
     count, steps = size(labels, 1), size(blank, 1)
     ways = [
-        _doubles(tf.pad(one, [[0, 0], [0, 0], [0, 1]])) for one in (label, label[..., ::-1])
+        _in_time(tf.pad(one, [[0, 0], [0, 0], [0, 1]])) for one in (label, label[..., ::-1])
     ]  # after all, none to say
     other = tf.concat([labels[:, 1:] != labels[:, :-1], labels[:, :0:-1] != labels[:, -2::-1]], 0)
     other = tf.cast(tf.pad(other, [[0, 0], [1, 1]]), tf.float64)  # [2N, L + 1]: equal ones need a blank between them
-    blank = _doubles(blank[..., None])  # [T, N, 1]
+    blank = _in_time(blank[..., None])
 
     def step(t, silent, at, exponents, forth, back):
         places = t, needed - 1 - t
-        now = [tf.concat([one[t] for one, t in zip(both, places, strict=True)], 0) for both in (ways, (blank, blank))]
-        silent, at, exponents = _scaled(*_say(silent, at, exponents, now[1], now[0], other))
+        label, silence = (
+            tf.concat([one.read(place) for one, place in zip(both, places, strict=True)], 0)
+            for both in (ways, (blank, blank))
+        )  # [2N, L + 1], [2N, 1]
+        silent, at, exponents = _scaled(*_say(silent, at, exponents, silence, label, other))
         found = zip(tf.split(at[:, :-1], 2), tf.split(exponents[:, :-1], 2), strict=True)
         forth, back = (
             [array.write(place, part) for array, part in zip(arrays, parts, strict=True)]
@@ -174,6 +177,12 @@ def _power_of_2(exponents: tf.Tensor) -> tf.Tensor:
     return tf.bitcast(bits, tf.float64)
 
 
-def _doubles(values: tf.Tensor) -> tf.Tensor:
-    """Return values [N, T, …] with time first."""
-    return tf.cast(tf.transpose(values, [1, 0, 2]), tf.float64)
+def _in_time(values: tf.Tensor) -> tf.TensorArray:
+    """Return values [N, T, …] as an array of doubles [N, …], one for each step.
+
+    An index into a tensor that depends on how long sequences are would have XLA compile for each length.
+    """
+    array = tf.TensorArray(
+        tf.float64, size(values, 1), element_shape=values.shape[:1] + values.shape[2:], clear_after_read=False
+    )
+    return array.unstack(tf.cast(tf.transpose(values, [1, 0, 2]), tf.float64))
