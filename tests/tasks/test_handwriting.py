@@ -183,7 +183,6 @@ def test_a_learned_first_state_is_refused(settings):
         Handwriting(replace(settings, learned_initial_state=True))
 
 
-@pytest.mark.usefixtures("without_xla")
 def test_one_program_serves_batches_of_all_lengths(task):
     """XLA compiles anew for each value of what it takes for a constant; an update is far faster than that."""
     loop, begun = Loop(task, task.settings, 99), time.perf_counter()
@@ -191,9 +190,10 @@ def test_one_program_serves_batches_of_all_lengths(task):
     compiled = time.perf_counter()
     for _ in range(task.batches):
         loop.call(1)
-    assert (time.perf_counter() - compiled) / task.batches < (compiled - begun) / 4
+    assert (time.perf_counter() - compiled) / task.batches < (compiled - begun) / 8
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_training_lowers_the_mean_loss_of_the_lines(settings):
     task = Handwriting(replace(settings, epochs=4, learning_rate=2e-2))
     loop = Loop(task, task.settings).run()
