@@ -263,10 +263,9 @@ def test_committed_rows_are_the_whole_experiment():
     found = own["handwriting"]
     groups = found.groupby(["variant", "model", "size"]).seed.nunique()
     assert (groups == 5).all() and len(groups) == 15 + 8 and len(found) == 5 * 23
-    assert (
-        len(own["handwriting_search"]) == 75
-        and (found.epochs == np.where(found.variant == "twice the epochs", 60, 30)).all()
-    )
+    assert len(own["handwriting_search"]) == 75
+    whole = found[np.isfinite(found.label_error)]  # all but one, which diverged
+    assert len(whole) == 114 and (whole.epochs == np.where(whole.variant == "twice the epochs", 60, 30)).all()
     check_counts(own)
 
 
