@@ -24,8 +24,8 @@ def ctc_loss(logits: tf.Tensor, labels: tf.Tensor, counts: tf.Tensor, steps: tf.
 
     Args:
         logits: [..., B, T, C]; class C − 1 is the blank.
-        labels: of each sequence, int32 [B, L] or [..., B, L], below C − 1.
-        counts: how many of them count, int32 [B] or [..., B].
+        labels: of each sequence, integers [B, L] or [..., B, L], below C − 1.
+        counts: how many of them count, integers [B] or [..., B].
         steps: how many steps of each sequence count, likewise.
 
     Returns:
@@ -35,7 +35,9 @@ def ctc_loss(logits: tf.Tensor, labels: tf.Tensor, counts: tf.Tensor, steps: tf.
     """
     shape = [size(logits, axis) for axis in range(logits.shape.rank - 2)]
     labels = tf.reshape(tf.broadcast_to(labels, [*shape, size(labels, -1)]), [-1, size(labels, -1)])  # [N, L]
-    counts, steps = (tf.reshape(tf.broadcast_to(values, shape), [-1]) for values in (counts, steps))  # [N]
+    counts, steps = (
+        tf.reshape(tf.broadcast_to(tf.cast(values, tf.int32), shape), [-1]) for values in (counts, steps)
+    )  # [N]
 
     @tf.custom_gradient
     def loss(flat):

@@ -113,6 +113,14 @@ def test_single_precision_equals_tensorflow():
     np.testing.assert_allclose(gradients, tape.gradient(expected, logits), atol=2e-4)
 
 
+def test_counts_may_be_integers_of_64_bits():
+    logits, labels, counts, steps = draw(0)
+    wanted = compiled(logits, labels, counts, steps)
+    found = compiled(logits, *(values.astype(np.int64) for values in (labels, counts, steps)))
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_replicas_are_independent_with_labels_of_their_own_or_shared():
     logits, labels, counts, steps = draw(4)
     both = np.stack([logits, logits[::-1]])  # [R, B, T, C]
