@@ -122,11 +122,11 @@ def _both_ways(label, blank, labels, counts, needed) -> tuple[Chances, Chances, 
 
     def step(t, silent, at, exponents, forth, back):
         places = t, needed - 1 - t
-        label, silence = (
+        spoken, silence = (
             tf.concat([one.read(place) for one, place in zip(both, places, strict=True)], 0)
             for both in (ways, (blank, blank))
         )  # [2N, L + 1], [2N, 1]
-        silent, at, exponents = _scaled(*_say(silent, at, exponents, silence, label, other))
+        silent, at, exponents = _scaled(*_say(silent, at, exponents, silence, spoken, other))
         found = zip(tf.split(at[:, :-1], 2), tf.split(exponents[:, :-1], 2), strict=True)
         forth, back = (
             [array.write(place, part) for array, part in zip(arrays, parts, strict=True)]

@@ -294,6 +294,7 @@ def test_what_the_page_shows_is_in_the_rows():
     assert medians.loc["lstm"].tolist() == [10.4, 5.2, 4.2] and medians.loc["simple_rnn", 100000] == 9.7
     tested = documents.compared(rows).set_index(["one", "other"]).p
     assert (tested["clockwork_lstm", "lstm"].round(3) == 0.048).all()
+    assert (tested["clockwork_rnn", "simple_rnn"] <= 0.05).tolist() == [False, True, False]  # by size
     changed = documents.reasons(rows).set_index("variant")
     for variant, change, p in (
         ("mean of the input", 0.1, 1),
