@@ -179,17 +179,21 @@ class Loop:
 
     def _gradients(self, weights, carried, data, place, moment) -> tuple[tf.Tensor, Carried, tf.Tensor]:
         """Return the gradients [R, P] of an update's loss, what is carried on, and loss and metrics [R, 1 + metrics]."""
-        task = self.task
-        inputs, targets = tf.nest.map_structure(lambda values: tf.gather(values, place), data)
+        task, (inputs, targets) = self.task, tf.nest.map_structure(lambda values: tf.gather(values, place), data)
         arrays = task.network.split(weights)
-        with tf.GradientTape() as tape:
-            tape.watch(arrays)
-            outputs, after = task.forward(arrays, inputs, carried, moment)
-            losses = task.loss(targets, outputs) + task.penalty(arrays)  # [R]
-            total = tf.reduce_sum(losses)  # whose gradient, for a replica's weights, is that of its own loss
-        gradients = tape.gradient(total, arrays, unconnected_gradients="zero")
-        gradients = tf.concat([tf.reshape(part, [task.replicas, -1]) for part in gradients], -1)  # [R, P]
-        return gradients, after, tf.stack([losses, *(metric(targets, outputs) for metric in task.metrics.values())], -1)
+
+        def of_batch(inputs, targets, moment):
+            with tf.GradientTape() as tape:
+                tape.watch(arrays)
+                outputs, after = task.forward(arrays, inputs, carried, moment)
+                losses = task.loss(targets, outputs) + task.penalty(arrays)  # [R]
+                total = tf.reduce_sum(losses)  # whose gradient, for a replica's weights, is that of its own loss
+            gradients = tape.gradient(total, arrays, unconnected_gradients="zero")
+            gradients = tf.concat([tf.reshape(part, [task.replicas, -1]) for part in gradients], -1)  # [R, P]
+            metrics = (metric(targets, outputs) for metric in task.metrics.values())
+            return gradients, after, tf.stack([losses, *metrics], -1)
+
+        return task.at_length(of_batch, inputs, targets, moment)
 
     def _step(self, weights, slots, gradients, running, number) -> tuple[tf.Tensor, optimizers.Slots, tf.Tensor]:
         """Return the weights and slots after an update, and the norm of the gradients [R, 1]."""

@@ -22,11 +22,12 @@ from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.readout import counted
 from tasks.report import Quantity, Report
-from tasks.task import Task, compiled, in_blocks
+from tasks.task import Moment, Task, compiled, in_blocks
 from tasks.trained_model import load_json, load_model
 from tasks.transcriptions import by_writer, confusions, label_error
 
 BLOCK = 32  # lines read at once
+STOPS = 0.5, 0.9, 1.0  # shares of the training lines that fit in the lengths which updates are compiled for
 MOST_LINES = 100_000  # which take a program about six minutes to write, and 2 GB
 SHOWN = 4  # test lines in the picture
 CLASSES = len(ALPHABET) + 1  # and the blank
@@ -102,6 +103,8 @@ class Handwriting(Task):
         self.patience, self.sequences = settings.patience, settings.batch_size
         self.steps_of_update = max(settings.batch_size, BLOCK) * longest
         self.data = self.training
+        self.stops = np.unique(np.quantile(self.training.targets.steps, STOPS, method="higher"))
+        self.stops[-1] = longest
         self.network = Network(settings, Ink(mean, variance, settings.input_noise), CLASSES, bidirectional=True)
 
     def _steps(self, lines: Sequence[Line]) -> list[np.ndarray]:
@@ -124,6 +127,17 @@ class Handwriting(Task):
         lengths, size = self.training.targets.steps, self.settings.batch_size
         own = [alike(lengths, size, np.random.default_rng([seed, epoch])) for seed in self.seeds]
         return np.random.default_rng([epoch]).permutation(np.stack(own, 1))
+
+    def at_length(self, function: Callable, inputs: Any, targets: Any, moment: Moment) -> Any:
+        """Return what a function makes of an update's lines, cut to the first of a few lengths that all of them fit in.
+
+        Loops end with the longest line whatever the length; all else is as long as its tensors are.
+        """
+        moment = moment._replace(draws=moment.draws._replace(steps=int(self.stops[-1])))
+        cut = [functools.partial(function, inputs[..., :stop, :], targets, moment) for stop in self.stops]
+        return tf.switch_case(
+            tf.math.count_nonzero(self.stops[:-1] < tf.reduce_max(targets.steps), dtype=tf.int32), cut
+        )
 
     def loss(self, targets: Any, outputs: tf.Tensor) -> tf.Tensor:
         """Return −ln of the texts' probability, the mean over lines [..., B]."""

@@ -86,11 +86,13 @@ class Draws(NamedTuple):
         seeds: of each replica and use, int32 [R, uses, 2].
         part: which part of the batch, an int32 scalar.
         parts: into how many equal ones it is split.
+        steps: of whole sequences, where perhaps only the first are seen; 0 where all are.
     """
 
     seeds: tf.Tensor
     part: tf.Tensor | int = 0
     parts: int = 1
+    steps: int = 0
 
     def each(self, use: int, draw: Callable[[Sequence[int], tf.Tensor], tf.Tensor], shape: Sequence[int]) -> tf.Tensor:
         """Return for each replica [R, *shape] what is drawn for the whole batch, of which the part is then taken.
@@ -98,12 +100,16 @@ class Draws(NamedTuple):
         Args:
             use: `NOISE` or `DROPOUT`.
             draw: (shape, seed) → numbers.
-            shape: of the part, the batch first.
+            shape: of the part, the batch first, then the steps.
         """
-        whole, seeds = [shape[0] * self.parts, *shape[1:]], self.seeds[:, use]
+        whole, seeds = [shape[0] * self.parts, self.steps or shape[1], *shape[2:]], self.seeds[:, use]
+
+        def seen(seed: Sequence[int]) -> tf.Tensor:
+            return self.cut(draw(whole, seed))[:, : shape[1]]
+
         if seeds.shape[0] == 1:
-            return self.cut(draw(whole, seeds[0]))[None]
-        return tf.map_fn(lambda seed: self.cut(draw(whole, seed)), seeds, fn_output_signature=tf.float32)
+            return seen(seeds[0])[None]
+        return tf.map_fn(seen, seeds, fn_output_signature=tf.float32)
 
     def cut(self, values: tf.Tensor, axis: int = 0) -> tf.Tensor:
         """Return the part of values of a whole batch, which lies along an axis."""

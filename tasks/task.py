@@ -127,6 +127,10 @@ class Task(abc.ABC):
         """
         return self.network.apply(weights, inputs, moment.draws, moment.periods), carried
 
+    def at_length(self, function: Callable, inputs: Any, targets: Any, moment: Moment) -> Any:
+        """Return what a function makes of the inputs, targets and moment of an update, perhaps cut to the steps that count."""
+        return function(inputs, targets, moment)
+
     def read_on(self, weights: list[tf.Tensor], inputs: Any, carried: Carried, moment: Moment):
         """Return the outputs of sequences that go on where those of the update before ended, and what is carried on."""
         outputs, state = self.network.go_on(weights, inputs, *carried, moment.draws)

@@ -194,6 +194,19 @@ def test_one_program_serves_batches_of_all_lengths(task):
 
 
 @pytest.mark.usefixtures("without_xla")
+def test_batches_cut_to_a_few_lengths_train_as_whole_ones(settings):
+    """With noise and dropout, which are drawn for all steps, and in which each network finds lines of its own."""
+    cut, whole = (Handwriting(replace(settings, dropout=0.2, input_noise=0.1, replicas=2)) for _ in "ab")
+    assert (
+        len(cut.stops) == 3
+        and (cut.training.targets.steps[cut.places()(0, cut.batches)].max((1, 2)) <= cut.stops[1]).any()
+    )
+    whole.stops = cut.stops[-1:]
+    weights = [Loop(task, task.settings).run(task.batches).weights for task in (cut, whole)]
+    np.testing.assert_allclose(*weights, atol=1e-5)
+
+
+@pytest.mark.usefixtures("without_xla")
 def test_training_lowers_the_mean_loss_of_the_lines(settings):
     task = Handwriting(replace(settings, epochs=4, learning_rate=2e-2))
     loop = Loop(task, task.settings).run()
