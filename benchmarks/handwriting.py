@@ -6,6 +6,7 @@ table and writes `results/handwriting_speed.csv`, in about 9 minutes.
 Axes: lines B, time T, classes C (the last one is the blank), labels L.
 """
 
+import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -86,6 +87,7 @@ def epochs(rounds: int = ROUNDS, **settings) -> Iterator[Row]:
         Handwriting(recipe("handwriting", **{"model": "lstm", "lines": CORPUS, **settings})) for _ in "ab"
     )
     unpadded.data = without_padding(task.training)
+    unpadded.stops = [unpadded.data.inputs.shape[1]]
     lengths, drawn = task.training.targets.steps, task.places()(0, task.batches)  # [updates, 1, B]
     row = Row("epoch", OURS, task.settings.units, 1, int(lengths[drawn].sum()), drawn.shape[-1])
     row = replace(row, parameters=task.network.size)
@@ -244,6 +246,7 @@ def _timed(row: Row, quantity: str, times: dict[str, np.ndarray]) -> Iterator[Ro
 
 
 def main() -> None:
+    argparse.ArgumentParser("python -m benchmarks.handwriting", description=__doc__.partition("\n")[0]).parse_args()
     found = []
     for row in (row for part in (losses, directions, epochs) for row in part()):
         print(row, flush=True)

@@ -4,6 +4,7 @@
 and of the simple RNN, with their own window and with one of 200 samples, and writes `results/speech_speed.csv`.
 """
 
+import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +42,7 @@ def measure() -> list[dict]:
 
 
 def main() -> None:
+    argparse.ArgumentParser("python -m benchmarks.speech", description=__doc__.partition("\n")[0]).parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     rows = measure()

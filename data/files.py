@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,11 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Do the same, and raise a ValueError that names a file that is too large to be read at once."""
-    if (size := path.stat().st_size) > MOST:
+    """Do the same, and raise a ValueError that names what is no file, or too large to be read at once."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):  # a pipe would be waited for
+        raise ValueError(f"{path} must be a file. Received: {'a folder' if path.is_dir() else 'another thing'}")
+    if (size := about.st_size) > MOST:
         raise ValueError(f"{path} must have at most {MOST / 2**30:g} GiB. Received: {size / 2**30:.3g} GiB")
     with naming(path):
         yield
@@ -86,11 +90,16 @@ def read_any_json(path: Path) -> Any:
     """Return what a JSON file holds, an object or not; raises a ValueError that names it where it is damaged."""
     try:
         with reading(path):
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:  # no JSON, or no text
         raise ValueError(f"{path} must be JSON. Received: {error}") from None
     except RecursionError:
         raise ValueError(f"{path} must be JSON. Received: brackets in brackets without end") from None
+
+
+def in_a_line(error: Exception, most: int = 120) -> str:
+    """Return what another library has to say, cut to one line of a message."""
+    return " ".join(str(error).replace("`", "").split())[:most] or type(error).__name__
 
 
 def _lives(process: int) -> bool:

@@ -6,6 +6,7 @@ its lines, `ascii/a01/a01-000/a01-000u.txt` what was written. Lists name the for
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def load_iam(folder: Path) -> Corpus:
         raise ValueError(f"`iam` must be the folder of IAM-OnDB. Received: {folder}")
     forms = {part: [form for name in names for form in _listed(folder / name)] for part, names in LISTS.items()}
     everywhere = [form for listed in forms.values() for form in listed]
-    if twice := sorted({form for form in everywhere if everywhere.count(form) > 1}):
+    if twice := sorted(form for form, count in Counter(everywhere).items() if count > 1):
         raise ValueError(f"{folder} must have lists that name a form once. Received: {twice[0]} twice")
     missing = [form for form in everywhere if not _transcription(folder, form).is_file()]
     if missing:
@@ -49,10 +50,13 @@ def load_iam(folder: Path) -> Corpus:
     parts = {
         part: tuple(line for form in listed for line in _lines(folder, form, skipped)) for part, listed in forms.items()
     }
+    for message in skipped.values():
+        print(f"skipped {message}")
     for part, lines in parts.items():
         if not lines:
+            why = f", because {next(iter(skipped.values()))}" if skipped else ""
             raise ValueError(
-                f"{folder} must have lines for each part. Received: none for {part}, {len(skipped)} skipped"
+                f"{folder} must have lines for each part. Received: none for {part}, {len(skipped)} skipped{why}"
             )
     counts = ", ".join(f"{part} {len(lines)} lines (published: {PUBLISHED[part]})" for part, lines in parts.items())
     return Corpus(**parts, source=f"IAM-OnDB, {counts}", skipped=skipped)

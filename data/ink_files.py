@@ -8,14 +8,16 @@ from xml.etree.ElementTree import Element, ParseError
 import numpy as np
 from defusedxml import DefusedXmlException, ElementTree
 
-from data.files import read_any_json, reading
+from data.files import in_a_line, read_any_json, reading
 from data.ink import Line, line_of
 from data.tables import Table, read_table
 
 STEP = 0.01  # seconds from point to point, where a file has no times
+MOST = 2**24  # bytes of XML: hundreds of times as many as a line has
 LONGEST = 600  # seconds of a line; times that take longer are in other units
 SECONDS = {"s": 1.0, "ms": 0.001}  # the units of InkML's times
 COLUMNS = ("stroke", "x", "y")
+TIMES = ("t", "time")  # names of the column that a CSV file may have besides
 
 
 def read_ink(path: Path) -> Line:
@@ -24,7 +26,7 @@ def read_ink(path: Path) -> Line:
     Args:
         path: InkML (`.inkml`, `.xml`): `<trace>x y t, x y t</trace>` for each stroke, or channels in the order of its
             `traceFormat`, times in milliseconds unless it says seconds. JSON: a list of strokes, each a list of points
-            [x, y, seconds]. CSV: columns stroke, x, y and t, in seconds. Where there are no times, a point is 10 ms after
+            [x, y, seconds]. CSV: columns stroke, x, y and t (or time), in seconds. Where there are no times, a point is 10 ms after
             the one before.
 
     Returns:
@@ -57,15 +59,15 @@ def read_ink(path: Path) -> Line:
 
 def read_xml(path: Path) -> Element:
     """Return the root of an XML file; raises a ValueError that names it where it is none, or has entities of its own."""
-    try:
-        with reading(path):
+    with reading(path):
+        if (size := path.stat().st_size) > MOST:
+            raise ValueError(f"{path} must have at most {MOST >> 20} MiB, as of one line. Received: {size >> 20} MiB")
+        try:
             return ElementTree.parse(path).getroot()
-    except ParseError as error:
-        raise ValueError(f"{path} must be XML. Received: {error}") from None
-    except DefusedXmlException:
-        raise ValueError(f"{path} must be XML without entities of its own. Received: some") from None
-    except (ValueError, LookupError) as error:  # an encoding that nobody knows
-        raise ValueError(f"{path} must be XML. Received: {error}") from None
+        except DefusedXmlException:
+            raise ValueError(f"{path} must be XML without entities of its own. Received: some") from None
+        except (ParseError, ValueError, LookupError) as error:  # also an encoding that nobody knows
+            raise ValueError(f"{path} must be XML. Received: {in_a_line(error)}") from None
 
 
 def _timed(strokes: list[np.ndarray]) -> list[np.ndarray]:
@@ -95,9 +97,17 @@ def _channels(path: Path, form: Element) -> list[tuple[str, float]]:
     names = [name for name, _ in channels]
     if not {"X", "Y"} <= set(names) or len(set(names)) < len(names):
         raise ValueError(f"{path} must have the channels X and Y once. Received: {' '.join(names) or 'none'}")
+    if down := [
+        name for channel, (name, _) in zip(form.iter("channel"), channels, strict=True) if _is_reversed(channel)
+    ]:
+        raise ValueError(f"{path} must have channels that grow (orientation +ve). Received: {down[0]} with -ve")
     if odd := [unit for name, unit in channels if name == "T" and unit not in SECONDS]:
         raise ValueError(f"{path} must have times in {' or '.join(SECONDS)}. Received: {odd[0]}")
     return [(name, SECONDS[unit] if name == "T" else 1.0) for name, unit in channels]
+
+
+def _is_reversed(channel: Element) -> bool:
+    return channel.get("orientation", "+ve") != "+ve"
 
 
 def _trace(path: Path, number: int, text: str, channels: tuple[tuple[str, float], ...] | None) -> np.ndarray:
@@ -142,7 +152,7 @@ def _json_stroke(path: Path, number: int, stroke: list) -> np.ndarray:
 
 def _csv(path: Path) -> list[np.ndarray]:
     table = read_table(path, {})
-    names = [*COLUMNS, "t"] if "t" in table.names else list(COLUMNS)
+    names = [*COLUMNS, *[name for name in TIMES if name in table.names][:1]]
     stroke, *values = [_column(table, name) for name in names]
     starts = np.flatnonzero(np.diff(stroke)) + 1
     runs = stroke[np.append(0, starts)]

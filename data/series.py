@@ -83,7 +83,7 @@ def split(sequences: Sequences, share: float, seed: int) -> tuple[np.ndarray, np
         ValueError: the share is none, or nothing can be left for one side.
     """
     if not 0 < share < 1:
-        raise ValueError(f"`share` must be between 0 and 1. Received: {share}")
+        raise ValueError(f"`test_share` must be between 0 and 1. Received: {share}")
     number = len(sequences.values)
     labelled = sequences.answers is not None and sequences.answers.ndim == 1
     classes = pd.factorize(sequences.answers)[0] if labelled else np.zeros(number, int)  # [N]
@@ -93,7 +93,7 @@ def split(sequences: Sequences, share: float, seed: int) -> tuple[np.ndarray, np
     tests = _draw(counts, share, np.random.default_rng(seed))
     if not tests.any():
         came = f"{number} sequences" + f" of {len(counts)} groups" * (sequences.groups is not None)
-        raise ValueError(f"`share` must leave some of a class for training and for testing. Received: {came}")
+        raise ValueError(f"`test_share` must leave some of a class for training and for testing. Received: {came}")
     test = tests[groups]
     return np.flatnonzero(~test), np.flatnonzero(test)
 
@@ -142,12 +142,15 @@ def _load_table(path: Path, roles: Roles, answered: bool) -> Sequences:
 def _load_folder(folder: Path, roles: Roles, answered: bool) -> Sequences:
     if roles.group is not None:
         raise ValueError(f"`group` must not be given for a folder: each file is a sequence. Received: {roles.group}")
-    inner = [below for below in sorted(folder.iterdir()) if below.is_dir() and below.name[0] not in "._"]
-    files = [path for where in inner or [folder] for path in sorted(where.iterdir()) if path.suffix.lower() in TABLES]
+    inner = [below for below in _seen(folder) if below.is_dir()]
+    found = {where: [path for path in _seen(where) if path.suffix.lower() in TABLES] for where in inner or [folder]}
+    files = [path for own in found.values() for path in own]
     if not files:
         raise ValueError(
             f"{folder} must hold files {', '.join(TABLES)}, perhaps in a folder for each class. Received: none"
         )
+    if empty := [where for where, own in found.items() if not own]:
+        raise ValueError(f"{folder} must hold files {', '.join(TABLES)} of each class. Received: none in {empty[0]}")
     if not inner:
         if answered:
             _check_asked(folder, roles)
@@ -167,6 +170,11 @@ def _load_folder(folder: Path, roles: Roles, answered: bool) -> Sequences:
         joined([part.groups for part in parts]),
         None if roles.time is None else tuple(part.times[0] for part in parts),
     )
+
+
+def _seen(folder: Path) -> list[Path]:
+    """Return what is in a folder, in order, but for what is hidden."""
+    return [path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "__"))]
 
 
 def _read(path: Path, roles: Roles) -> Table:

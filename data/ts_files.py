@@ -20,6 +20,8 @@ FLAGS = ["@timeStamps", "@missing", "@univariate", "@equalLength", "@classLabel"
 NUMBERS = ["@dimension", "@dimensions", "@seriesLength"]
 TAGS = ["@problemName", *FLAGS, *NUMBERS, "@data"]
 SHOWN = 100  # characters of a line, in a message
+MOST = 10_000  # lines of a header
+DIGITS = 18  # of a number in it
 
 
 class Archive(NamedTuple):
@@ -44,7 +46,7 @@ class _Header:
     dimensions: int | None = None
     length: int | None = None
     flags: dict[str, bool] = field(default_factory=dict)
-    classes: list[str] = field(default_factory=list)
+    classes: dict[str, None] = field(default_factory=dict)  # in order, and found at once among very many
 
 
 def read_ts(path: Path) -> Archive:
@@ -80,7 +82,9 @@ def read_ts(path: Path) -> Archive:
 def _read_header(path: Path, lines: Iterator[tuple[int, str]]) -> _Header:
     header = _Header(path)
     tags = {tag.lower(): tag for tag in TAGS}
-    for number, line in lines:
+    for count, (number, line) in enumerate(lines):
+        if count == MOST:
+            raise ValueError(f"{path} must have at most {MOST} lines above @data. Received: more")
         word, *words = line.split()
         tag = tags.get(word.lower())
         if not word.startswith("@"):
@@ -101,7 +105,7 @@ def _read_header(path: Path, lines: Iterator[tuple[int, str]]) -> _Header:
 def _note(header: _Header, number: int, tag: str, words: list[str]) -> None:
     """Write into the header what one of its lines says."""
     if "@" + tag in NUMBERS:
-        if len(words) != 1 or not words[0].isdecimal() or int(words[0]) < 1:
+        if len(words) != 1 or not words[0].isdecimal() or len(words[0]) > DIGITS or int(words[0]) < 1:
             _refuse(header.path, number, f"@{tag} with a number from 1", " ".join(words) or "nothing")
         setattr(header, "length" if tag == "seriesLength" else "dimensions", int(words[0]))
         return
@@ -112,7 +116,7 @@ def _note(header: _Header, number: int, tag: str, words: list[str]) -> None:
     if tag == "timeStamps" and flag == "true":
         _refuse(header.path, number, "@timeStamps false: values without times", "true")
     if tag == "classLabel":
-        header.classes = words[1:]
+        header.classes = dict.fromkeys(words[1:])
         if flag == "true" and not header.classes:
             _refuse(header.path, number, "@classLabel true with the names of the classes", "no names")
 

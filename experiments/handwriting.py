@@ -1,5 +1,6 @@
 """Koutník et al. 2014 (ICML), section 4.3: handwriting, by networks of three sizes; and why the Clockwork RNN loses."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -55,6 +56,11 @@ class Flags(Options):
     """Epochs of each network."""
     search_epochs: int = 8
     """Epochs of each network that is trained to find a learning rate."""
+
+    def check(self) -> None:
+        super().check()
+        if not self.rates or not all(0 < rate < math.inf for rate in self.rates):
+            raise ValueError(f"`rates` must be learning rates above 0. Received: {' '.join(map(str, self.rates))}")
 
 
 def run(options: Flags, store: Store) -> None:

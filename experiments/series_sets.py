@@ -41,7 +41,10 @@ def packages(python: Path) -> Path:
     if not python.is_file():
         raise ValueError(f"{wanted}. Received: {python}, nothing there")
     asked = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-    folder = Path(subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip())
+    done = subprocess.run(asked, capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(f"{wanted}. Received: {python}, which ends with status {done.returncode}")
+    folder = Path(done.stdout.strip())
     for name in ("aeon", "seglearn"):
         if not (folder / name).is_dir():
             raise ValueError(f"{wanted}. Received: {python}, without {name}")

@@ -9,7 +9,7 @@ import os
 import platform
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -95,14 +95,15 @@ class Run:
         self.settings = settings
         _check(settings)
         self.name, self._lock = _claim(task, settings)
-        made: list[Path] = []
+        self._absent: list[Path] = []
         try:
             self._final = _folders(task, settings, self.name)
             folders.recover(*self._final)
             self.saved = self._to_resume() if settings.resume else None
-            self.results, self.log = self._choose()
+            beside = [folders.beside(folder, folders.NEW) for folder in self._final]
+            self._absent = [folder for folder in (*self._final, *beside) if not folders.is_there(folder)]
+            self.results, self.log = self._choose(beside)
             for folder in (self.results, self.log):
-                made += [] if folder.exists() else [folder]
                 folder.mkdir(parents=True, exist_ok=True)
             plain, start = _plain(settings), {} if recipe is None else _plain(recipe)
             changed = {
@@ -112,9 +113,7 @@ class Run:
             self.about = plain | again | {"versions": _versions()}
             self.write_json("config.json", self.about)
         except BaseException:
-            for folder in made:
-                with contextlib.suppress(OSError):  # the error that led here says more
-                    folders.remove(folder)
+            self.undo()
             self.release()
             raise
 
@@ -154,6 +153,12 @@ class Run:
             self.results, self.log = self._final
             self.board = Board(self.log, self.board.sizes)
 
+    def undo(self) -> None:
+        """Remove the folders that were made for this run, which was refused before it trained."""
+        for folder in self._absent:
+            with contextlib.suppress(OSError):  # the error that led here says more
+                folders.remove(folder)
+
     def release(self) -> None:
         """Let other processes have the name; all is written."""
         self._lock.release()
@@ -168,9 +173,8 @@ class Run:
             return f"; go on with the same flags and --name {self.name} --resume{instead}"
         return ""
 
-    def _choose(self) -> tuple[Path, Path]:
+    def _choose(self, new: Sequence[Path]) -> Sequence[Path]:
         """Return where results and log go: into the run's folders, or beside them if they hold what must not be lost."""
-        new = tuple(folders.beside(folder, folders.NEW) for folder in self._final)
         there = [folder for folder in self._final if folders.is_there(folder)]
         if self.settings.resume:
             if checkpoints.exists(new[0]):

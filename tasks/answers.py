@@ -17,7 +17,7 @@ from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.series import SeriesTask, Settings, roles_of
 from tasks.task import compiled, in_blocks
-from tasks.trained_model import check_columns, load_learned, load_model
+from tasks.trained_model import check_columns, damaged, learned_names, learned_numbers, load_learned, load_model
 
 BLOCK = 64  # sequences answered at once
 SHARE = 0.2  # of the sequences, for testing, where nothing else is said
@@ -173,11 +173,8 @@ class Answers(SeriesTask):
 
     def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         said = self.said(self.outputs(weights))
-        parts = {"train": self.training, "test": self.testing}
-        return {
-            f"{part}_error": np.array([self._error(own[places], places) for own in said])
-            for part, places in parts.items()
-        }
+        parts = {"train_error": self.training, "test_error" if self.classes is not None else "rmse": self.testing}
+        return {name: np.array([self._error(own[places], places) for own in said]) for name, places in parts.items()}
 
     def _error(self, said: np.ndarray, places: np.ndarray) -> float:
         """Return how many percent are wrong, or the root mean squared error."""
@@ -303,17 +300,20 @@ def load_parts(settings: Settings) -> tuple[Sequences, np.ndarray, np.ndarray]:
 def answer(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     """Return what a trained run says of the sequences in a file; see `series.predict`."""
     learned = load_learned(folder, *Columns._fields, "names")
-    columns = Columns(*(np.array(learned[name]) for name in Columns._fields))
+    names = learned_names(folder, learned, "names")
+    mean, deviation, gaps = (learned_numbers(folder, learned, name, (len(names),)) for name in Columns._fields)
+    if not (deviation > 0).all():
+        damaged(folder, "deviation", learned["deviation"])
+    classes = learned_names(folder, learned, "classes") if "classes" in learned else None
     sequences = load(path, roles, answered=False)
-    check_columns(path, sequences.columns, learned["names"])
-    inputs = columns.inputs(sequences.values, max(map(len, sequences.values)))
-    classes = learned.get("classes")
-    network = load_model(folder, inputs.shape[2], len(classes or learned["units"]))
+    check_columns(path, sequences.columns, names)
+    inputs = Columns(mean, deviation, gaps > 0).inputs(sequences.values, max(map(len, sequences.values)))
+    network = load_model(folder, inputs.shape[2], None if classes is None else len(classes))
     outputs = np.concatenate([network(inputs[begin : begin + BLOCK]) for begin in range(0, len(inputs), BLOCK)])
     if outputs.ndim == 3:
         outputs = over_steps(outputs, inputs, classes is not None).numpy()
     if classes is None:
-        mean, spread = np.transpose(learned["units"])
+        mean, spread = learned_numbers(folder, learned, "units", (outputs.shape[1], 2)).T
         numbers = (outputs * spread + mean).T  # [m, N]
         names = roles.target or [f"answer_{place}" for place in range(len(numbers))]
         return pd.DataFrame({"sequence": sequences.names} | dict(zip(names, numbers, strict=True)))

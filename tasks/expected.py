@@ -37,6 +37,11 @@ class Expectation(NamedTuple):
     fading: float
     scale: float
 
+    def is_of(self, horizon: int) -> bool:
+        """Return whether it is an expectation of so many steps; what is read from a file may not be."""
+        whole = type(self.season) is int and self.season >= 1 and self.horizon == horizon
+        return whole and 0 <= self.fading <= 1 and 0 < self.scale < math.inf
+
     def of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return r [T, H], the level [T] and the deviations e [T] of values [T] without gaps."""
         level, pattern, deviation = _parts(values, self.season, self.horizon)
@@ -57,7 +62,8 @@ def fit(values: np.ndarray, seasons: Sequence[int], horizon: int) -> Expectation
     values = values[-MOST:]
     least = min(map(first_step, seasons)) + horizon + 2
     if len(values) < least:
-        raise ValueError(f"`horizon` must leave {least} steps or more to learn from. Received: {len(values)}")
+        came = f"{len(values)}" + f", with a season of {min(seasons)}" * (min(seasons) > 1)
+        raise ValueError(f"`horizon` must leave {least} steps or more to learn from. Received: {came}")
     first = max(own for season in seasons if (own := first_step(season)) + horizon + 2 <= len(values))
     known = slice(first, len(values) - horizon)  # the same for all seasons
     best = None

@@ -28,6 +28,7 @@ from tasks.transcriptions import by_writer, confusions, label_error
 
 BLOCK = 32  # lines read at once
 STOPS = 0.5, 0.9, 1.0  # shares of the training lines that fit in the lengths which updates are compiled for
+MANY = 1000  # updates, with which shorter ones save more time than compiling takes
 MOST_LINES = 100_000  # which take a program about six minutes to write, and 2 GB
 SHOWN = 4  # test lines in the picture
 CLASSES = len(ALPHABET) + 1  # and the blank
@@ -103,7 +104,8 @@ class Handwriting(Task):
         self.patience, self.sequences = settings.patience, settings.batch_size
         self.steps_of_update = max(settings.batch_size, BLOCK) * longest
         self.data = self.training
-        self.stops = np.unique(np.quantile(self.training.targets.steps, STOPS, method="higher"))
+        shares = STOPS if self.batches * settings.epochs >= MANY else STOPS[-1:]
+        self.stops = np.unique(np.quantile(self.training.targets.steps, shares, method="higher"))
         self.stops[-1] = longest
         self.network = Network(settings, Ink(mean, variance, settings.input_noise), CLASSES, bidirectional=True)
 
@@ -222,9 +224,10 @@ class Handwriting(Task):
         scale = Scale(*load_json(folder / "metrics.json", **Scale.__annotations__))
         lines = [rescaled(read_ink(Path(path)), scale) for path in settings.read]
         model = load_model(folder, Ink.features, CLASSES)
-        for path, line in zip(settings.read, lines, strict=True):
+        for place, (path, line) in enumerate(zip(settings.read, lines, strict=True)):
             drawn = drawn_line(line, settings, model)
-            picture = folder / f"read_{Path(path).stem}.png"
+            before = [Path(other).stem for other in settings.read[:place]].count(Path(path).stem)
+            picture = folder / f"read_{Path(path).stem}{f'_{before + 1}' * bool(before)}.png"
             with write_whole(picture) as part:
                 ink_figures.lines_figure([drawn]).savefig(part, format="png")
             print(f"{path}: {drawn.answer}")

@@ -91,6 +91,9 @@ class SeriesTask(Task):
             raise ValueError(f"`test_share` must be between 0 and 0.5. Received: {settings.test_share}")
         if not 0 <= settings.input_noise < math.inf:
             raise ValueError(f"`input_noise` must be at least 0. Received: {settings.input_noise}")
+        if is_forecast(settings) and settings.test_data is not None:
+            came = f"{settings.test_data}, with a forecast, which is tested on the end of `data`"
+            raise ValueError(f"`test_data` is for sequences that have an answer each. Received: {came}")
         if settings.predict:
             raise ValueError("`predict` needs `run`, the name of a trained run. Received: none")
 
@@ -155,7 +158,7 @@ def roles_of(settings: Any) -> Roles:
         **{name: getattr(settings, name) for name in ROLES}, test_group=getattr(settings, "test_groups", None)
     )
     if settings.data is None:
-        return dataclasses.replace(roles, target=roles.target or ("co2",), time="month")
+        return dataclasses.replace(roles, target=roles.target or ("co2",), time=roles.time or "month")
     return roles if is_forecast(settings) else dataclasses.replace(roles, horizon=0)
 
 

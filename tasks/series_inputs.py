@@ -70,6 +70,11 @@ class Series(NamedTuple):
     inputs: np.ndarray
 
     @property
+    def end(self) -> int:
+        """How many steps there are up to the last one of which a target is known; those behind it are of the future."""
+        return int(np.flatnonzero(np.isfinite(self.truth).any(axis=1)).max(initial=-1)) + 1
+
+    @property
     def known(self) -> np.ndarray:
         """The targets without gaps [T, m]."""
         return expected.filled(self.truth)

@@ -3,9 +3,10 @@
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
+import numpy as np
 
 from data.files import read_json
 from models.layer import ClockworkLayer
@@ -61,6 +62,32 @@ def load_learned(folder: Path, *names: str) -> dict[str, Any]:
     if missing := [name for name in names if name not in learned]:
         raise ValueError(f"{file} must have {missing[0]} in what was learned, as this version saves it. Received: none")
     return learned
+
+
+def learned_names(folder: Path, learned: dict[str, Any], name: str) -> list[str]:
+    """Return names that a run has learned; raises a ValueError where there are none."""
+    if not isinstance(learned[name], list) or not all(isinstance(own, str) for own in learned[name]):
+        damaged(folder, name, learned[name])
+    return learned[name]
+
+
+def learned_numbers(
+    folder: Path, learned: dict[str, Any], name: str, shape: tuple[int, ...], least: float = -np.inf
+) -> np.ndarray:
+    """Return finite numbers of a shape, each at least so large, that a run has learned; raises a ValueError where they are not."""
+    try:
+        found = np.array(learned[name], float)
+    except (TypeError, ValueError):
+        damaged(folder, name, learned[name])
+    if found.shape != shape or not (np.isfinite(found) & (found >= least)).all():
+        damaged(folder, name, learned[name])
+    return found
+
+
+def damaged(folder: Path, name: str, came: Any) -> NoReturn:
+    """Raise a ValueError that names what of a run's numbers cannot be used."""
+    file = folder / "metrics.json"
+    raise ValueError(f"{file} must have {name} in what was learned, as it was saved. Received: {str(came)[:80]}")
 
 
 def check_columns(path: Path, columns: Sequence[str], trained: Sequence[str]) -> None:

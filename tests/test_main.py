@@ -533,3 +533,18 @@ def test_series_are_classified(tmp_path, run_here):
     assert (results / "confusion.png").exists() and metrics["baselines"]["most frequent class"]["test_error"] == 50
     status, output, errors = run_here(tmp_path, "series", "--run", "a", "--predict", str(tmp_path / "test.ts"))
     assert (status, errors) == (0, "") and len((results / "predictions_of_test.csv").read_text().splitlines()) == 11
+
+
+def test_numbers_are_said_of_sequences(tmp_path, run_here):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 12, 2))
+    np.savez(tmp_path / "own.npz", x=x, y=x[..., 0].mean(axis=1))
+    small = ("--units", "8", "--periods", "1", "2", "--epochs", "2")
+    status, output, errors = run_here(tmp_path, "series", "--name", "a", "--data", tmp_path / "own.npz", *small)
+    assert (status, errors) == (0, "") and "root mean squared error" in output
+    results = tmp_path / "results" / "series" / "a"
+    metrics = json.loads((results / "metrics.json").read_text())
+    assert metrics["rmse"] > 0 and metrics["baselines"]["ridge"]["rmse"] < metrics["baselines"]["mean"]["rmse"]
+    assert {"answers.png", "training.png", "report.html", "predictions.csv"} <= {
+        file.name for file in results.iterdir()
+    }

@@ -1,12 +1,13 @@
 """Handwriting's benchmark, small: all who are timed do the same, and what is called unpadded is."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import handwriting, rows, summary
+from benchmarks import handwriting, rows, speech, summary
 from benchmarks.rows import Row
 from main import recipe
 from tasks.handwriting import Handwriting
@@ -93,3 +94,11 @@ def test_the_committed_measurements_are_whole():
         *(f"directions, {m}" for m in handwriting.MODELS),
     }
     assert all(row.rounds >= 9 for row in found if row.unit == "ms")
+
+
+@pytest.mark.parametrize("module", [handwriting, speech])
+def test_words_behind_a_benchmark_are_refused(module, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmark", "--only", "epochs"])
+    with pytest.raises(SystemExit) as left:
+        module.main()
+    assert left.value.code == 2 and "unrecognized arguments: --only epochs" in capsys.readouterr().err

@@ -1,6 +1,8 @@
 """IAM-OnDB: folders written here in its form, whole and damaged."""
 
+import os
 import re
+import time
 
 import numpy as np
 import pytest
@@ -136,13 +138,14 @@ def test_lists_may_have_blanks_and_lines_are_numbered_from_anything(folder):
         ("x", [[(1, 1, "inf")]], "must have finite numbers"),
     ],
 )
-def test_lines_of_no_use_are_skipped_and_named(folder, text, strokes, reason):
+def test_lines_of_no_use_are_skipped_and_named(folder, text, strokes, reason, capsys):
     write(text_file(folder, "a01-000u"), transcription(text, "kept"))
     write(strokes_file(folder, "a01-000u-01"), xml(strokes))
     corpus = load_iam(folder)
     assert [line.name for line in corpus.training] == ["a01-000u-02"] and list(corpus.skipped) == ["a01-000u-01"]
     assert corpus.skipped["a01-000u-01"].startswith("a01-000u-01 must") and reason in corpus.skipped["a01-000u-01"]
     assert "training 1 lines" in corpus.source
+    assert capsys.readouterr().out == f"skipped {corpus.skipped['a01-000u-01']}\n"
 
 
 def test_forms_with_other_numbers_of_texts_and_strokes_are_skipped(folder):
@@ -251,3 +254,19 @@ def test_any_strokes_are_read_skipped_or_refused(tmp_path_factory, content):
         assert "a01-003-01.xml must be XML" in str(error) and "\n" not in str(error)
     else:
         assert "a01-003-01" in corpus.skipped
+
+
+def test_a_pipe_among_the_strokes_is_refused_and_not_waited_for(folder):
+    path = next(folder.glob("lineStrokes/**/*.xml"))
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match=f"{path.name} must be a file. Received: another thing"):
+        load_iam(folder)
+
+
+def test_very_long_lists_are_refused_in_time(folder):
+    began = time.perf_counter()
+    (folder / "trainset.txt").write_text("".join(f"a{n // 1000:02}-{n % 1000:03}z\n" for n in range(50_000)))
+    with pytest.raises(ValueError, match="must have a transcription of each of 5000. forms. Received: 50000 without"):
+        load_iam(folder)
+    assert time.perf_counter() - began < 5

@@ -44,6 +44,7 @@ SAME = [
     ("a.inkml", inkml("10 20 5000, 11 21.5 5020", "30 -20 5500,31 21 5510,32 22 5600").replace("<trace>30", '<trace type="penUp">1 1 1</trace><traceGroup><trace>30').replace("</ink>", "</traceGroup></ink>")),
     ("a.json", "[[[10, 20, 7.0], [11, 21.5, 7.02]], [[30, -20, 7.5], [31, 21, 7.51], [32, 22, 7.6]]]"),
     ("a.csv", "stroke,x,y,t\n1,10,20,0\n1,11,21.5,0.02\n2,30,-20,0.5\n2,31,21,0.51\n2,32,22,0.6\n"),
+    ("a.csv", "time,stroke,x,y\n0,1,10,20\n0.02,1,11,21.5\n0.5,2,30,-20\n0.51,2,31,21\n0.6,2,32,22\n"),
     ("a.CSV", "t;y;x;stroke;pressure\n1,0;20;10;0;5\n1,02;21,5;11;0;5\n1,5;-20;30;3;5\n1,51;21;31;3;5\n1,6;22;32;3;5\n"),
 ]  # fmt: skip
 
@@ -97,6 +98,9 @@ def test_points_without_times_are_10_ms_apart(file, name, content):
         ("a.inkml", inkml("1 2 5, 1 2 4"), "must have times that do not run backwards"),
         ("a.inkml", inkml("1 2 5", "1 2"), "a.inkml must have times for all points or for none. Received: some"),
         ("a.inkml", inkml("1 2", form=channels("X", "Z")), "must have the channels X and Y once. Received: X Z"),
+        ("a.inkml", inkml("1 2 3", form=channels("X", "Y", "T", units=' orientation="-ve"')), "must have channels that grow (orientation +ve). Received: T with -ve"),
+        ("a.inkml", f"<?xml version='1.0' encoding='{'a' * 5000}'?><ink/>", "a.inkml must be XML. Received: "),
+        ("a.inkml", inkml("1 2") + " " * 2**24, "a.inkml must have at most 16 MiB, as of one line. Received: 16 MiB"),
         ("a.inkml", inkml("1 2", form=channels()), "must have the channels X and Y once. Received: none"),
         ("a.inkml", inkml("1 2 3", form=channels("X", "Y", "X")), "must have the channels X and Y once. Received: X Y X"),
         ("a.inkml", inkml("1 2 3", form=channels("X", "Y", "T", units=' units="year"')), "must have times in s or ms. Received: year"),

@@ -1,7 +1,9 @@
 """Users' own measurements: each format read back exactly, and what is refused."""
 
 import builtins
+import os
 import sys
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -307,12 +309,12 @@ X = np.ones((2, 3, 1))
 @pytest.mark.parametrize(
     "arrays, roles, message",
     [
-        ({"z": X}, Roles(), r"a.npz must hold an array `x` \[N, T, F\] or \[N, T\]. Received: z"),
-        ({"x": X[0, 0]}, Roles(), r"a.npz must hold numbers `x` \[N, T, F\] or \[N, T\]. Received: float64 \[1\]"),
-        ({"x": np.array([[None, {}]])}, Roles(), "a.npz must hold an array `x` of numbers or texts. Received: Object arrays cannot be loaded"),
-        ({"x": X, "y": np.array([None, {}])}, Roles(), "a.npz must hold an array `y` of numbers or texts. Received: Object arrays"),
-        ({"x": X, "y": np.arange(3)}, Roles(), r"a.npz must hold numbers or texts `y` \[2\] or \[2, m\]. Received: int64 \[3\]"),
-        ({"x": X, "y": [0, 1], "lengths": [0, 3]}, Roles(), r"a.npz must hold whole numbers `lengths` \[2\] from 1 to 3, .* Received: int64 \[2\] from 0 to 3"),
+        ({"z": X}, Roles(), r"a.npz must hold an array x \[N, T, F\] or \[N, T\]. Received: z"),
+        ({"x": X[0, 0]}, Roles(), r"a.npz must hold numbers x \[N, T, F\] or \[N, T\]. Received: float64 \[1\]"),
+        ({"x": np.array([[None, {}]])}, Roles(), "a.npz must be an NPZ file of numbers and texts. Received: Object arrays cannot be loaded"),
+        ({"x": X, "y": np.array([None, {}])}, Roles(), "a.npz must be an NPZ file of numbers and texts. Received: Object arrays"),
+        ({"x": X, "y": np.arange(3)}, Roles(), r"a.npz must hold numbers or texts y \[2\] or \[2, m\]. Received: int64 \[3\]"),
+        ({"x": X, "y": [0, 1], "lengths": [0, 3]}, Roles(), r"a.npz must hold whole numbers lengths \[2\] from 1 to 3, .* Received: int64 \[2\] from 0 to 3"),
         ({"x": X, "y": [0, 1], "lengths": [1.0, 3.0]}, Roles(), r"Received: float64 \[2\]"),
         ({"x": X}, Roles(), "a.npz must hold answers, or `target` and `horizon` ask for a forecast. Received: none"),
         ({"x": X, "y": [0, 0]}, Roles(), "a.npz must hold sequences of at least two classes. Received: all of 0"),
@@ -335,8 +337,82 @@ def test_refuses_npz(tmp_path, arrays, roles, message):
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"a,b\n1,2\n"])
 def test_refuses_what_is_no_archive(csv, content):
-    with pytest.raises(ValueError, match="a.npz must be an NPZ file. Received: File is not a zip file"):
+    with pytest.raises(
+        ValueError, match="a.npz must be an NPZ file of numbers and texts. Received: File is not a zip file"
+    ):
         load(csv(content, "a.npz"), Roles())
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"x.npy": b"hello"},
+        {"x": b"hello"},
+        {"x.npy": b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (True,1), }"},
+        {"x.npy": b"\x93NUMPY\x01\x00v\x00{1:2,'a':3,None:4}"},
+        {"x.npy": b"\x93NUMPY\x01\x00\x88\x13" + b"[" * 5000},
+    ],
+)
+def test_an_archive_of_other_members_is_refused(tmp_path, members):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content.replace(b"}", b"}" + b" " * 70))
+    with pytest.raises(ValueError, match="a.npz must (be an NPZ file|hold numbers x)") as caught:
+        load(tmp_path / "a.npz", Roles())
+    assert len(str(caught.value).splitlines()) == 1 and "`" not in str(caught.value)
+
+
+def test_labels_of_other_bytes_than_texts_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.ones((3, 2, 1)), y=np.array([b"\xe9", b"\xe8", b"a"]))
+    with pytest.raises(ValueError, match="a.npz must hold texts y in UTF-8. Received: b'.xe9'"):
+        load(tmp_path / "a.npz", Roles())
+
+
+@pytest.mark.parametrize("name", ["classes/up/2.csv", "flat/2.csv"])
+def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(csv, tmp_path, name):
+    for other in ("classes/up/1.csv", "classes/down/1.csv", "flat/1.csv"):
+        csv("a,k\n1,x\n2,x\n", other)
+    os.mkfifo(tmp_path / name)
+    roles = Roles(label="k") if "flat" in name else Roles()
+    with pytest.raises(ValueError, match="2.csv must be a file. Received: another thing"):
+        load(tmp_path / name.split("/")[0], roles)
+
+
+def test_a_class_without_tables_is_refused_and_hidden_files_are_none(csv, tmp_path):
+    for place in ("up/1.csv", "up/._1.csv", "down/1.csv", "__MACOSX/1.csv"):
+        csv("a\n1\n2\n" if "_" not in place else b"\0", f"classes/{place}")
+    assert load(tmp_path / "classes", Roles()).names == ("down/1.csv", "up/1.csv")
+    (tmp_path / "classes" / "left").mkdir()
+    with pytest.raises(ValueError, match="classes must hold files .csv, .* of each class. Received: none in .*left"):
+        load(tmp_path / "classes", Roles())
+
+
+def test_parquet_is_believed_in_nothing_but_its_columns(tmp_path, monkeypatch):
+    """pyarrow writes what pandas would not: texts in Latin-1, and odd notes on what an index was."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path, own = tmp_path / "a.pq", arrow.table({"y": [1.0, 2.0, 3.0]})
+    asked = Roles(target=("y",), horizon=1)
+    notes = '{"index_columns": ["nope"], "columns": [{"numpy_type": "blub"}]}'
+    for note in (notes, "[]"):
+        parquet.write_table(own.replace_schema_metadata({"pandas": note}), path)
+        same(load(path, asked).values, [[1], [2], [3]])
+    pd.DataFrame({"y": [1.0, 2.0]}, index=pd.Index([5, 6], name="y")).to_parquet(path)
+    same(load(path, asked).values, [[1, 5], [2, 6]])
+    latin = arrow.StringArray.from_buffers(3, arrow.py_buffer(bytes([0, 0, 0, 0, 4, 0, 0, 0, 8, 0, 0, 0, 12, 0, 0, 0])), arrow.py_buffer(b"caf\xe9" * 3))  # fmt: skip
+    parquet.write_table(own.append_column("place", latin), path)
+    with pytest.raises(ValueError, match="a.pq must be a Parquet file. Received: 'utf-8' codec can't decode"):
+        load(path, asked)
+    long = arrow.DictionaryArray.from_arrays(arrow.array([0, 0, 0]), ["a" * 20_000])
+    parquet.write_table(own.append_column("place", long), path)
+    with pytest.raises(ValueError, match="a.pq must have cells of at most 10000 .* Received: 20000 in column 'place'"):
+        load(path, asked)
+    monkeypatch.setattr(files, "MOST", 50_000)
+    with pytest.raises(ValueError, match="a.pq must unpack to at most 4.*e-05 GiB. Received: more"):
+        load(path, asked)
+    parquet.write_table(arrow.table({f"c{place}": [1.0] for place in range(10_001)}), path)
+    monkeypatch.setattr(files, "MOST", 2**30)
+    with pytest.raises(ValueError, match="a.pq must have at most 10000 columns. Received: 10001"):
+        load(path, asked)
 
 
 def test_parquet_without_pyarrow_or_damaged(csv, tmp_path, monkeypatch):
@@ -396,7 +472,7 @@ def test_split_keeps_groups_whole_and_each_class_on_both_sides(seed):
 def test_split_of_numbers_and_what_it_refuses():
     train, test = split(sequences(np.arange(10.0)[:, None]), 0.3, seed=0)
     assert len(test) == 3 and len(train) == 7
-    with pytest.raises(ValueError, match="`share` must be between 0 and 1. Received: 1"):
+    with pytest.raises(ValueError, match="`test_share` must be between 0 and 1. Received: 1"):
         split(sequences(["a", "b"]), 1, seed=0)
-    with pytest.raises(ValueError, match="`share` must leave some of a class for training and for testing. Received: 4 sequences of 1 groups"):  # fmt: skip
+    with pytest.raises(ValueError, match="`test_share` must leave some of a class for training and for testing. Received: 4 sequences of 1 groups"):  # fmt: skip
         split(sequences(list("aabb"), ["s"] * 4), 0.5, seed=0)

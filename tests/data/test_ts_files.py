@@ -1,5 +1,7 @@
 """The archive's `.ts` files: what is read of them, and what is refused."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -137,3 +139,15 @@ def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, content):
         assert str(error).startswith(str(path)) and "\n" not in str(error)
         return
     assert len({values.shape[1] for values in archive.values}) == 1
+
+
+def test_very_many_lines_or_classes_do_not_take_long(ts):
+    began = time.perf_counter()
+    with pytest.raises(ValueError, match="must have at most 10000 lines above @data. Received: more"):
+        read_ts(ts("@own x\n" * 100_000 + "@data\n1:a\n"))
+    classes = [f"c{number}" for number in range(20_000)]
+    lines = "\n".join(f"1:{name}" for name in classes)
+    assert len(read_ts(ts(f"@classLabel true {' '.join(classes)}\n@data\n{lines}\n")).values) == 20_000
+    assert time.perf_counter() - began < 5
+    with pytest.raises(ValueError, match="must have @seriesLength with a number from 1 in line 1"):
+        read_ts(ts(f"@seriesLength {'9' * 5000}\n@data\n1\n"))

@@ -200,6 +200,7 @@ def test_ranks_comparisons_and_documents_of_made_rows(tmp_path):
         (["--seeds", "4"], "--seeds must be a multiple of 6. Received: 4"),
         (["--python", "no/python"], "no/python, nothing there"),
         (["--python", sys.executable], "without"),
+        (["--python", "/bin/false"], "/bin/false, which ends with status 1"),
         (["--series", "vowels"], "--series"),
     ],
 )

@@ -259,6 +259,23 @@ def test_a_run_does_not_go_on_with_other_data(settings):
         train(moved, longer, Run("generation", longer))
 
 
+def test_a_refused_resume_leaves_nothing_beside_the_run(settings, capsys):
+    before, there = contents(settings), names(settings)
+    flags = [f"--{name.replace('_', '-')}={getattr(settings, name)}" for name in ("results_dir", "log_dir", "length")]
+    flags += ["--units=3", "--periods", "1", "2", "--checkpoint-seconds=0", "--name=a", "--epochs=70", "--resume"]
+    for more, status, says in [
+        (["--target", "data/music.flac"], 2, "--target must be that of the run to resume, None"),
+        ([], 0, ""),
+    ]:
+        with pytest.MonkeyPatch.context() as patch:
+            if not more:  # the data are others though no flag is
+                patch.setattr(SequenceGeneration, "kept", (np.ones(3), np.ones(3)))
+                status, says = 2, "--resume needs the data that the run began with. Received: others"
+            assert main.main(["generation", *flags, *more]) == status
+        assert says in capsys.readouterr().err
+        assert names(settings) == there and contents(settings) == before
+
+
 def test_after_any_interruption_each_point_is_on_the_board_once(settings, monkeypatch):
     """Points that were logged behind the last checkpoint come again, and are not there twice."""
     begun = replace(settings, name="b", epochs=400)

@@ -1,5 +1,8 @@
 """Answers about sequences: scaled by training alone, the same from Keras and over replicas, and what simple methods say beside them."""
 
+import json
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -281,3 +284,18 @@ def test_refuses(labels, tmp_path, changes, message):
         changes = changes | {"test_data": str(tmp_path / changes["test_data"])}
     with pytest.raises(ValueError, match=message):
         task(labels, **changes)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("mean", "x"), ("mean", [1]), ("deviation", [0, 1]), ("gaps", None), ("names", [1, 2]), ("classes", 3)],
+)
+def test_what_was_learned_is_not_believed_where_it_is_damaged(run, labels, tmp_path, name, value):
+    shutil.copytree(run[0], tmp_path, dirs_exist_ok=True)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    metrics["learned"][name] = value
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(
+        ValueError, match=f"metrics.json must have {name} in what was learned, as it was saved. Received"
+    ):
+        series.predict(tmp_path, labels)

@@ -1,5 +1,8 @@
 """Forecasts: where updates look, the loss number by number, the same from Keras, bands, and what a run leaves for later."""
 
+import json
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -251,6 +254,12 @@ def test_a_target_without_values_to_stop_or_to_test_by_is_refused(table, tmp_pat
         ({"target": ()}, "`label` or `target` must name the column of .*own.csv that is to be told. Received: neither"),
         ({"target": ("z",)}, "`target` must be one of day, y, lead in .*own.csv"),
         ({"test_share": 0.5}, "`test_share` must be between 0 and 0.5. Received: 0.5"),
+        (
+            {"test_data": "x.csv"},
+            "`test_data` is for sequences that have an answer each. Received: x.csv, with a forecast",
+        ),
+        ({"every": "1YS"}, "`horizon` must be below half of the rows, 1 here when resampled by 1YS. Received: 3"),
+        ({"season": 99}, "`horizon` must leave 203 steps or more to learn from. Received: 120, with a season of 99"),
         ({"horizon": 90}, "`horizon` must leave .* to learn from. Received: 20"),
         ({"horizon": 110}, "`horizon` must be below half of the rows, 200 here. Received: 110"),
         ({"predict": "x.csv"}, "`predict` needs `run`, the name of a trained run. Received: none"),
@@ -268,3 +277,86 @@ def test_without_a_table_it_is_the_carbon_dioxide_that_ships():
     assert type(own) is Forecasting
     assert own.sequences.columns == ("co2",) and own.scales.seasons == [12]
     assert len(own.series[0].truth) == 526 and own.tested[0] == 526 - 36  # the last three years
+
+
+@pytest.fixture(scope="module")
+def ahead(table, tmp_path_factory):
+    """A folder with a run that knows in advance a column which leads; the table is all but its last six rows."""
+    folder = tmp_path_factory.mktemp("ahead")
+    pd.read_csv(table)[:-6].to_csv(folder / "own.csv", index=False)
+    own = task(folder / "own.csv", known=("lead",))
+    weights = own.network.start(0).weights[None]
+    save_run(own, weights, folder)
+    return folder
+
+
+def test_rows_without_a_target_are_of_the_future(ahead, table, tmp_path):
+    """They say what is known in advance, and nothing else: not even where the targets' own columns are concerned."""
+    own, path = pd.read_csv(table), tmp_path / "own.csv"
+    own.loc[194:, "y"] = np.nan
+    own.to_csv(path, index=False)
+    said = series.predict(ahead, path)
+    assert list(said.time.astype(str)) == ["2020-07-13", "2020-07-14", "2020-07-15"]  # days 194 to 196 from 0
+    own[:197].to_csv(path, index=False)
+    pd.testing.assert_frame_equal(series.predict(ahead, path), said)
+    own.loc[195, "lead"] += 5
+    own.to_csv(path, index=False)
+    assert (series.predict(ahead, path)["median"] != said["median"]).all()
+    own[:196].to_csv(path, index=False)
+    with pytest.raises(
+        ValueError, match="own.csv must have 3 rows behind the last value of y, .* Received: 2 in own.csv"
+    ):
+        series.predict(ahead, path)
+
+
+@pytest.mark.parametrize(
+    "rows, times, message",
+    [
+        (2, None, "must hold three times or more, to say how they go on. Received: 2"),
+        (40, "2262-03-02", "must end early enough before 2262-04-11.* Received: 2262-04-10"),
+    ],
+)
+def test_a_file_that_says_too_little_is_named(run, table, tmp_path, rows, times, message):
+    path, own = tmp_path / "own.csv", pd.read_csv(table)[:rows]
+    if times:
+        own["day"] = pd.date_range(times, periods=len(own)).astype(str)
+    own.to_csv(path, index=False)
+    with pytest.raises(ValueError, match=f"own.csv {message}"):
+        series.predict(run[0], path)
+
+
+def test_forecasts_that_are_no_numbers_are_refused(run, table, tmp_path):
+    _, own, _, weights = run
+    save_run(own, weights, tmp_path)
+    own.network.keras_model(np.full_like(weights[0], np.nan)).save(tmp_path / "model.keras")
+    with pytest.raises(
+        ValueError, match="own.csv must hold values like those of training. Received: forecasts without end"
+    ):
+        series.predict(tmp_path, table)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        *[("window", value) for value in ("x", 3.5, 0, -5, None, True)],
+        *[("columns", value) for value in (None, [1], "y")],
+        *[("targets", value) for value in (5, [1])],
+        *[("offsets", value) for value in (None, [], [[1]], [["x"] * 5] * 3, [[float("nan")] * 5] * 3)],
+        *[("widening", value) for value in (None, 1, [[-1, 1]])],
+        *[("scales", value) for value in ({}, [], {"expectations": {}, "deviations": [1, 1], "gaps": [0, 0]})],
+        *[("scales", ("own.csv", place, value)) for place in range(4) for value in (None, "x", [], -1)],
+    ],
+)
+def test_what_was_learned_is_not_believed_where_it_is_damaged(run, table, tmp_path, name, value):
+    shutil.copytree(run[0], tmp_path, dirs_exist_ok=True)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    if isinstance(value, tuple):
+        series_name, place, value = value
+        metrics["learned"]["scales"]["expectations"][series_name][0][place] = value
+    else:
+        metrics["learned"][name] = value
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(
+        ValueError, match=f"metrics.json must have {name} in what was learned, as it was saved. Received"
+    ):
+        series.predict(tmp_path, table)

@@ -194,8 +194,9 @@ def test_one_program_serves_batches_of_all_lengths(task):
 
 
 @pytest.mark.usefixtures("without_xla")
-def test_batches_cut_to_a_few_lengths_train_as_whole_ones(settings):
+def test_batches_cut_to_a_few_lengths_train_as_whole_ones(settings, monkeypatch):
     """With noise and dropout, which are drawn for all steps, and in which each network finds lines of its own."""
+    monkeypatch.setattr("tasks.handwriting.MANY", 1)
     cut, whole = (Handwriting(replace(settings, dropout=0.2, input_noise=0.1, replicas=2)) for _ in "ab")
     assert (
         len(cut.stops) == 3
