@@ -191,7 +191,7 @@ class Forecasting(SeriesTask):
     def _tests(self) -> Iterator[tuple[Series, np.ndarray, np.ndarray]]:
         """Yield each series, the steps after which it is tested, and what its targets' absolute errors are scaled by [m]."""
         for one, tested in zip(self.series, self.tested, strict=True):
-            known = zip(one.truth[:tested].T, self.scales.seasons, strict=True)
+            known = zip(one.truth[:tested].T, self.scales.cycles, strict=True)
             scales = np.array([measures.mase_scale(*own) for own in known])
             yield one, self._origins(tested, len(one.truth)), scales
 
@@ -202,7 +202,11 @@ class Forecasting(SeriesTask):
             forecasts = zip(self.forecasts(weights, one, origins), widening, strict=True)
             found.append([self._measures(truth, widened(*own), scales) for own in forecasts])
         means = {name: np.mean([[one[name] for one in own] for own in found], axis=0) for name in found[0][0]}  # [R]
-        about = {"season": self.scales.seasons[0]} | self._own([{"season": own} for own in self.scales.seasons])
+        seasons = [
+            {"season": season, "mase_season": cycle}
+            for season, cycle in zip(self.scales.seasons, self.scales.cycles, strict=True)
+        ]
+        about = seasons[0] | self._own(seasons)
         about |= {"series": len(self.series), "test_forecasts": counts}
         saved = {"scales": self.scales.as_json(), "offsets": self.offsets.tolist(), "widening": widening[0].tolist()}
         saved |= {"window": int(self.window), "columns": list(self.sequences.columns), "targets": list(self.targets)}

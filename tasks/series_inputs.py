@@ -21,11 +21,13 @@ class Scales(NamedTuple):
         expectations: of each series' targets, by its name.
         deviations: of each column from its level, their standard deviation [F].
         gaps: whether a column had gaps [F].
+        cycles: steps of the shortest season that was found within each target's season, such as days in weeks.
     """
 
     expectations: dict[str, tuple[Expectation, ...]]
     deviations: np.ndarray
     gaps: np.ndarray
+    cycles: tuple[int, ...] = ()  # only of use where forecasts are tested
 
     @property
     def seasons(self) -> list[int]:
@@ -113,16 +115,18 @@ def learn(sequences: Sequences, ends: Sequence[int], season: int, horizon: int, 
     parts = [values[:end] for values, end in zip(sequences.values, ends, strict=True)]
     filled = [expected.filled(part) for part in parts]
     expectations: dict[str, tuple[Expectation, ...]] = dict.fromkeys(sequences.names, ())
+    cycles: tuple[int, ...] = ()
     for place in range(targets):
-        seasons = [season] if season else _seasons(max((part[:, place] for part in parts), key=len))
+        found = seasons = [season] if season else _seasons(max((part[:, place] for part in parts), key=len))
         for name, whole in zip(sequences.names, filled, strict=True):
             own = expected.fit(whole[:, place], seasons, horizon)
             seasons = [own.season]  # of all series
             expectations[name] += (own,)
+        cycles += (min((steps for steps in found if steps > 1 and own.season % steps == 0), default=1),)
     first = expectations[sequences.names[0]][0].season
     spread = np.concatenate([whole - expected.levels(whole, first) for whole in filled]).std(axis=0)
     gaps = np.isnan(np.concatenate(parts)).any(axis=0)
-    return Scales(expectations, np.where(spread > 0, spread, 1.0), gaps)
+    return Scales(expectations, np.where(spread > 0, spread, 1.0), gaps, cycles)
 
 
 def make_series(sequences: Sequences, scales: Scales, known: Sequence[str]) -> list[Series]:

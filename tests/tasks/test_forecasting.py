@@ -360,3 +360,29 @@ def test_what_was_learned_is_not_believed_where_it_is_damaged(run, table, tmp_pa
         ValueError, match=f"metrics.json must have {name} in what was learned, as it was saved. Received"
     ):
         series.predict(tmp_path, table)
+
+
+def test_errors_of_hours_are_in_units_of_what_a_day_ago_was_off(tmp_path):
+    """Weeks are what forecasts begin with, days what the M4 competition scales the errors of hourly series by."""
+    hours = np.arange(8 * 168)
+    day, week = (np.sin(2 * np.pi * hours / steps) for steps in (24, 168))
+    pd.DataFrame({"y": 5 * day + 2 * week + 0.1 * RNG.normal(size=len(hours))}).to_csv(
+        tmp_path / "own.csv", index=False
+    )
+    own = task(tmp_path / "own.csv", time=None)
+    weights = own.network.start(0).weights[None]
+    found = own.evaluate(weights)
+    assert (found["season"], found["mase_season"]) == (168, 24)
+    (series_of_it,) = own.series
+    values, first = own.sequences.values[0][:, 0], own.tested[0]
+    origins = own._origins(first, len(values))
+    bands = forecasting.widened(own.forecasts(weights, series_of_it, origins)[0], own.widening(weights)[0])
+    errors = [
+        abs(values[origin + 1 + ahead] - bands[place, 0, ahead, 2])
+        for place, origin in enumerate(origins)
+        for ahead in range(3)
+    ]
+    scale = np.mean([abs(values[step] - values[step - 24]) for step in range(24, first)])
+    assert found["mase"][0] == pytest.approx(np.mean(errors) / scale)
+    fixed = task(tmp_path / "own.csv", time=None, season=168)
+    assert (fixed.scales.seasons, fixed.scales.cycles) == ([168], (168,))
