@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-CYCLES = 4  # seasons that a pattern is the mean of
+CYCLES = 4, 8, 16  # seasons that a pattern may be the mean of: few follow what changes, many are exact
 LEVEL = 8  # steps of a level, at least
 BETTER = 0.95  # times the error of shorter seasons, at most, for a longer one to be taken
+STEADIER = 0.97  # times the error with the fewest seasons, at most, for more of them to be taken
 MOST = 20_000  # steps, the last ones, that it is fitted to
 FADING = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 1.0)  # φ, of which the best is taken
 
@@ -30,26 +31,28 @@ class Expectation(NamedTuple):
         horizon: H, how many steps ahead.
         fading: φ.
         scale: standard deviation of what was left, over all steps ahead.
+        cycles: how many seasons the pattern is the mean of, as far as there are so many.
     """
 
     season: int
     horizon: int
     fading: float
     scale: float
+    cycles: int = CYCLES[0]
 
     def is_of(self, horizon: int) -> bool:
         """Return whether it is an expectation of so many steps; what is read from a file may not be."""
-        whole = type(self.season) is int and self.season >= 1 and self.horizon == horizon
+        whole = all(type(own) is int and own >= 1 for own in (self.season, self.cycles)) and self.horizon == horizon
         return whole and 0 <= self.fading <= 1 and 0 < self.scale < math.inf
 
     def of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return r [T, H], the level [T] and the deviations e [T] of values [T] without gaps."""
-        level, pattern, deviation = _parts(values, self.season, self.horizon)
+        level, pattern, deviation = _parts(values, self.season, self.horizon, self.cycles)
         return level[:, None] + pattern + _fading(self.fading, self.horizon) * deviation[:, None], level, deviation
 
 
 def fit(values: np.ndarray, seasons: Sequence[int], horizon: int) -> Expectation:
-    """Return what fits values best: the season, of those given, and the φ with the smallest mean absolute error.
+    """Return what fits values best: the season, of those given, how many of them, and φ with the smallest mean absolute error.
 
     Args:
         values: [T] without gaps; of many, the last ones count.
@@ -68,16 +71,18 @@ def fit(values: np.ndarray, seasons: Sequence[int], horizon: int) -> Expectation
     known = slice(first, len(values) - horizon)  # the same for all seasons
     best = None
     for season in sorted(season for season in seasons if first_step(season) <= first):
-        level, pattern, deviation = (part[known] for part in _parts(values, season, horizon))
-        rest = future(values, horizon)[known] - level[:, None] - pattern
-        found = [
-            (float(np.abs(left - np.median(left, axis=0)).mean()), fading, float(left.std()))
-            for fading in FADING
-            for left in [rest - _fading(fading, horizon) * deviation[:, None]]
-        ]
-        error, fading, scale = min(found)
+        found = []
+        for cycles in (count for count in CYCLES if count == CYCLES[0] or 1 < season < len(values) / count):
+            level, pattern, deviation = (part[known] for part in _parts(values, season, horizon, cycles))
+            rest = future(values, horizon)[known] - level[:, None] - pattern
+            for fading in FADING:
+                left = rest - _fading(fading, horizon) * deviation[:, None]
+                error = float(np.abs(left - np.median(left, axis=0)).mean())
+                found.append((error, Expectation(season, horizon, fading, float(left.std()), cycles)))
+        fewest, any_number = min(found[: len(FADING)]), min(found)
+        error, own = any_number if any_number[0] < STEADIER * fewest[0] else fewest
         if best is None or error < BETTER * best[0]:
-            best = error, Expectation(season, horizon, fading, scale)
+            best = error, own
     if not best[1].scale > 1e-9 * np.abs(values).max():
         raise ValueError(
             f"`target` must leave something to learn. Received: what a season of {best[1].season} foretells"
@@ -105,22 +110,22 @@ def _fading(fading: float, horizon: int) -> np.ndarray:
     return fading ** np.arange(1, horizon + 1)
 
 
-def _parts(values: np.ndarray, season: int, horizon: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _parts(values: np.ndarray, season: int, horizon: int, cycles: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the level [T], the pattern [T, H] and the deviations e [T]."""
     level = levels(values, season)
-    pattern = _pattern(values, level, season, horizon)
+    pattern = _pattern(values, level, season, horizon, cycles)
     told = np.append(0.0, pattern[:-1, 0])  # of this step, by the one before
     return level, pattern, values - level - told
 
 
-def _pattern(values: np.ndarray, level: np.ndarray, season: int, horizon: int) -> np.ndarray:
+def _pattern(values: np.ndarray, level: np.ndarray, season: int, horizon: int, cycles: int) -> np.ndarray:
     """Return the mean deviation from the level, at the place of each next step in the last seasons [T, H]."""
     steps = np.arange(len(values))
     total, count = np.zeros((len(values), horizon)), np.zeros(len(values))
     if season == 1:
         return total
     ahead = np.arange(horizon) % season + 1
-    for cycle in range(CYCLES):
+    for cycle in range(cycles):
         end = steps - cycle * season  # of that season
         whole = end >= season - 1
         at = end[whole, None] - season + ahead

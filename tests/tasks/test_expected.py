@@ -86,3 +86,13 @@ def test_future_and_gaps():
     np.testing.assert_array_equal(found, [[1, 2], [2, 3], [3, np.nan], [np.nan, np.nan]])
     gaps = np.array([[np.nan, np.nan], [1.0, np.nan], [np.nan, np.nan], [2.0, np.nan]])
     np.testing.assert_array_equal(expected.filled(gaps), [[1, 0], [1, 0], [1, 0], [2, 0]])
+
+
+def test_a_pattern_that_stays_is_the_mean_of_many_seasons_and_one_that_moves_of_few():
+    steps, noise = np.arange(1200), RNG.normal(size=1200)
+    still = 5 * np.sin(2 * np.pi * steps / 12) + noise
+    moving = steps / 20 * np.sin(2 * np.pi * steps / 12) + 0.1 * noise
+    found = expected.fit(still, [12], 6)
+    assert found.cycles == 16 and found.scale == pytest.approx(np.sqrt(1 + 1 / 16), rel=0.05)
+    assert expected.fit(moving, [12], 6).cycles == 4
+    assert expected.fit(still[:70], [1], 6).cycles == 4
