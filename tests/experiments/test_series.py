@@ -318,9 +318,9 @@ def test_what_the_page_and_the_readme_say_is_in_the_rows():
     assert (networks.motions == 0).sum() == 4
     assert networks.gestures.round().agg(["min", "max"]).tolist() == [27, 38]
     assert networks.sunspots.round(2).agg(["min", "max"]).tolist() == [1.49, 1.83]
-    assert networks.sea.round(2).agg(["min", "max"]).tolist() == [0.81, 0.92]
-    assert errors.loc[series.SMOOTHING, ["sunspots", "sea"]].round(2).tolist() == [6.31, 0.88]
-    assert round(errors.sea["expectation alone"], 2) == 0.76 < networks.sea.min()
+    assert networks.sea.round(2).agg(["min", "max"]).tolist() == [0.78, 0.88]
+    assert errors.loc[series.SMOOTHING, ["sunspots", "sea"]].round(2).tolist() == [6.31, 0.84]
+    assert round(errors.sea["expectation alone"], 2) == 0.73 < networks.sea.min()
     for gated in ("lstm", "clockwork_lstm"):
         assert (
             networks.loc[gated, ["speakers", "motions"]] > networks.loc["simple_rnn", ["speakers", "motions"]]
