@@ -39,7 +39,16 @@ def without_xla():
 
 
 @pytest.fixture
-def run_here(capsys, without_xla):
+def rough():
+    """Draw pictures of runs roughly, where they are not what is tested."""
+    from pictures import rough_pictures
+
+    with rough_pictures():
+        yield
+
+
+@pytest.fixture
+def run_here(capsys, without_xla, rough):
     """Do what `entry_point.run` does in this process, where not the process is tested, which spares starting TensorFlow again."""
     import main
 

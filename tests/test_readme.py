@@ -1,6 +1,8 @@
 """README and documents: their commands and examples run, their links lead somewhere, their numbers are the committed ones."""
 
 import ast
+import functools
+import importlib.metadata
 import importlib.util
 import itertools
 import re
@@ -42,13 +44,14 @@ COMMANDS = list(
         if line
     )
 )
-SMALL = "--epochs 2 --results-dir {folder}/results --log-dir {folder}/log"
-ADDED = {  # how a command is made small, by what it runs; a command of another kind fails the test
-    "python main.py --help": "",
-    "python main.py speech": f"{SMALL} --seconds 0.1 --chunk 512",
-    "python main.py handwriting": f"{SMALL} --lines 1 --batch-size 1 --every 6 --units 9",
-    "python main.py text": f"{SMALL} --units 32 --streams 16 --chunk 64",
-    "python main.py": SMALL,
+SMALL = {  # what comes before a command's own flags, by what it runs; a command of another kind fails the test
+    "python main.py speech": "--seconds 0.1 --chunk 512",
+    "python main.py handwriting": "--lines 1 --batch-size 1 --every 6",
+    "python main.py text": f"--text {shlex.quote(str(ROOT / 'LICENSE'))} --streams 4 --chunk 32",
+    "python main.py series": "--chunk 32",
+    "python main.py words": "--batch-size 25",
+    "python main.py generation": "--length 40",
+    "python main.py": "--length 40",
     "python -m pytest": "--version",
     "python -m experiments": "",
     "tensorboard": "--inspect",
@@ -75,31 +78,65 @@ def named(command):
     return any(re.fullmatch(re.escape(command) + r" --name \S+", other) for other in COMMANDS)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return a function that gives the folder in which a command has made its run, once for all that use it."""
+
+    @functools.cache
+    def made(command):
+        folder = tmp_path_factory.mktemp("made")
+        with pytest.MonkeyPatch.context() as patch:
+            run(command, folder, patch)
+        return folder
+
+    return made
+
+
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c not in map(maker, COMMANDS) and not named(c)])
-def test_command_runs(command, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("rough")
+def test_command_runs(command, made, tmp_path, monkeypatch):
+    folder = made(maker(command)) if maker(command) else tmp_path
     if "--logdir" in command:
-        (tmp_path / "log").mkdir()
-    if maker(command):
-        run(maker(command), tmp_path, monkeypatch)
-    run(command, tmp_path, monkeypatch)
+        (folder / "log").mkdir()
+    run(command, folder, monkeypatch)
 
 
 def run(command, folder, monkeypatch):
     *_, last = command.split(" && ")  # without the installation, which is running this test
     program = last.removeprefix(".venv/bin/")
-    added = next(flags for start, flags in ADDED.items() if program.startswith(start))
-    words = shlex.split(program + " " + added.format(folder=folder))
-    words = [str(ROOT / w) if w in ("main.py", "README.md") or w.startswith("data/") else w for w in words]
-    if words[:3] == ["python", "-m", "experiments"]:
-        check_flags(words[3:])
-        return
-    if words[0] == "python" and words[1].endswith("main.py") and "--help" not in words:
-        monkeypatch.chdir(folder)  # in this process, which spares starting one; test_main.py starts them
-        assert main.main(words[2:]) == 0
-        return
-    words[0] = str(Path(sys.executable).with_name(words[0]))
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    start = next(start for start in SMALL if program.startswith(start))
+    words, own = shlex.split(f"{start} {SMALL[start]}"), shlex.split(program.removeprefix(start))
+    own = [str(ROOT / word) if word == "README.md" or word.startswith("data/") else word for word in own]
+    monkeypatch.chdir(folder)
+    if start == "python -m experiments":
+        check_flags(own)
+    elif start == "python -m pytest":
+        done = subprocess.run([sys.executable, *words[1:], *own], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+    elif start == "tensorboard":
+        (tool,) = importlib.metadata.entry_points(group="console_scripts", name="tensorboard")
+        monkeypatch.setattr(sys, "argv", [*words, *own])
+        assert ends(tool.load())
+    elif own == ["--help"]:
+        assert ends(lambda: main.main(own))
+    else:  # in this process, which spares starting one; test_main.py starts them
+        assert main.main(small(words[2:], own)) == 0
+
+
+def ends(program):
+    """Return whether a program ends this process as one that has done well."""
+    with pytest.raises(SystemExit) as ended:
+        program()
+    return not ended.value.code
+
+
+def small(words, own):
+    """Return the words after `main.py` of a training of two epochs, of a small network where the command chooses none."""
+    if "--run" not in own:
+        _, settings = command_line.read(words[:1] * (words[0] in main.TASKS) + own, main.TASKS)
+        clocked = settings.periods and "--clock-series" not in own
+        words += ["--units", "8", "--periods", "1", "4"] if clocked else ["--units", "16"]
+    return [*words, *own, "--epochs", "2"]
 
 
 def check_flags(words):
@@ -124,13 +161,12 @@ def test_the_layer_example_runs():
     assert names["model"].output.shape == (None, None, 25)
 
 
-@pytest.fixture(scope="module")
-def used(tmp_path_factory):
+@pytest.fixture
+def used(made):
     """A folder with the runs that examples of `docs/usage.md` use, and the data that ship."""
-    folder = tmp_path_factory.mktemp("used")
-    (folder / "data").symlink_to(ROOT / "data")
-    with pytest.MonkeyPatch.context() as patch:
-        run(maker("--run my-series"), folder, patch)
+    folder = made(maker("--run my-series"))
+    if not (folder / "data").exists():
+        (folder / "data").symlink_to(ROOT / "data")
     return folder
 
 
@@ -162,6 +198,7 @@ def test_loaders_give_what_the_data_page_says(code, monkeypatch):
     assert eval(last, names) == ast.literal_eval(last.split("#")[1].strip())
 
 
+@pytest.mark.usefixtures("rough")
 def test_a_task_is_added_as_its_page_says(tmp_path, monkeypatch):
     task, entry = blocks("python", DOCS[ROOT / "docs" / "adding-a-task.md"])
     before, after = (ROOT / "main.py").read_text(encoding="utf-8").split("\n\ndef recipe(")
