@@ -19,6 +19,18 @@ settings.register_profile("thorough", max_examples=5000, deadline=None, print_bl
 settings.load_profile("few")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def rough_pictures():
+    """Have runs in this process draw roughly, or half of their time were pictures; those of figures draw as it is shown."""
+    from pictures import write_roughly
+
+    from tasks import report
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(report._WRITE, ".png", write_roughly)
+        yield
+
+
 @pytest.fixture
 def eager():
     """Run without compiling, which for a few steps takes longer than running."""
@@ -39,16 +51,7 @@ def without_xla():
 
 
 @pytest.fixture
-def rough():
-    """Draw pictures of runs roughly, where they are not what is tested."""
-    from pictures import rough_pictures
-
-    with rough_pictures():
-        yield
-
-
-@pytest.fixture
-def run_here(capsys, without_xla, rough):
+def run_here(capsys, without_xla):
     """Do what `entry_point.run` does in this process, where not the process is tested, which spares starting TensorFlow again."""
     import main
 

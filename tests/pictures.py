@@ -1,23 +1,20 @@
 """Pictures of whole runs, drawn with less care than they are shown with."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
-import pytest
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
-from tasks import figures
+from data.files import write_whole
+from tasks.figures import STYLE
 
 
-@contextmanager
-def rough_pictures() -> Iterator[None]:
-    """Have figures drawn small and their parts left where they are, which for small runs takes as long as all else."""
-    png = figures.png
-
-    def rough(figure) -> bytes:
-        figure.set_layout_engine("none")
-        return png(figure)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(figures.STYLE, "savefig.dpi", 20)
-        patch.setattr(figures, "png", rough)
-        yield
+def write_roughly(path: Path, figure: Figure) -> None:
+    """Write a figure as a small PNG file, drawn without ticks, and once, as nothing is arranged."""
+    figure.set_layout_engine("none")
+    figure.set_dpi(20)
+    for axes in figure.axes:
+        axes.set_axis_off()
+    with write_whole(path) as part, part.open("wb") as file, matplotlib.rc_context(STYLE):
+        FigureCanvasAgg(figure).print_png(file)

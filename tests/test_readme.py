@@ -93,7 +93,6 @@ def made(tmp_path_factory):
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c not in map(maker, COMMANDS) and not named(c)])
-@pytest.mark.usefixtures("rough")
 def test_command_runs(command, made, tmp_path, monkeypatch):
     folder = made(maker(command)) if maker(command) else tmp_path
     if "--logdir" in command:
@@ -198,7 +197,6 @@ def test_loaders_give_what_the_data_page_says(code, monkeypatch):
     assert eval(last, names) == ast.literal_eval(last.split("#")[1].strip())
 
 
-@pytest.mark.usefixtures("rough")
 def test_a_task_is_added_as_its_page_says(tmp_path, monkeypatch):
     task, entry = blocks("python", DOCS[ROOT / "docs" / "adding-a-task.md"])
     before, after = (ROOT / "main.py").read_text(encoding="utf-8").split("\n\ndef recipe(")
