@@ -231,7 +231,7 @@ def test_text_trains_and_writes(tmp_path, run_here):
     metrics = json.loads((results / "metrics.json").read_text())
     assert metrics["test_characters"] == 192 and 0 < metrics["bits_per_character"] < 10
     sampling = ["text", "--sample", "--run", "a", "--sample-length", "30"]
-    status, output, errors = run(tmp_path, *sampling, "--prime", "the slow")
+    status, output, errors = run_here(tmp_path, *sampling, "--prime", "the slow")
     assert (status, errors) == (0, "") and output.startswith("the slow") and len(output) == 8 + 30 + 1
     status, output, errors = run_here(tmp_path, *sampling, "--prime", "Übel")
     assert (status, output) == (2, "") and "--prime must be of characters that are in the text" in errors

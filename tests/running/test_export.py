@@ -18,7 +18,7 @@ TINY = {
     "words": ["--units", "6", "--periods", "1", "4", "--epochs", "1", "--model", "clockwork_gru"],
     "text": ["--text", LICENSE, "--streams", "4", "--chunk", "32", "--sample-length", "9", "--epochs", "1"],
     "speech": ["--units", "6", "--periods", "1", "4", "--epochs", "1", "--seconds", "0.02", "--chunk", "128"],
-    "series": ["--epochs", "1", "--units", "8", "--chunk", "16"],
+    "series": ["--units", "8", "--periods", "1", "4", "--epochs", "1", "--chunk", "16"],
 }
 TINY["text"] += ["--units", "6", "--periods", "1", "4", "--model", "clockwork_lstm"]
 

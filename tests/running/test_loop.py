@@ -9,7 +9,8 @@ from main import recipe
 from running.loop import Loop
 from tasks.sequence_generation import SequenceGeneration
 
-PAPER = recipe("generation", recipe="paper", units=18, clip_norm=100.0, length=40, epochs=10)
+SMALL = {"units": 9, "periods": (1, 2, 4, 8), "length": 40}
+PAPER = recipe("generation", recipe="paper", clip_norm=100.0, epochs=10, **SMALL)
 
 
 def loss(loop):
@@ -17,7 +18,7 @@ def loss(loop):
 
 
 def test_networks_may_have_targets_of_their_own(without_xla):
-    settings = recipe("generation", units=18, learning_rate=5e-3, length=40, epochs=50)
+    settings = recipe("generation", learning_rate=5e-3, epochs=50, **SMALL)
     target = SequenceGeneration(settings).target.values
     task = SequenceGeneration(settings, (0, 0), [target, -target])
     loop = Loop(task, settings).run()
@@ -27,7 +28,7 @@ def test_networks_may_have_targets_of_their_own(without_xla):
 
 
 def test_networks_may_have_periods_of_their_own():
-    periods = [(1, 2, 4, 8, 16, 32, 64, 128, 256), (1, 3, 5, 7, 9, 11, 13, 15, 17)]
+    periods = [(1, 2, 4, 8), (1, 3, 5, 7)]
     task = SequenceGeneration(PAPER, (0, 0))
     loop = Loop(task, PAPER, periods=periods).run()
     losses = loss(loop)
@@ -68,7 +69,7 @@ def test_beginning_again_repeats_everything():
 
 
 def test_how_many_updates_a_call_makes_changes_nothing():
-    settings = recipe("generation", units=18, length=40, epochs=60)
+    settings = recipe("generation", epochs=60, **SMALL)
     task = SequenceGeneration(settings)
     loop = Loop(task, settings)
     for count in (0, 1, 50, 9):

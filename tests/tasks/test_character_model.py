@@ -115,7 +115,7 @@ def test_warm_writing_draws_with_the_predicted_chances(make):
 
 
 def test_training_learns_a_repeated_sentence_and_writes(make):
-    settings = make(units=48, epochs=40, learning_rate=1e-2, forget_every=4)
+    settings = make(units=48, streams=6, epochs=40, learning_rate=1e-2, forget_every=4)
     task, run = CharacterModel(settings), Run("text", settings)
     metrics = train(task, settings, run)
     assert metrics["bits_per_character"] < 1.0  # guessing among its 20 characters takes 4.3

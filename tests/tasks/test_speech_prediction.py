@@ -88,12 +88,13 @@ def test_own_output_comes_into_the_window_as_scheduled(make):
     (weights, network), seeds = fresh(task), tf.zeros([1, 2, 2], tf.int32)
     samples, phones = (values[0] for values in task.data[0])
     arrays = task.network.split(tf.constant(weights))
+    forward, mix = tf.function(task.forward), tf.function(task.mixed)
     for update, share in ((10, 0.0), (40, 0.4), (90, 0.8)):  # of 100, 5 an epoch: each begins one, from a state of 0
         moment = Moment(tf.constant(update), 100, Draws(seeds), None)
-        outputs = tf.function(task.forward)(arrays, (samples, phones), task.carried(), moment)[0][0]
+        outputs = forward(arrays, (samples, phones), task.carried(), moment)[0][0]
         own = speak(network, task.signal[: 7 + 32], task.phones[:32], share)
         heard = np.concatenate([samples[0, :7], share * own[:-1] + (1 - share) * samples[0, 7:]])
-        mixed = tf.function(task.mixed)(arrays, (samples, phones), tf.constant(share), task.carried())
+        mixed = mix(arrays, (samples, phones), tf.constant(share), task.carried())
         np.testing.assert_allclose(mixed[0, 0], heard, atol=1e-4)
         network.get_layer("hidden").reset_state()
         heard = tf.constant(heard[None], tf.float32)
