@@ -69,6 +69,12 @@ def run_here(capsys, without_xla):
 
 
 @pytest.fixture(scope="session")
+def features(tmp_path_factory):
+    """A folder in which the features of the words that ship are kept, to compute them once."""
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture(scope="session")
 def few_words(tmp_path_factory):
     """Settings of four clips of each of four of the words that ship, of which three train; features are computed once."""
     folder = tmp_path_factory.mktemp("few_words")

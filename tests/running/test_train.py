@@ -205,10 +205,10 @@ def weights(start, network, seed):
     return own * np.float32(np.nan) if seed == 1 else own
 
 
-def test_words_stop_each_for_itself_with_the_weights_of_its_best_epoch(tmp_path, monkeypatch):
+def test_words_stop_each_for_itself_with_the_weights_of_its_best_epoch(tmp_path, features, monkeypatch):
     """Koutník et al. 2014, section 4.2: when the training error has not fallen for some epochs; as low again is not lower."""
     errors = {"worse": (50, 40, 45, 40, 10, 10), "better": (9, 8, 7, 6, 5, 4)}
-    settings = recipe("words", units=7, periods=(1,), epochs=6, patience=2, replicas=2, cache_dir=tmp_path)
+    settings = recipe("words", units=7, periods=(1,), epochs=6, patience=2, replicas=2, cache_dir=features)
     settings, run = make_run(tmp_path, settings, task="words")
     seen = []
 

@@ -1,6 +1,7 @@
 """Every task's training follows, update by update, what Keras's own layers, optimisers and `fit` gave with the same seed."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ KNOWN = json.loads(trajectories.FILE.read_text())
 
 
 @pytest.fixture(scope="module", params=trajectories.TRAJECTORIES)
-def trained(request, tmp_path_factory):
+def trained(request, tmp_path_factory, features):
     """The name of a training, its task and settings, and the training itself, done."""
     task_class, settings = trajectories.make(request.param, tmp_path_factory.mktemp("trained"))
+    if hasattr(settings, "cache_dir"):
+        settings = replace(settings, cache_dir=features)
     task = task_class(settings)
     return request.param, task, settings, Loop(task, settings).run()
 

@@ -72,9 +72,9 @@ def test_a_generating_model_computes_the_same(model, changes):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_classifying_model_computes_the_same(model, tmp_path):
+def test_a_classifying_model_computes_the_same(model, features):
     """With padding, which no step of a network sees, also where its first state is learned."""
-    changes = {"units": 12, "weight_std": 0.3, "learned_initial_state": True, "cache_dir": tmp_path}
+    changes = {"units": 12, "weight_std": 0.3, "learned_initial_state": True, "cache_dir": features}
     task = SpokenWords(of_model("words", model, **changes))
     weights, keras_model = fresh(task)
     clips = task.data[0][:5]
