@@ -51,12 +51,6 @@ def without_xla():
 
 
 @pytest.fixture
-def one_length(monkeypatch):
-    """Train on handwriting with one program instead of one for each of three lengths, of which test_handwriting.py has tests."""
-    monkeypatch.setattr("tasks.handwriting.STOPS", (1.0,))
-
-
-@pytest.fixture
 def run_here(capsys, without_xla):
     """Do what `entry_point.run` does in this process, where not the process is tested, which spares starting TensorFlow again."""
     import main

@@ -233,7 +233,7 @@ def test_refuses(flags, message, tmp_path, capsys):
     assert message in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
-def test_runs_small(tmp_path, in_this_process, one_length, capsys):
+def test_runs_small(tmp_path, in_this_process, capsys):
     in_this_process(handwriting)
     assert command.main(["handwriting", "--quick", "--output-dir", str(tmp_path)]) == 0
     assert "| LSTM | positions, LSTM | 25 | 10182 |" in capsys.readouterr().out

@@ -208,7 +208,7 @@ def test_batches_cut_to_a_few_lengths_train_as_whole_ones(settings, monkeypatch)
 
 
 @pytest.mark.usefixtures("without_xla")
-def test_training_lowers_the_mean_loss_of_the_lines(settings, one_length):
+def test_training_lowers_the_mean_loss_of_the_lines(settings):
     task = Handwriting(replace(settings, every=9, epochs=4, learning_rate=2e-2))
     loop = Loop(task, task.settings).run()
     losses = loop.progress.history[:, 0, 0].reshape(4, -1).mean(axis=1)

@@ -52,7 +52,7 @@ def test_a_run_leaves_what_the_pages_promise(trained):
     assert {"transcriptions.csv", "confusions.csv", "writers.csv"} <= left
 
 
-def test_a_run_goes_on_as_if_it_had_never_stopped(trained, run_here, one_length, tmp_path):
+def test_a_run_goes_on_as_if_it_had_never_stopped(trained, run_here, tmp_path):
     """A run of one epoch that is resumed for a second equals one of two at a stroke; the learning rate is constant."""
     shutil.copytree(trained[0], tmp_path, dirs_exist_ok=True)
     weights = []
