@@ -147,7 +147,7 @@ def test_ray_must_be_installed(monkeypatch):
         cluster.connect("auto")
 
 
-def test_replicas_spread_over_a_cluster_are_those_of_one_machine(tmp_path):
+def test_replicas_spread_over_a_cluster_are_those_of_one_machine(tmp_path, few_words_flags):
     """Where the training errors of replicas, and so when they are stopped, differ."""
     pytest.importorskip("ray")
     flags = (
@@ -155,7 +155,7 @@ def test_replicas_spread_over_a_cluster_are_those_of_one_machine(tmp_path):
     )
     for name, more in {"one": [], "several": ["--ray", "local"]}.items():
         places = [f"--results-dir={tmp_path / 'results'}", f"--log-dir={tmp_path / 'log'}", "--name", name]
-        command = [sys.executable, "main.py", *flags.split(), *places, *more]
+        command = [sys.executable, "main.py", *flags.split(), *few_words_flags, *places, *more]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     folder = tmp_path / "results" / "words"
