@@ -314,7 +314,7 @@ def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
 def _check_learned(folder: Path, learned: Mapping[str, Any], horizon: int) -> Scales:
     """Return the scales that a run has learned; raises a ValueError where something of what it learned is damaged."""
     columns, targets = (learned_names(folder, learned, name) for name in ("columns", "targets"))
-    if not 0 < len(targets) <= len(columns) or not (type(learned["window"]) is int and learned["window"] > 0):
+    if type(learned["window"]) is not int or learned["window"] < 1:
         damaged(folder, "window", learned["window"])
     learned_numbers(folder, learned, "offsets", (len(targets) * horizon, len(QUANTILES)))
     learned_numbers(folder, learned, "widening", (len(targets), len(LEVELS)), least=0.0)
