@@ -320,11 +320,7 @@ def _check_learned(folder: Path, learned: Mapping[str, Any], horizon: int) -> Sc
     learned_numbers(folder, learned, "widening", (len(targets), len(LEVELS)), least=0.0)
     try:
         scales = Scales.of_json(learned["scales"])
-        good = all(
-            len(own) == len(targets) and all(one.is_of(horizon) for one in own) for own in scales.expectations.values()
-        )
-        good &= bool(scales.expectations) and scales.gaps.shape == scales.deviations.shape == (len(columns),)
-        good &= bool((scales.deviations > 0).all() and np.isfinite(scales.deviations).all())
+        good = scales.is_of(len(columns), len(targets), horizon)
     except (TypeError, ValueError, KeyError, AttributeError):  # of JSON that is otherwise built
         good = False
     if not good:

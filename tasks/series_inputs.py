@@ -42,6 +42,14 @@ class Scales(NamedTuple):
             raise ValueError(f"`group` must name series that the run was trained on. Received: {name}")
         return self.expectations[name]
 
+    def is_of(self, columns: int, targets: int, horizon: int) -> bool:
+        """Return whether they are those of so many columns, targets and steps; what is read from a file may not be."""
+        spread, each = self.deviations, list(self.expectations.values())
+        if not each or not self.gaps.shape == spread.shape == (columns,):
+            return False
+        fit = all(len(own) == targets and all(one.is_of(horizon) for one in own) for own in each)
+        return fit and bool((spread > 0).all() and np.isfinite(spread).all())
+
     def as_json(self) -> dict[str, Any]:
         """Return the same for a JSON file."""
         expectations = {name: list(own) for name, own in self.expectations.items()}
