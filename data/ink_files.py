@@ -97,17 +97,13 @@ def _channels(path: Path, form: Element) -> list[tuple[str, float]]:
     names = [name for name, _ in channels]
     if not {"X", "Y"} <= set(names) or len(set(names)) < len(names):
         raise ValueError(f"{path} must have the channels X and Y once. Received: {' '.join(names) or 'none'}")
-    if down := [
-        name for channel, (name, _) in zip(form.iter("channel"), channels, strict=True) if _is_reversed(channel)
-    ]:
-        raise ValueError(f"{path} must have channels that grow (orientation +ve). Received: {down[0]} with -ve")
+    turned = [channel for channel in form.iter("channel") if channel.get("orientation", "+ve") != "+ve"]
+    if turned:
+        came = f"{turned[0].get('name')} with {turned[0].get('orientation')}"
+        raise ValueError(f"{path} must have channels that grow (orientation +ve). Received: {came:.60}")
     if odd := [unit for name, unit in channels if name == "T" and unit not in SECONDS]:
         raise ValueError(f"{path} must have times in {' or '.join(SECONDS)}. Received: {odd[0]}")
     return [(name, SECONDS[unit] if name == "T" else 1.0) for name, unit in channels]
-
-
-def _is_reversed(channel: Element) -> bool:
-    return channel.get("orientation", "+ve") != "+ve"
 
 
 def _trace(path: Path, number: int, text: str, channels: tuple[tuple[str, float], ...] | None) -> np.ndarray:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from data import files
-from data.files import in_a_line
 from data.ts_files import Archive
 
 NAMES = "x", "y", "lengths"
@@ -45,7 +44,9 @@ def _arrays(path: Path) -> tuple[dict[str, np.ndarray], str]:
     except (OSError, MemoryError):
         raise
     except Exception as error:  # of any kind: of archives, of what packs them, of heads in Python's words, of objects
-        raise ValueError(f"{path} must be an NPZ file of numbers and texts. Received: {in_a_line(error)}") from None
+        raise ValueError(
+            f"{path} must be an NPZ file of numbers and texts. Received: {files.in_a_line(error)}"
+        ) from None
     raise ValueError(f"{path} must unpack to at most {files.MOST / 2**30:g} GiB. Received: {size / 2**30:.3g} GiB")
 
 

@@ -71,16 +71,13 @@ def fit(values: np.ndarray, seasons: Sequence[int], horizon: int) -> Expectation
     known = slice(first, len(values) - horizon)  # the same for all seasons
     best = None
     for season in sorted(season for season in seasons if first_step(season) <= first):
-        found = []
-        for cycles in (count for count in CYCLES if count == CYCLES[0] or 1 < season < len(values) / count):
-            level, pattern, deviation = (part[known] for part in _parts(values, season, horizon, cycles))
-            rest = future(values, horizon)[known] - level[:, None] - pattern
-            for fading in FADING:
-                left = rest - _fading(fading, horizon) * deviation[:, None]
-                error = float(np.abs(left - np.median(left, axis=0)).mean())
-                found.append((error, Expectation(season, horizon, fading, float(left.std()), cycles)))
-        fewest, any_number = min(found[: len(FADING)]), min(found)
-        error, own = any_number if any_number[0] < STEADIER * fewest[0] else fewest
+        fewest, *more = (
+            _best_fading(values, season, horizon, cycles, known)
+            for cycles in CYCLES
+            if cycles == CYCLES[0] or 1 < season < len(values) / cycles
+        )
+        any_count = min([fewest, *more])
+        error, own = any_count if any_count[0] < STEADIER * fewest[0] else fewest
         if best is None or error < BETTER * best[0]:
             best = error, own
     if not best[1].scale > 1e-9 * np.abs(values).max():
@@ -88,6 +85,17 @@ def fit(values: np.ndarray, seasons: Sequence[int], horizon: int) -> Expectation
             f"`target` must leave something to learn. Received: what a season of {best[1].season} foretells"
         )
     return best[1]
+
+
+def _best_fading(values: np.ndarray, season: int, horizon: int, cycles: int, known: slice) -> tuple[float, Expectation]:
+    """Return the smallest mean absolute error at some steps, and the expectation with the φ that has it."""
+    level, pattern, deviation = (part[known] for part in _parts(values, season, horizon, cycles))
+    rest, found = future(values, horizon)[known] - level[:, None] - pattern, []
+    for fading in FADING:
+        left = rest - _fading(fading, horizon) * deviation[:, None]
+        error = float(np.abs(left - np.median(left, axis=0)).mean())
+        found.append((error, Expectation(season, horizon, fading, float(left.std()), cycles)))
+    return min(found)
 
 
 def levels(values: np.ndarray, season: int) -> np.ndarray:

@@ -11,17 +11,15 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 
-from data.series import Roles, load
+from data.series import load
 from tasks import measures
 from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.series import SHIPPED, SeriesTask, Settings, roles_of
-from tasks.series_inputs import Scales, Series, learn, make_series
+from tasks.series_inputs import Series, learn, make_series
 from tasks.task import compiled, in_blocks
-from tasks.trained_model import check_columns, damaged, learned_names, learned_numbers, load_learned, load_model
 
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 LEVELS = {80: 1, 95: 0}  # percent of a band → which quantile is its lower end
@@ -60,6 +58,9 @@ class Forecasting(SeriesTask):
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
         super().__init__(settings, seeds)
+        if settings.test_data is not None:
+            came = f"{settings.test_data}, with a forecast, which is tested on the end of `data`"
+            raise ValueError(f"`test_data` is for sequences that have an answer each. Received: {came}")
         roles = roles_of(settings)
         self.metrics = {"pinball": self.loss}
         self.patience = settings.patience
@@ -284,77 +285,8 @@ class Forecasting(SeriesTask):
         drawn = forecast_figure(one.truth, known, bands, simple, steps, self.targets[:SHOWN])
         ahead = slice(known, known + self.settings.horizon)
         when = {"step" if times is None else "time": steps[ahead]}
-        table = _table(self.targets, when, {"truth": one.truth[ahead].T} | _by_level(bands) | simple)
+        table = table_of(self.targets, when, {"truth": one.truth[ahead].T} | by_level(bands) | simple)
         return Report({"forecast": drawn}, tables={"forecast": table})
-
-
-def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
-    """Return what a trained run says of the steps after the end of a table; see `series.predict`."""
-    learned = load_learned(folder, "scales", "window", "columns", "targets", "offsets", "widening")
-    scales, targets = _check_learned(folder, learned, roles.horizon), learned["targets"]
-    sequences = load(path, roles)
-    check_columns(path, sequences.columns, learned["columns"])
-    series = make_series(sequences, scales, roles.known)
-    network = load_model(folder, series[0].inputs.shape[1], len(targets) * roles.horizon * len(QUANTILES))
-    rows = []
-    for place, one in enumerate(series):
-        end = one.end
-        if roles.known and len(one.truth) < end + roles.horizon:
-            wanted = f"{roles.horizon} rows behind the last value of {' '.join(targets)}, for what is known in advance"
-            raise ValueError(f"{path} must have {wanted}. Received: {len(one.truth) - end} in {one.name}")
-        outputs = network(one.inputs[None, max(0, end - learned["window"]) : end].astype(np.float32))[0, -1].numpy()
-        bands = after_the_end(one, outputs, learned)
-        if not np.isfinite(bands).all():
-            raise ValueError(f"{path} must hold values like those of training. Received: forecasts without end")
-        when = _times_after(path, end if sequences.times is None else sequences.times[place][:end], roles.horizon)
-        rows.append(pd.DataFrame({"series": one.name} | _table(targets, when, _by_level(bands))))
-    return pd.concat(rows, ignore_index=True)
-
-
-def _check_learned(folder: Path, learned: Mapping[str, Any], horizon: int) -> Scales:
-    """Return the scales that a run has learned; raises a ValueError where something of what it learned is damaged."""
-    columns, targets = (learned_names(folder, learned, name) for name in ("columns", "targets"))
-    if type(learned["window"]) is not int or learned["window"] < 1:
-        damaged(folder, "window", learned["window"])
-    learned_numbers(folder, learned, "offsets", (len(targets) * horizon, len(QUANTILES)))
-    learned_numbers(folder, learned, "widening", (len(targets), len(LEVELS)), least=0.0)
-    try:
-        scales = Scales.of_json(learned["scales"])
-        good = scales.is_of(len(columns), len(targets), horizon)
-    except (TypeError, ValueError, KeyError, AttributeError):  # of JSON that is otherwise built
-        good = False
-    if not good:
-        damaged(folder, "scales", learned["scales"])
-    return scales
-
-
-def after_the_end(one: Series, outputs: np.ndarray, learned: Mapping[str, Any]) -> np.ndarray:
-    """Return the quantiles [m, H, Q] that a trained network's outputs [m H Q] after the last known step of a series stand for.
-
-    Args:
-        one: the series.
-        outputs: of the network.
-        learned: as `load_learned` returns it.
-    """
-    offsets = np.array(learned["offsets"])  # [m H, Q]
-    left = (outputs.reshape(offsets.shape) + offsets).reshape(*one.expects.shape[1:], -1)
-    last = np.array([one.end - 1])
-    return widened(one.in_units(left[None, None], last)[0, 0], np.array(learned["widening"]))
-
-
-def _times_after(path: Path, known: np.ndarray | int, horizon: int) -> dict[str, np.ndarray]:
-    """Return the next times after known ones, or the next numbers of steps."""
-    if isinstance(known, int):
-        return {"step": known + np.arange(horizon)}
-    if len(known) < 3:  # of which nobody knows whether they are months
-        raise ValueError(f"{path} must hold three times or more, to say how they go on. Received: {len(known)}")
-    if known.dtype.kind != "M":
-        return {"time": known[-1] + (known[-1] - known[-2]) * np.arange(1, horizon + 1)}
-    step = pd.infer_freq(pd.DatetimeIndex(known)) or pd.Timedelta(known[-1] - known[-2])  # months are not equally long
-    try:
-        return {"time": pd.date_range(known[-1], periods=horizon + 1, freq=step)[1:].to_numpy()}
-    except (OverflowError, ValueError):
-        raise ValueError(f"{path} must end early enough before {pd.Timestamp.max}. Received: {known[-1]}") from None
 
 
 def _measured(truth: np.ndarray, found: np.ndarray, scale: float) -> dict[str, float]:
@@ -387,7 +319,7 @@ def widened(found: np.ndarray, factors: np.ndarray) -> np.ndarray:
     return np.sort(wide, axis=-1)
 
 
-def _by_level(bands: np.ndarray) -> dict[str, np.ndarray]:
+def by_level(bands: np.ndarray) -> dict[str, np.ndarray]:
     """Return the median and the bands [m, H] of quantiles [m, H, Q]."""
     found = {"median": bands[..., 2]}
     for level in LEVELS:
@@ -395,7 +327,7 @@ def _by_level(bands: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def _table(
+def table_of(
     targets: Sequence[str], when: Mapping[str, np.ndarray], said: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Return a row for each target and step, of times [H] and of what is said of them [m, H]; of several it says which."""

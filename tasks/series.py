@@ -91,9 +91,6 @@ class SeriesTask(Task):
             raise ValueError(f"`test_share` must be between 0 and 0.5. Received: {settings.test_share}")
         if not 0 <= settings.input_noise < math.inf:
             raise ValueError(f"`input_noise` must be at least 0. Received: {settings.input_noise}")
-        if is_forecast(settings) and settings.test_data is not None:
-            came = f"{settings.test_data}, with a forecast, which is tested on the end of `data`"
-            raise ValueError(f"`test_data` is for sequences that have an answer each. Received: {came}")
         if settings.predict:
             raise ValueError("`predict` needs `run`, the name of a trained run. Received: none")
 
@@ -134,10 +131,10 @@ def predict(folder: Path, path: Path) -> pd.DataFrame:
         >>> from tasks.series import predict
         >>> predict(Path("results/series/mine"), Path("data/co2.csv"))  # doctest: +SKIP
     """
-    from tasks import answers, forecasting
+    from tasks import answers, trained_forecaster
 
     settings = settings_of(folder)
-    return (forecasting.forecast if is_forecast(settings) else answers.answer)(folder, path, roles_of(settings))
+    return (trained_forecaster.forecast if is_forecast(settings) else answers.answer)(folder, path, roles_of(settings))
 
 
 def is_forecast(settings: Any) -> bool:
