@@ -1,15 +1,16 @@
 """Train a Clockwork RNN: the hyperparameters of every experiment, to be edited here or given as flags."""
 
 import sys
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from running import signals, surroundings
 
 if __name__ == "__main__":
-    surroundings.prepare()
     signals.end_quietly()
+    surroundings.prepare()
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from running import command_line, compare, program
@@ -215,7 +216,7 @@ MODERN_WORDS = Words(
     timit=None,
     test_list=None,
     test_speakers=(),
-    test_share=0.2,
+    test_share=None,
     longest=3.0,
     cache_dir=HERE / "data" / "cache",
     classify=(),
@@ -383,7 +384,7 @@ MODERN_TEXT = Text(
     clip_norm=1.0,
     # What a trained run writes.
     sample=False,
-    prime="The ",
+    prime=None,
     sample_length=500,
     temperature=0.7,
     **SHARED,

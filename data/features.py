@@ -66,6 +66,8 @@ def load_features(clips: Sequence[Clip], cache: Path, longest: float) -> Feature
         kept = _compute(clips, longest)
         _save(path, kept)
     frames, skipped = kept["frames"], kept["skipped"].tolist()
+    for message in skipped:
+        print(f"skipped {message}")
     if not len(frames):
         raise ValueError(f"`corpus` must hold sounds that can be used. Received: {skipped[0]}")
     if (frames == frames[0]).all():
@@ -99,8 +101,6 @@ def _compute(clips: Sequence[Clip], longest: float) -> dict[str, np.ndarray]:
             skipped.append(str(error))
         else:
             places.append(place)
-    for message in skipped:
-        print(f"skipped {message}")
     ends = np.cumsum([len(own) for own in frames[1:]], dtype=int)
     return {
         "format": np.array(FORMAT),
@@ -139,6 +139,6 @@ def _fingerprint(clips: Sequence[Clip], longest: float) -> str:
     digest = hashlib.sha256(repr((settings, longest)).encode())
     for clip in clips:
         status = clip.path.stat() if os.access(clip.path, os.R_OK) else None  # of a file that is skipped
-        about = status and (status.st_size, status.st_mtime_ns)
+        about = status and (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         digest.update(repr((str(clip.path), clip.span, about)).encode())
     return digest.hexdigest()[:16]

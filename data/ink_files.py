@@ -148,7 +148,16 @@ def _json_stroke(path: Path, number: int, stroke: list) -> np.ndarray:
 
 def _csv(path: Path) -> list[np.ndarray]:
     table = read_table(path, {})
-    names = [*COLUMNS, *[name for name in TIMES if name in table.names][:1]]
+    if not set(COLUMNS) <= set(table.names):
+        came = ", ".join(table.names)[:200]
+        raise ValueError(f"{path} must have columns {', '.join(COLUMNS)}. Received: {came}")
+    times = [name for name in table.names if name in TIMES]
+    others = [name for name in table.names if name not in COLUMNS]
+    if len(times) > 1 or (others and not times):  # a time by another name would be replaced without a word
+        raise ValueError(
+            f"{path} must name times {' or '.join(TIMES)}, where it has any. Received: {', '.join(others)}"
+        )
+    names = [*COLUMNS, *times]
     stroke, *values = [_column(table, name) for name in names]
     starts = np.flatnonzero(np.diff(stroke)) + 1
     runs = stroke[np.append(0, starts)]
@@ -160,10 +169,6 @@ def _csv(path: Path) -> list[np.ndarray]:
 
 def _column(table: Table, name: str) -> np.ndarray:
     """Return a column of numbers without gaps."""
-    if name not in table.names:
-        raise ValueError(
-            f"{table.path} must have columns {', '.join(COLUMNS)}. Received: {', '.join(table.names)[:200]}"
-        )
     place = table.place("read", name)
     numbers = table.numbers(place)
     if (gaps := np.isnan(numbers)).any():

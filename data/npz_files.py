@@ -28,7 +28,7 @@ def read_npz(path: Path) -> Archive:
     x = arrays["x"]
     if x.dtype.kind not in "fiub" or x.ndim not in (2, 3) or not x.size:
         raise ValueError(f"{path} must hold numbers x [N, T, F] or [N, T]. Received: {x.dtype} {list(x.shape)}")
-    x = x.reshape(*x.shape[:2], -1).astype(float)  # [N, T, F]
+    x = x.reshape(*x.shape[:2], -1).astype(float, copy=False)  # [N, T, F]
     lengths = _lengths(path, arrays.get("lengths", np.full(len(x), x.shape[1])), x)
     return Archive([sequence[:length] for sequence, length in zip(x, lengths, strict=True)], _y(path, arrays, x), "y")
 

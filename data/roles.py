@@ -19,7 +19,7 @@ class Roles:
         time: dates or numbers that increase within a sequence.
         every: a step as pandas names it ("1h") to resample to, by means; without it uneven steps are refused.
         group: which rows belong to one sequence.
-        test_group: what is never on both sides of training and test.
+        test_groups: what is never on both sides of training and test.
     """
 
     label: str | None = None
@@ -30,11 +30,11 @@ class Roles:
     time: str | None = None
     every: str | None = None
     group: str | None = None
-    test_group: str | None = None
+    test_groups: str | None = None
 
     def named(self) -> dict[str, tuple[str, ...]]:
         """Return the columns that have a role, by it."""
-        one = {role: getattr(self, role) for role in ("label", "time", "group", "test_group")}
+        one = {role: getattr(self, role) for role in ("label", "time", "group", "test_groups")}
         many = {role: getattr(self, role) for role in ("target", "columns", "known")}
         return {role: (column,) for role, column in one.items() if column is not None} | many
 

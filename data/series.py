@@ -14,7 +14,7 @@ import pandas as pd
 from data.npz_files import read_npz
 from data.parquet_files import read_parquet
 from data.roles import Roles, check_roles
-from data.table_sequences import Sequences, find_features, read_sequences
+from data.table_sequences import Sequences, find_features, read_sequences, refuse_columns
 from data.tables import LARGEST, Table, read_table
 from data.ts_files import Archive, read_ts
 
@@ -24,7 +24,7 @@ TABLES = {suffix: read_table for suffix in (".csv", ".tsv", ".txt")} | {".parque
 ARCHIVES = {".npz": read_npz, ".ts": read_ts}
 
 
-def load(path: Path, roles: Roles, answered: bool = True) -> Sequences:
+def load(path: Path, roles: Roles, trained: Sequence[str] | None = None) -> Sequences:
     """Read sequences from a file or a folder.
 
     Args:
@@ -32,7 +32,8 @@ def load(path: Path, roles: Roles, answered: bool = True) -> Sequences:
             or a folder with one table a sequence, in a folder for each class, or with answers that are the same in all
             rows of a table.
         roles: what columns are for. Archives name theirs by number, and the answers as the file does.
-        answered: whether answers are read, where no forecast is asked for; without it they need not be there.
+        trained: the features that a run was trained on, which are all that is read then; other columns, and answers, count for
+            nothing.
 
     Returns:
         The sequences, in the order of the file, or of the names of files.
@@ -46,19 +47,19 @@ def load(path: Path, roles: Roles, answered: bool = True) -> Sequences:
         (320, 5)
     """
     check_roles(roles)
-    if not answered:
-        roles = replace(roles, label=None, target=())
+    if trained is not None:
+        roles = replace(roles, label=None, target=roles.target if roles.horizon else (), test_groups=None)
     suffix = path.suffix.lower()
     if path.is_dir():
-        sequences = _load_folder(path, roles, answered)
+        sequences = _load_folder(path, roles, trained)
     elif not path.is_file():
         raise ValueError(
             f"{path} must be a file or a folder. Received: {'another thing' if path.exists() else 'nothing there'}"
         )
     elif suffix in ARCHIVES:
-        sequences = _of_archive(path, ARCHIVES[suffix](path), roles, answered)
+        sequences = _of_archive(path, ARCHIVES[suffix](path), roles, trained)
     elif suffix in TABLES:
-        sequences = _load_table(path, roles, answered)
+        sequences = _load_table(path, roles, trained)
     else:
         raise ValueError(
             f"{path} must end in one of {', '.join([*TABLES, *ARCHIVES])}. Received: {suffix or 'no ending'}"
@@ -123,10 +124,10 @@ def _draw(counts: np.ndarray, share: float, generator: np.random.Generator) -> n
     return tests
 
 
-def _load_table(path: Path, roles: Roles, answered: bool) -> Sequences:
-    if answered:
+def _load_table(path: Path, roles: Roles, trained: Sequence[str] | None) -> Sequences:
+    if trained is None:
         _check_asked(path, roles)
-    if roles.group is None and not roles.horizon:
+    if roles.group is None and not roles.horizon and trained is None:
         asked = (
             f", with `label` {roles.label}"
             if roles.label
@@ -136,10 +137,10 @@ def _load_table(path: Path, roles: Roles, answered: bool) -> Sequences:
         )
         raise ValueError(f"`group` must name which rows of {path} are one sequence. Received: nothing{asked}")
     table = _read(path, roles)
-    return read_sequences(table, roles, find_features([table], roles))
+    return read_sequences(table, roles, find_features([table], roles, trained))
 
 
-def _load_folder(folder: Path, roles: Roles, answered: bool) -> Sequences:
+def _load_folder(folder: Path, roles: Roles, trained: Sequence[str] | None) -> Sequences:
     if roles.group is not None:
         raise ValueError(f"`group` must not be given for a folder: each file is a sequence. Received: {roles.group}")
     inner = [below for below in _seen(folder) if below.is_dir()]
@@ -152,14 +153,14 @@ def _load_folder(folder: Path, roles: Roles, answered: bool) -> Sequences:
     if empty := [where for where, own in found.items() if not own]:
         raise ValueError(f"{folder} must hold files {', '.join(TABLES)} of each class. Received: none in {empty[0]}")
     if not inner:
-        if answered:
+        if trained is None:
             _check_asked(folder, roles)
     elif asked := roles.label or ", ".join(roles.target):
         raise ValueError(
             f"{folder} must hold no folders, which say the class, where `label` or `target` does. Received: {asked}"
         )
     tables = [_read(path, roles) for path in files]
-    features = find_features(tables, roles)
+    features = find_features(tables, roles, trained)
     parts = [read_sequences(table, roles, features) for table in tables]
     joined = lambda arrays: None if arrays[0] is None else np.concatenate(arrays)  # noqa: E731
     return Sequences(
@@ -169,6 +170,7 @@ def _load_folder(folder: Path, roles: Roles, answered: bool) -> Sequences:
         np.array([path.parent.name for path in files]) if inner else joined([part.answers for part in parts]),
         joined([part.groups for part in parts]),
         None if roles.time is None else tuple(part.times[0] for part in parts),
+        any(part.zoned for part in parts),
     )
 
 
@@ -186,22 +188,24 @@ def _check_asked(path: Path, roles: Roles) -> None:
         raise ValueError(f"`label` or `target` must name the column of {path} that is to be told. Received: neither")
 
 
-def _of_archive(path: Path, archive: Archive, roles: Roles, answered: bool) -> Sequences:
-    for role in ("time", "group", "test_group"):
+def _of_archive(path: Path, archive: Archive, roles: Roles, trained: Sequence[str] | None) -> Sequences:
+    for role in ("time", "group", "test_groups"):
         if (column := getattr(roles, role)) is not None:
             raise ValueError(f"`{role}` must not be given for {path}, which has no such column. Received: {column}")
     number = archive.values[0].shape[1]
     names = [str(place) for place in range(1, number + 1)]
     stand_in = Table(path, names, pd.DataFrame(np.zeros((1, number))), first=1)
+    if trained is not None and not roles.columns and list(trained) != names:  # which count by their places alone
+        refuse_columns(path, names, trained)
     # The answers are no column: only a forecast's target is looked for among the values.
     features = replace(roles, label=None, target=roles.target if roles.horizon else ())
-    columns = find_features([stand_in], features)
+    columns = find_features([stand_in], features, trained)
     places = [names.index(name) for name in columns]
     return Sequences(
         tuple(columns),
         tuple(values[:, places] for values in archive.values),
         tuple(str(place) for place in range(1, len(archive.values) + 1)),
-        _answers(path, archive, roles) if answered and not roles.horizon else None,
+        _answers(path, archive, roles) if trained is None and not roles.horizon else None,
         None,
         None,
     )
@@ -224,6 +228,9 @@ def _answers(path: Path, archive: Archive, roles: Roles) -> np.ndarray:
             came = f"{numbers[~(np.abs(numbers) <= LARGEST)][0]:g}" if numeric else "texts"
             raise ValueError(f"{path} must hold finite numbers {archive.answer}. Received: {came}")
         return numbers
+    if answers.dtype.kind == "f" and not np.isfinite(answers).all():
+        came = f"{answers[~np.isfinite(answers)][0]:g}"
+        raise ValueError(f"{path} must hold a label {archive.answer} of each sequence. Received: {came}")
     if answers.ndim > 1:
         raise ValueError(f"{path} must hold one label {archive.answer} a sequence. Received: {list(answers.shape)}")
     whole = answers.dtype.kind == "f" and np.isfinite(answers).all() and (answers % 1 == 0).all()
@@ -248,5 +255,3 @@ def _check(path: Path, sequences: Sequences) -> None:
     if not filled.all():
         empty = sequences.columns[int(filled.argmin())]
         raise ValueError(f"{path} must hold numbers in each feature. Received: none in {reprlib.repr(empty)}")
-    if sequences.answers is not None and sequences.answers.ndim == 1 and len(set(sequences.answers)) < 2:
-        raise ValueError(f"{path} must hold sequences of at least two classes. Received: all of {sequences.answers[0]}")

@@ -15,7 +15,23 @@ from data.make_words import VOCABULARY
 from data.text import read_text
 
 SHIPPED = Path(__file__).parent / "words"
-SOUNDS = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".au", ".sph", ".mp3")
+SOUNDS = {
+    ".wav",
+    ".flac",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".mp3",
+    ".aiff",
+    ".aif",
+    ".aifc",
+    ".au",
+    ".snd",
+    ".caf",
+    ".w64",
+    ".sph",
+}
+UNREAD = {".m4a", ".wma"}  # sounds that libsndfile cannot read, so that they are named
 TIMIT_SPEAKERS, TIMIT_TEST = 7, 2  # a word, in Koutník et al. 2014, section 4.2
 
 
@@ -52,6 +68,10 @@ class Split:
     test_share: float
     seed: int
 
+    def said(self) -> str:
+        """Return the name of what says it."""
+        return "test_list" if self.test_list is not None else "test_speakers" if self.test_speakers else "test_share"
+
 
 def load_folder(folder: Path, split: Split) -> list[Clip]:
     """Return the clips of `<folder>/<word>/<anything>.wav`, or of other sound files, sorted by path.
@@ -68,7 +88,7 @@ def load_folder(folder: Path, split: Split) -> list[Clip]:
         if not word.name.startswith(("_", "."))
         and (word.is_dir() or not word.exists())  # a link to nowhere is an error
         for path in sorted(word.iterdir())
-        if path.suffix.lower() in SOUNDS
+        if path.suffix.lower() in SOUNDS | UNREAD
     ]
     _check_words("corpus", folder, clips)
     if split.test_list is not None:
@@ -79,7 +99,10 @@ def load_folder(folder: Path, split: Split) -> list[Clip]:
         clips = _by_draw(clips, split.test_share, split.seed)
     for kind, test in (("training", False), ("testing", True)):
         if not any(clip.test == test for clip in clips):
-            raise ValueError(f"`corpus` must leave clips for {kind}. Received: all {len(clips)} for the other")
+            said = split.said()
+            raise ValueError(f"`{said}` must leave clips for {kind}. Received: all {len(clips)} for the other")
+    if alone := {clip.word for clip in clips} - {clip.word for clip in clips if not clip.test}:
+        raise ValueError(f"`{split.said()}` must leave clips of each word for training. Received: none of {min(alone)}")
     return clips
 
 

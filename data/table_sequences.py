@@ -1,14 +1,17 @@
 """Sequences from the rows of a table."""
 
 import reprlib
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from data.roles import Roles, find_places
 from data.tables import Table
-from data.times import check_even, check_increasing, read_times, resample
+from data.times import check_even, check_increasing, has_zones, read_times, resample, usual_step
 
 
 class Sequences(NamedTuple):
@@ -21,6 +24,7 @@ class Sequences(NamedTuple):
         answers: labels [N] as texts, or numbers, float64 [N, m]; None in a forecast.
         groups: texts [N] that keep training and test apart; None where there are none.
         times: of each sequence, datetime64[ns] or float64 [T]; None where there are none.
+        zoned: whether times had zones in the file; here they are in UTC.
     """
 
     columns: tuple[str, ...]
@@ -29,10 +33,26 @@ class Sequences(NamedTuple):
     answers: np.ndarray | None
     groups: np.ndarray | None
     times: tuple[np.ndarray, ...] | None
+    zoned: bool = False
+
+    def written(self, times: np.ndarray) -> np.ndarray:
+        """Return times as they are to be written: with their zone, UTC, where they had zones."""
+        return pd.DatetimeIndex(times, tz="UTC").astype(str).to_numpy(str) if self.zoned else times
+
+    @property
+    def step(self) -> float | None:
+        """The usual step of time, in seconds where times are dates; None where there are no times, or none after another."""
+        steps = [usual_step(own) for own in self.times or () if len(own) > 1]
+        return float(np.median(steps)) if steps else None
 
 
-def find_features(tables: list[Table], roles: Roles) -> list[str]:
+def find_features(tables: list[Table], roles: Roles, trained: Sequence[str] | None = None) -> list[str]:
     """Return the features' names, in a forecast the targets first, the same for all tables.
+
+    Args:
+        tables: one or more.
+        roles: what columns are for.
+        trained: the features that a run was trained on; then they are these, wherever they stand.
 
     Raises:
         ValueError: the tables have other columns, there is no such column, it has two roles, or none is left.
@@ -44,6 +64,10 @@ def find_features(tables: list[Table], roles: Roles) -> list[str]:
             raise ValueError(
                 f"{table.path} must have the columns of {first.path.name}. Received: {odd[0]} in only one of them"
             )
+    if trained is not None:
+        if not set(trained) <= set(first.names):
+            refuse_columns(first.path, first.names, trained)
+        roles = replace(roles, columns=tuple(trained))
     places = find_places(first, roles)
     ahead = places["target"] if roles.horizon else []
     taken = {place for role, found in places.items() if role != "known" for place in found}
@@ -58,7 +82,15 @@ def find_features(tables: list[Table], roles: Roles) -> list[str]:
     names = [first.names[place] for place in chosen]
     if twice := [name for name in names if first.names.count(name) > 1]:
         raise ValueError(f"{first.path} must name each column otherwise. Received: {twice[0]} for several")
+    if trained is not None and names != list(trained):  # a target by its number is another one
+        refuse_columns(first.path, names, trained)
     return names
+
+
+def refuse_columns(path: Path, columns: Sequence[str], trained: Sequence[str]) -> NoReturn:
+    """Raise a ValueError that names a file which has not the columns that a run was trained on."""
+    wanted, came = ", ".join(trained), ", ".join(columns)
+    raise ValueError(f"{path} must have the columns that the run was trained on, {wanted}. Received: {came}")
 
 
 def read_sequences(table: Table, roles: Roles, features: list[str]) -> Sequences:
@@ -77,12 +109,13 @@ def read_sequences(table: Table, roles: Roles, features: list[str]) -> Sequences
         answers = np.stack(
             [_constant(table, place, names, sequences, numbers=True) for place in places["target"]], axis=1
         )
-    if "test_group" in places:
-        groups = _constant(table, places["test_group"][0], names, sequences)
+    if "test_groups" in places:
+        groups = _constant(table, places["test_groups"][0], names, sequences)
     parts = [values[rows] for rows in sequences]
     if "time" in places:
         times, parts = _timed(table, places["time"][0], roles.every, sequences, parts)
-    return Sequences(tuple(features), tuple(parts), names, answers, groups, times)
+    zoned = "time" in places and has_zones(table, places["time"][0])
+    return Sequences(tuple(features), tuple(parts), names, answers, groups, times, zoned)
 
 
 def _rows_of_sequences(table: Table, places: dict[str, list[int]]) -> tuple[tuple[str, ...], list[np.ndarray]]:

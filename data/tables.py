@@ -21,6 +21,7 @@ from data.text import read_lines, read_text
 
 NUMBER = r"\s*[+-]?(\d+{0}?\d*|{0}\d+)([eE][+-]?\d+)?\s*"  # {0}: the decimal sign
 THOUSANDS = r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*"  # or three decimals, which nobody can know
+GROUPED = r"\s*[+-]?\d{1,3}([,.'’ \u00a0\u202f]\d{3})+([,.]\d+)?\s*"  # with signs for thousands
 MISSING = ("", "NA", "NaN", "nan", "null", "?", "-", "–")  # cells without a number, where there need not be one
 LARGEST = float(np.finfo(np.float32).max)  # networks compute with 32 bits
 MOST = 10_000  # columns; pandas takes minutes to read many more
@@ -62,9 +63,15 @@ class Table:
         return _place(column, self.names, self.path, argument)
 
     def is_numeric(self, place: int) -> bool:
-        """Return whether at least half of a column's filled cells are numbers: a typing error must not hide it."""
+        """Return whether at least half of a column's filled cells are numbers: a typing error must not hide it.
+
+        Numbers with signs for thousands are some of them, for `numbers` to refuse.
+        """
         filled, values = self.floats(place)
-        return bool(filled.any() and (~np.isnan(values)).sum() >= filled.sum() / 2)
+        good = ~np.isnan(values)
+        if not good[filled].all():
+            good |= filled & self.cells[place].str.fullmatch(GROUPED).to_numpy(bool)
+        return bool(filled.any() and good.sum() >= filled.sum() / 2)
 
     def numbers(self, place: int) -> np.ndarray:
         """Return a column as floats [rows], NaN where missing.

@@ -8,6 +8,10 @@ import pandas as pd
 from data.tables import Table, is_number
 
 STEADY = 0.05  # of a step, by which others may differ: rounded seconds, days of 23 and 25 hours
+OFFICE = ("bh", "cbh")  # eight hours a day, of which pandas says that they are from 9 to 17 whichever they are
+PACKED = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # dates without signs, by how long they are
+FIRST = np.datetime64("1800-01-01")  # of those; before it they are plain numbers
+ZONED = r".*\d:?\d\d(:?\d\d(\.\d+)?)?\s*(Z|UTC|[+-]\d\d(:?\d\d)?)"  # a time of day, and a zone
 SPARSEST = 100  # steps a measurement that resampling may make; far more are a mistake in `every`, and fill the memory
 
 
@@ -18,10 +22,10 @@ def read_times(table: Table, place: int) -> np.ndarray:
         ValueError: names the row that holds no time, or in which day and month cannot be told apart.
     """
     texts = table.texts(place)
-    if is_number(texts[0]) and table.holds_numbers(place):  # the first spares looking at all others
-        numbers = table.numbers(place)
-        _refuse(table, place, np.isnan(numbers))
-        return numbers
+    if is_number(texts[0]) and table.is_numeric(place):  # the first spares looking at all others
+        _refuse(table, place, np.isnan(table.floats(place)[1]))
+        dates = _dates(texts, PACKED.get(len(texts[0]), ""))
+        return table.numbers(place) if np.isnat(dates).any() or dates[0] < FIRST else dates
     dates = _dates(texts, "ISO8601")
     if np.isnat(dates).any():
         read = [dates, *(_dates(texts, form) for form in _forms(texts[0]))]
@@ -55,13 +59,47 @@ def check_even(table: Table, place: int, times: np.ndarray, sequences: list[np.n
     for rows in sequences:
         step = np.diff(times[rows])
         odd = np.flatnonzero(np.abs(step.astype(float) - usual) > STEADY * usual)
-        if len(odd) and not _is_calendar(times[rows]):
+        if len(odd) and not (calendar(times[rows]) and is_same_step(usual_step(times[rows]), usual_step(times))):
             before, after = rows[odd[0] : odd[0] + 2]
             most = usual if times.dtype == float else pd.Timedelta(int(usual))
             raise ValueError(
                 f"{table.path} must hold even steps of time, or `every` say which to make. Received: "
                 f"{table.at(after, place)} after {table.at(before, place)}, where most steps are {most}"
             )
+
+
+def calendar(times: np.ndarray) -> str | pd.DateOffset | None:
+    """Return how times go on by a calendar: as pandas names it, such as MS, or on the same day of months; or None."""
+    if times.dtype == float or len(times) < 3:
+        return None
+    index = pd.DatetimeIndex(times)
+    if found := pd.infer_freq(index):
+        return None if found in OFFICE else found
+    months = np.diff(12 * index.year + index.month)
+    same = (index.day == index.day[0]).all() and len(set(index - index.normalize())) == 1
+    return pd.DateOffset(months=months[0]) if same and months[0] > 0 and (months == months[0]).all() else None
+
+
+def has_zones(table: Table, place: int) -> bool:
+    """Return whether times are given with their zones; raises a ValueError that names a row where only some are."""
+    zoned = pd.Series(table.texts(place)).str.fullmatch(ZONED).to_numpy(bool)
+    if zoned.any() and not zoned.all():
+        with_zone, without = (table.at(int(part.argmax()), place) for part in (zoned, ~zoned))
+        raise ValueError(
+            f"{table.path} must give a zone with all times or with none. Received: {without}, beside {with_zone}"
+        )
+    return bool(zoned.any())
+
+
+def is_same_step(one: float, other: float) -> bool:
+    """Return whether two steps may be the same one: months are of 28 to 31 days."""
+    return 1 / 1.2 < one / other < 1.2
+
+
+def usual_step(times: np.ndarray) -> float:
+    """Return the median step between times, in seconds where they are dates."""
+    step = float(np.median(np.diff(times).astype(float)))
+    return step if times.dtype == float else step / 1e9
 
 
 def check_every(every: str) -> None:
@@ -110,7 +148,3 @@ def _refuse(table: Table, place: int, bad: np.ndarray) -> None:
     if bad.any():
         came = table.at(int(bad.argmax()), place)
         raise ValueError(f"{table.path} must hold times such as 2024-03-31 12:00, or numbers. Received: {came}")
-
-
-def _is_calendar(times: np.ndarray) -> bool:
-    return times.dtype != float and len(times) > 2 and pd.infer_freq(pd.DatetimeIndex(times)) is not None

@@ -69,12 +69,12 @@ def mask(given: tf.Tensor, read: tf.Tensor) -> tf.Tensor:
     return tf.cast(given, bool)
 
 
-def state(name: str, given: tf.Tensor, batch: int | None, zero: tf.Tensor) -> tf.Tensor:
-    """Return a part of an initial state, in the type of its zero [B, ...]."""
+def state(argument: str, name: str, given: tf.Tensor, batch: int | None, zero: tf.Tensor) -> tf.Tensor:
+    """Return a part of a state, in the type of its zero [B, ...]."""
     given, wanted = tf.convert_to_tensor(given), tf.TensorShape([batch, *zero.shape[1:]])
     if given.dtype == tf.string or not given.shape.is_compatible_with(wanted):
         came = f"{given.dtype.name} of shape {tuple(given.shape)}"
-        raise ValueError(f"`initial_state` must have {name} of shape {tuple(wanted)}. Received: {came}")
+        raise ValueError(f"`{argument}` must have {name} of shape {tuple(wanted)}. Received: {came}")
     given = tf.cast(given, zero.dtype)
     given.set_shape([None, *zero.shape[1:]])
     return given

@@ -24,20 +24,23 @@ def ctc_loss(logits: tf.Tensor, labels: tf.Tensor, counts: tf.Tensor, steps: tf.
 
     Args:
         logits: [..., B, T, C]; class C − 1 is the blank.
-        labels: of each sequence, integers [B, L] or [..., B, L], below C − 1.
+        labels: of each sequence, integers [B, L] or [..., B, L], below C − 1; those that do not count may be any.
         counts: how many of them count, integers [B] or [..., B].
         steps: how many steps of each sequence count, likewise.
 
     Returns:
         [..., B]; infinite, with a gradient of 0, where a sequence is too short to say its labels, with blanks between equal ones.
 
+    Raises:
+        ValueError: labels, counts or steps are out of range. In a graph, which cannot raise it, the loss is not a number there.
+
     Source: Graves et al. 2006, section 4.1; the gradient is its equation 15.
     """
+    logits = tf.convert_to_tensor(logits)
+    labels, counts, steps, usable = _checked(logits, labels, counts, steps)
     shape = [size(logits, axis) for axis in range(logits.shape.rank - 2)]
     labels = tf.reshape(tf.broadcast_to(labels, [*shape, size(labels, -1)]), [-1, size(labels, -1)])  # [N, L]
-    counts, steps = (
-        tf.reshape(tf.broadcast_to(tf.cast(values, tf.int32), shape), [-1]) for values in (counts, steps)
-    )  # [N]
+    counts, steps = (tf.reshape(tf.broadcast_to(values, shape), [-1]) for values in (counts, steps))  # [N]
 
     @tf.custom_gradient
     def loss(flat):
@@ -45,7 +48,7 @@ def ctc_loss(logits: tf.Tensor, labels: tf.Tensor, counts: tf.Tensor, steps: tf.
         return losses, lambda upstream: upstream[:, None, None] * gradients
 
     flat = tf.reshape(logits, [-1, size(logits, -2), logits.shape[-1]])  # [N, T, C]
-    return tf.reshape(loss(flat), shape)
+    return tf.where(usable, tf.reshape(loss(flat), shape), tf.constant(math.nan, logits.dtype))
 
 
 def best_path(logits: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
@@ -60,10 +63,45 @@ def best_path(logits: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
 
     Source: Graves et al. 2006, section 3.2.
     """
+    logits = tf.convert_to_tensor(logits)
     classes = tf.argmax(logits, -1, tf.int32)
     before = tf.concat([tf.fill(tf.shape(classes[..., :1]), -1), classes[..., :-1]], -1)
     begins = (classes != before) & (classes != logits.shape[-1] - 1) & tf.sequence_mask(steps, size(classes, -1))
     return tf.where(begins, classes, -1)
+
+
+def _checked(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return labels, counts and steps as int32 and in range, and whether they were [..., B]; raises what `ctc_loss` says."""
+    given = {"labels": labels, "counts": counts, "steps": steps}
+    for name, values in given.items():
+        given[name] = values = tf.convert_to_tensor(values)
+        if not values.dtype.is_integer:
+            raise ValueError(f"`{name}` must be whole numbers. Received: {values.dtype.name}")
+        given[name] = tf.cast(values, tf.int32)
+    labels, counts, steps = given.values()
+    if labels.shape[-1] == 0:  # nobody says anything, which one label that does not count says too
+        labels = tf.zeros([*labels.shape[:-1], 1], tf.int32) - 1
+    counting = tf.sequence_mask(counts, size(labels, -1))
+    blank, most = size(logits, -1) - 1, size(labels, -1) * tf.cast(given["labels"].shape[-1] != 0, tf.int32)
+    good = {
+        "labels": tf.reduce_all((labels >= 0) & (labels < blank) | ~counting, -1),
+        "counts": (counts >= 0) & (counts <= most),
+        "steps": (steps >= 0) & (steps <= size(logits, -2)),
+    }
+    if tf.executing_eagerly():
+        for name, where in good.items():
+            if not tf.reduce_all(where):
+                wanted = {
+                    "labels": f"below {blank}, the blank",
+                    "counts": f"at most {most}",
+                    "steps": f"at most {logits.shape[-2]}",
+                }
+                raise ValueError(
+                    f"`{name}` must be from 0 and {wanted[name]}. Received: {given[name].numpy().tolist()}"
+                )
+    labels = tf.where(counting & (labels >= 0) & (labels < blank), labels, 0)
+    counts, steps = tf.clip_by_value(counts, 0, most), tf.clip_by_value(steps, 0, size(logits, -2))
+    return labels, counts, steps, good["labels"] & good["counts"] & good["steps"]
 
 
 def _losses_and_gradients(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.Tensor]:
@@ -72,7 +110,8 @@ def _losses_and_gradients(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.
     label = tf.where(real[..., None], tf.gather(probabilities, labels, axis=2, batch_dims=1), 0)  # [N, T, L]
     blank = tf.where(real, probabilities[..., -1], 1)  # [N, T]
     begun, left, whole, exponent = _both_ways(label, blank, labels, counts, tf.reduce_max(steps))
-    losses = tf.where(whole > 0, -tf.math.log(whole) - tf.cast(exponent, whole.dtype) * math.log(2), math.inf)
+    losses = -tf.math.log(whole) - tf.cast(exponent, whole.dtype) * math.log(2)
+    losses = tf.where(whole == 0, tf.constant(math.inf, whole.dtype), losses)  # what is not a number stays so
 
     # Of all ways to say the labels, the share that is at one of them at a step.
     shares = begun.at * left.at * _power_of_2(begun.exponents + left.exponents - exponent[:, None])

@@ -128,7 +128,7 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         if mask is None:  # Keras does not hand it on where an initial state is given too
             mask = getattr(sequences, "_keras_mask", None)
         sequences = arguments.sequences(sequences, self.compute_dtype)
-        mask = None if mask is None else arguments.mask(mask, sequences)
+        mask = None if mask is None or sequences.shape[1] == 0 else arguments.mask(mask, sequences)
         state, clock, sums = self._starting_state(sequences, initial_state)
         if training and self.dropout:
             sequences *= self._drop(tf.ones_like(sequences[:, :1]), self.dropout)  # one mask for all steps
@@ -202,7 +202,7 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         for name, given, zero in zip(self.state_names, initial_state, zeros, strict=False):
             if name == "clock":
                 given = step_count.checked(tf.convert_to_tensor(given))
-            state.append(arguments.state(name, given, sequences.shape[0], zero))
+            state.append(arguments.state("initial_state", name, given, sequences.shape[0], zero))
         sums = (state if len(state) == len(zeros) else zeros)[parts + self.clocked :]
         clock = state[parts] if self.clocked and len(state) > parts else None
         return tuple(state[:parts]), clock, sums

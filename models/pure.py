@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from . import input_mean, step_count, variables
+from . import arguments, input_mean, step_count, variables
 from .cascade import Conditions, Inputs
 from .linear import Size
 from .program import Program
@@ -93,12 +93,20 @@ class PureNetwork:
         Returns:
             (inputs [B, features], state) → the state after the step, both as in `initial_state`. The clock of the first
             sequence is that of all. Only the modules that fire are computed.
+
+        Raises:
+            ValueError: the layer reads backwards; from the function, its inputs or its state are others.
         """
         self._must_be_built("stepper")
+        if self.go_backwards:
+            raise ValueError("`stepper` needs a layer that reads forwards. Received: go_backwards=True")
         parts = len(self.cell.states)
         weights = variables.as_weights(self, variables.tensors(self) if weights is None else weights)
 
+        zeros = self.get_initial_state(1)
+
         def step(inputs: tf.Tensor, state: State) -> State:
+            inputs, state = self._step_of(inputs, state, zeros)
             clock, sums = (state[parts], state[parts + 1 :]) if self.clocked else (None, state[parts:])
             now = 0 if clock is None else clock[0]
             if self.input_mean:
@@ -108,3 +116,18 @@ class PureNetwork:
             return [*after, *([] if clock is None else [self.advance(clock, 1)]), *sums]
 
         return step
+
+    def _step_of(self, inputs: tf.Tensor, state: State, zeros: State) -> tuple[tf.Tensor, State]:
+        """Return what a single step reads, and a state of as many sequences; `zeros` is one of a single one."""
+        inputs, features = tf.convert_to_tensor(inputs), self.input_spec.axes[-1]
+        if not inputs.shape.is_compatible_with([None, features]):
+            raise ValueError(f"`inputs` must be of shape (B, {features}). Received: {tuple(inputs.shape)}")
+        if not isinstance(state, list | tuple) or len(state) != len(zeros):
+            came = f"{len(state)} tensors" if isinstance(state, list | tuple) else type(state).__name__
+            raise ValueError(f"`state` must be [{', '.join(self.state_names)}]. Received: {came}")
+        checked = []
+        for name, given, zero in zip(self.state_names, state, zeros, strict=True):
+            given = tf.convert_to_tensor(given)
+            given = step_count.checked(given) if name == "clock" else given
+            checked.append(arguments.state("state", name, given, inputs.shape[0], zero))
+        return tf.cast(inputs, self.compute_dtype), checked

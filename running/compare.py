@@ -77,7 +77,17 @@ def find(results_dir: Path, names: Sequence[str]) -> list[Run]:
             known = near or f"; there are {', '.join(sorted(there))}"
             raise ValueError(f"RUN must be a finished run in {results_dir}. Received: {name}{known}")
         chosen |= found
-    return [_read(name, folder) for name, folder in chosen.items()]
+    runs = []
+    for name, folder in chosen.items():
+        try:
+            runs.append(_read(name, folder))
+        except ValueError as error:
+            if names:
+                raise
+            print(f"left out: {error}")
+    if not runs:
+        raise ValueError(f"`results_dir` must hold finished runs that are not damaged. Received: {results_dir}")
+    return runs
 
 
 def _read(name: str, folder: Path) -> Run:
@@ -89,16 +99,15 @@ def _read(name: str, folder: Path) -> Run:
             quantity = Quantity(**metrics["quantities"][result])
             "".join((quantity.label, quantity.unit, quantity.naive_is, mean(metrics, result), said(quantity.naive)))
         said(metrics["parameters"]), said(metrics["seconds"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{file} must hold what a run leaves. Received: {type(error).__name__}, {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        raise ValueError(f"{file} must hold numbers as a run leaves them. Received: others") from None
     return Run(name, folder, read_json(folder / "config.json", *CONFIG), metrics)
 
 
 def compare(runs: Sequence[Run], output: Path) -> None:
     """Print the table of runs and write `TASK.csv`, `TASK.png` and `report.html` into a folder."""
     tasks = []
-    for task in dict.fromkeys(run.folder.parent.name for run in runs):
-        own = [run for run in runs if run.folder.parent.name == task]
+    for task, own in _of_a_kind(runs).items():
         head, lines = lines_of(own)
         print(f"\n{task}\n" + table([head, *lines]))
         write_csv(output / f"{task}.csv", head, (dict(zip(head, line, strict=True)) for line in lines))
@@ -115,6 +124,19 @@ def compare(runs: Sequence[Run], output: Path) -> None:
             }
         )
     write_page(output / "report.html", "comparison.html", title=f"{len(runs)} runs compared", tasks=tasks)
+
+
+def _of_a_kind(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Return the runs that can be compared, by their task and, where those have different results, by the first of these too."""
+    kinds: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        first = next(iter(run.metrics["quantities"]), "")
+        kinds.setdefault(run.folder.parent.name, {}).setdefault(first, []).append(run)
+    return {
+        task if len(own) == 1 else f"{task}_{first}": alike
+        for task, own in kinds.items()
+        for first, alike in own.items()
+    }
 
 
 def lines_of(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
@@ -136,14 +158,13 @@ def lines_of(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
 
 
 def _curves(runs: Sequence[Run]):
-    """Draw the task's number over epochs where it was measured after each, otherwise what training made small over updates."""
+    """Draw what was measured after each epoch, the task's number if it was, otherwise what training made small over updates."""
     from tasks import figures
 
     quantities = runs[0].metrics["quantities"]
-    name, file = next(iter(quantities)), "epochs"
-    if not all((run.folder / "epochs.csv").exists() for run in runs):
-        columns, file = _columns(runs[0].folder / "training.csv", quantities), "training"
-        name = next(column for column in columns if column in quantities)
+    file = "epochs" if all((run.folder / "epochs.csv").exists() for run in runs) else "training"
+    columns = _columns(runs[0].folder / f"{file}.csv", quantities)
+    name = next(name for name in quantities if name in columns)
     curves = {}
     for run in runs:
         columns = _columns(run.folder / f"{file}.csv", [name])
@@ -161,8 +182,8 @@ def _columns(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
         with open(path, newline="", encoding="utf-8") as file:
             head, *lines = csv.reader(file)
         columns = dict(zip(head, np.array(lines, float).T, strict=True))
-    except (ValueError, csv.Error) as error:
-        raise ValueError(f"{path} must be a table as a run leaves it. Received: {error}") from None
+    except (ValueError, csv.Error):
+        raise ValueError(f"{path} must be a table of numbers, as a run leaves it. Received: something else") from None
     if not columns.keys() & set(names):
         raise ValueError(f"{path} must have a column of {' or '.join(names)}. Received: {', '.join(head)}")
     return columns

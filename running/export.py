@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -106,7 +107,8 @@ def _saved_model(model: keras.Model, path: Path, inputs: list[np.ndarray]) -> np
 def _onnx(model: keras.Model, path: Path, inputs: list[np.ndarray]) -> np.ndarray:
     import onnxruntime
 
-    model.export(path, format="onnx", verbose=False)
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of a name of NumPy's in the converter
+        model.export(path, format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(path)
     return session.run(None, dict(zip([value.name for value in session.get_inputs()], inputs, strict=False)))[0]
 

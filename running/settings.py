@@ -4,6 +4,8 @@ import dataclasses
 import math
 from typing import Annotated, Literal
 
+import numpy as np
+
 from models.clocks import LARGEST
 from tasks.flag import Flag
 
@@ -67,5 +69,5 @@ class TrainingSettings:
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"`learning_rate` must be above 0. Received: {self.learning_rate}")
         for name in ("momentum", "second_moment"):
-            if not 0 <= getattr(self, name) < 1:
+            if not 0 <= np.float32(getattr(self, name)) < 1:  # as it is computed with
                 raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {getattr(self, name)}")

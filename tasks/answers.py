@@ -2,6 +2,7 @@
 
 import functools
 import math
+import reprlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.series import SeriesTask, Settings, roles_of
 from tasks.task import compiled, in_blocks
-from tasks.trained_model import check_columns, damaged, learned_names, learned_numbers, load_learned, load_model
+from tasks.trained_model import check_step, damaged, learned_names, learned_numbers, load_learned, load_model
 
 BLOCK = 64  # sequences answered at once
 SHARE = 0.2  # of the sequences, for testing, where nothing else is said
@@ -195,7 +196,7 @@ class Answers(SeriesTask):
         found = [self._measured(own[self.testing]) for own in said]
         errors = {"train_error": np.array([self._error(own[self.training], self.training) for own in said])}
         counts = {"training_sequences": len(self.training), "test_sequences": len(self.testing)}
-        saved = {"names": list(self.sequences.columns)}
+        saved = {"names": list(self.sequences.columns), "step": self.sequences.step}
         saved |= {name: own.tolist() for name, own in self.columns._asdict().items()}
         if self.classes is None:
             saved |= {"units": np.transpose(self.units).tolist()}
@@ -276,6 +277,9 @@ def load_parts(settings: Settings) -> tuple[Sequences, np.ndarray, np.ndarray]:
     """
     roles = roles_of(settings)
     own = load(Path(settings.data), roles)
+    if own.answers.ndim == 1 and len(set(own.answers)) < 2:
+        came = f"all of {own.answers[0]}"
+        raise ValueError(f"{settings.data} must hold sequences of at least two classes. Received: {came}")
     if settings.test_data is None:
         return own, *split(own, settings.test_share or SHARE, SPLIT)
     for name in ("test_share", "test_groups"):
@@ -287,8 +291,10 @@ def load_parts(settings: Settings) -> tuple[Sequences, np.ndarray, np.ndarray]:
         other.answers.shape[1:],
         other.answers.dtype.kind,
     ):
-        came = f"{len(other.columns)} features and {other.answers.shape[1:] or 'classes'}"
-        raise ValueError(f"`test_data` must have the features and answers of `data`. Received: {came}")
+        wanted, came = (
+            f"{reprlib.repr(part.columns)} and {list(part.answers.shape[1:]) or 'classes'}" for part in (own, other)
+        )
+        raise ValueError(f"`test_data` must have the features and answers of `data`, {wanted}. Received: {came}")
     joined = own._replace(
         values=own.values + other.values,
         names=own.names + other.names,
@@ -305,8 +311,8 @@ def answer(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     if not (deviation > 0).all():
         damaged(folder, "deviation", learned["deviation"])
     classes = learned_names(folder, learned, "classes") if "classes" in learned else None
-    sequences = load(path, roles, answered=False)
-    check_columns(path, sequences.columns, names)
+    sequences = load(path, roles, names)
+    check_step(folder, learned, path, sequences.step)
     inputs = Columns(mean, deviation, gaps > 0).inputs(sequences.values, max(map(len, sequences.values)))
     network = load_model(folder, inputs.shape[2], None if classes is None else len(classes))
     outputs = np.concatenate([network(inputs[begin : begin + BLOCK]) for begin in range(0, len(inputs), BLOCK)])
@@ -315,8 +321,15 @@ def answer(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     if classes is None:
         mean, spread = learned_numbers(folder, learned, "units", (outputs.shape[1], 2)).T
         numbers = (outputs * spread + mean).T  # [m, N]
-        names = roles.target or [f"answer_{place}" for place in range(len(numbers))]
-        return pd.DataFrame({"sequence": sequences.names} | dict(zip(names, numbers, strict=True)))
+        named = len(roles.target) == len(numbers)  # columns of a table; an archive has one name for all
+        names = roles.target if named else [f"answer_{place}" for place in range(len(numbers))]
+        return _table({"sequence": sequences.names}, names, numbers)
     chances = tf.nn.softmax(outputs).numpy()
     said = np.array(classes)[chances.argmax(axis=1)]
-    return pd.DataFrame({"sequence": sequences.names, "answer": said} | dict(zip(classes, chances.T, strict=True)))
+    return _table({"sequence": sequences.names, "answer": said}, classes, chances.T)
+
+
+def _table(first: dict[str, Sequence[str]], names: Sequence[str], numbers: np.ndarray) -> pd.DataFrame:
+    """Return columns, and beside them numbers [m, N] under names that may be those of the first."""
+    own = {f"{name} (column)" if name in first else name: values for name, values in zip(names, numbers, strict=True)}
+    return pd.DataFrame(first | own)

@@ -22,6 +22,7 @@ from tasks.report import Quantity, Report
 from tasks.task import Carried, Moment, Task, compiled, layer_modules
 from tasks.trained_model import load_json, load_model
 
+PRIME = "The "
 SHOWN = 100  # characters in the picture of the states
 
 
@@ -39,8 +40,8 @@ class Settings(ForgettingSettings, NetworkSettings):
     """Characters of each stream in one update; state and clock are carried to the next one, errors are not carried back."""
     sample: Annotated[bool, Flag("trained run", also=("generate", "write"))]
     """Write with a trained run."""
-    prime: Annotated[str, Flag("trained run", also=("prompt",))]
-    """Beginning to go on from."""
+    prime: Annotated[str | None, Flag("trained run", also=("prompt",))]
+    """Beginning to go on from; without it, "The " or, where the text has no such letters, the first of its characters."""
     sample_length: Annotated[int, Flag("trained run")]
     """Characters to write."""
     temperature: Annotated[float, Flag("trained run")]
@@ -106,7 +107,6 @@ class CharacterModel(Task):
         self.text = load_text(settings.text)
         if len(self.text.characters) == 1:
             raise ValueError(f"`text` must hold different characters. Received: only {self.text.characters!r}")
-        _check_prime(settings.prime, self.text.characters)
         count = len(self.text.indices)
         tested = round(settings.test_share * count)
         self.training, self.testing = np.split(self.text.indices, [count - tested])
@@ -118,6 +118,7 @@ class CharacterModel(Task):
                 f"`text` must hold at least {least} characters for training (`streams` × `chunk` + 1) and 3 for testing. "
                 f"Received: {len(self.training)} and {len(self.testing)} in {self.text.source}"
             )
+        self.prime = _prime(settings.prime, self.text.characters)
         self.sequences = streams
         # A step of the test text, read at once, takes half as much: there is no way back.
         self.steps_of_update = max(streams * chunk, len(self.testing) // 2)
@@ -173,13 +174,13 @@ class CharacterModel(Task):
             weights[:1], shown[None]
         )
         network = self.network.keras_model(weights[0])
-        written = write(network, self.text.characters, settings.prime, settings.sample_length, settings.temperature, 0)
+        written = write(network, self.text.characters, self.prime, settings.sample_length, settings.temperature, 0)
         modules = layer_modules(self.network.hidden)
         text = [self.text.characters[index] for index in self.testing]
         drawn = {"states": figures.states_figure(states[0, 0].numpy(), modules, None, below=text[:SHOWN])}
         tested = {"position": len(self.training) + np.arange(1, len(self.testing)), "character": np.array(text[1:])}
         tested["bits"] = self._read(weights[:1])[1].numpy()[0]
-        return Report(drawn, texts={"sample": settings.prime + written}, tables={"test_text": tested})
+        return Report(drawn, texts={"sample": self.prime + written}, tables={"test_text": tested})
 
     def _bits(self, weights: np.ndarray) -> np.ndarray:
         """Return the bits a character [R] on the test text, read as one sequence from a state of 0."""
@@ -212,10 +213,10 @@ class CharacterModel(Task):
             raise ValueError("`run` needs `sample`, to write with the trained run. Received: not set")
         _check_sampling(settings)
         (characters,) = load_json(folder / "metrics.json", characters=str)
-        _check_prime(settings.prime, characters)
+        prime = _prime(settings.prime, characters)
         network = load_model(folder, features=len(characters), outputs=len(characters))
         length, temperature = settings.sample_length, settings.temperature
-        print(settings.prime + write(network, characters, settings.prime, length, temperature, settings.seed))
+        print(prime + write(network, characters, prime, length, temperature, settings.seed))
 
 
 def write(
@@ -261,9 +262,13 @@ def _writer(network: keras.Model, begun: int, length: int):
     return tf.function(run, jit_compile=True, autograph=False)
 
 
-def _check_prime(prime: str, characters: str) -> None:
+def _prime(prime: str | None, characters: str) -> str:
+    """Return what a network goes on from, of characters that it knows."""
+    if prime is None:
+        return PRIME if set(PRIME) <= set(characters) else characters[0]
     if unknown := sorted(set(prime) - set(characters)):
         raise ValueError(f"`prime` must be of characters that are in the text. Received: also {unknown}")
+    return prime
 
 
 def _check(settings: Settings) -> None:
@@ -279,11 +284,11 @@ def _check(settings: Settings) -> None:
 
 
 def _check_sampling(settings: Settings) -> None:
-    if not settings.prime:
+    if settings.prime == "":
         raise ValueError("`prime` must have at least one character. Received: none")
     if settings.sample_length < 1:
         raise ValueError(f"`sample_length` must be at least 1. Received: {settings.sample_length}")
-    if settings.sample_length > LARGEST - len(settings.prime):
+    if settings.sample_length > LARGEST - len(settings.prime or PRIME):
         raise ValueError(f"`sample_length` must be below {LARGEST}, less the prime. Received: {settings.sample_length}")
     if not 0 < settings.temperature < math.inf:
         raise ValueError(f"`temperature` must be above 0. Received: {settings.temperature}")

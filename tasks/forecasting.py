@@ -61,6 +61,9 @@ class Forecasting(SeriesTask):
         if settings.test_data is not None:
             came = f"{settings.test_data}, with a forecast, which is tested on the end of `data`"
             raise ValueError(f"`test_data` is for sequences that have an answer each. Received: {came}")
+        if settings.test_groups is not None:
+            came = f"{settings.test_groups}, with a forecast, which is tested on the end of each series"
+            raise ValueError(f"`test_groups` is for sequences that have an answer each. Received: {came}")
         roles = roles_of(settings)
         self.metrics = {"pinball": self.loss}
         self.patience = settings.patience
@@ -70,8 +73,10 @@ class Forecasting(SeriesTask):
         tested = np.maximum(self._tested(lengths), settings.horizon)
         self.learned, self.tested = lengths - 2 * tested, lengths - tested  # first steps not trained on, and tested on
         if self.learned.min() < 1:
-            least = lengths.min()
-            rows = f"{least} here" + f" when resampled by {settings.every}" * bool(settings.every)
+            least = self.sequences.names[self.learned.argmin()]
+            rows = f"{lengths[self.learned.argmin()]} of {least}" + f" when resampled by {settings.every}" * bool(
+                settings.every
+            )
             raise ValueError(f"`horizon` must be below half of the rows, {rows}. Received: {settings.horizon}")
         self.scales = learn(self.sequences, self.learned, settings.season, settings.horizon, len(self.targets))
         self.series = make_series(self.sequences, self.scales, settings.known)
@@ -204,13 +209,14 @@ class Forecasting(SeriesTask):
             found.append([self._measures(truth, widened(*own), scales) for own in forecasts])
         means = {name: np.mean([[one[name] for one in own] for own in found], axis=0) for name in found[0][0]}  # [R]
         seasons = [
-            {"season": season, "mase_season": cycle}
+            {"season": season, "scale_season": cycle}
             for season, cycle in zip(self.scales.seasons, self.scales.cycles, strict=True)
         ]
         about = seasons[0] | self._own(seasons)
         about |= {"series": len(self.series), "test_forecasts": counts}
         saved = {"scales": self.scales.as_json(), "offsets": self.offsets.tolist(), "widening": widening[0].tolist()}
-        saved |= {"window": int(self.window), "columns": list(self.sequences.columns), "targets": list(self.targets)}
+        saved |= {"window": int(self.window), "step": self.sequences.step}
+        saved |= {"columns": list(self.sequences.columns), "targets": list(self.targets)}
         return means | about | {"baselines": self.simple, "learned": saved}
 
     @functools.cached_property
@@ -284,7 +290,7 @@ class Forecasting(SeriesTask):
         steps = np.arange(len(one.truth)) if times is None else times[0]
         drawn = forecast_figure(one.truth, known, bands, simple, steps, self.targets[:SHOWN])
         ahead = slice(known, known + self.settings.horizon)
-        when = {"step" if times is None else "time": steps[ahead]}
+        when = {"step": steps[ahead]} if times is None else {"time": self.sequences.written(steps[ahead])}
         table = table_of(self.targets, when, {"truth": one.truth[ahead].T} | by_level(bands) | simple)
         return Report({"forecast": drawn}, tables={"forecast": table})
 

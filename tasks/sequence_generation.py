@@ -1,6 +1,7 @@
 """Generate one sequence without any input: the network's weights become a code of it (Koutník et al. 2014, section 4.1)."""
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,6 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 import tensorflow as tf
 
+from data.files import read_json
 from data.sequences import Target, load_target
 from models.clocks import sizes_from_spectrum
 from tasks.flag import Flag
@@ -88,7 +90,7 @@ class SequenceGeneration(Task):
         mse = np.mean((self.outputs(weights) - self.wanted.astype(float)) ** 2, axis=1)
         # The paper's NMSE has the ½ of its loss; the usual one is twice as large.
         nmse = mse / np.var(self.wanted, axis=1)
-        return {"mse": mse, "nmse": nmse, "nmse_paper": nmse / 2}
+        return {"mse": mse, "nmse": nmse, "nmse_paper": nmse / 2, "target_sha256": _sha256(self.target.values)}
 
     def quantities(self) -> dict[str, Quantity]:
         variance, what = float(np.var(self.wanted, axis=1).mean()), "a constant at the mean"
@@ -133,17 +135,22 @@ class SequenceGeneration(Task):
         from tasks import figures
 
         (trained,) = load_json(folder / "config.json", length=int)
+        learned = read_json(folder / "metrics.json").get("target_sha256")  # older runs do not say it
         steps, further = settings.length, max(settings.length - trained, 0)
         if steps < 1:
             raise ValueError(f"`length` must be at least 1. Received: {steps}")
         target = load_target(settings.target, settings.start, trained, settings.column, further)
+        same = learned in (None, _sha256(target.values[:trained]))
+        parts = {"it was trained on": slice(trained), "behind them": slice(trained, None)}
+        if not same:
+            parts = {"of another target than it was trained on": slice(None)}
         features = int(settings.constant_input)
         network = load_model(folder, features, outputs=1)
         outputs = network(np.zeros((1, steps, features), np.float32)).numpy()[..., 0]  # [1, T]
         missing = (0, max(steps - len(target.values), 0))  # what the source does not have
         target = dataclasses.replace(target, values=np.pad(target.values, missing, constant_values=np.nan)[:steps])
         squares = (outputs[0].astype(float) - target.values) ** 2
-        for part, where in ((slice(trained), "it was trained on"), (slice(trained, None), "behind them")):
+        for where, part in parts.items():
             known = squares[part][np.isfinite(squares[part])]
             if len(known):
                 print(f"mean squared error {known.mean():.4g} over the {len(known)} steps {where}")
@@ -155,6 +162,10 @@ class SequenceGeneration(Task):
         print(
             f"{', '.join(f'{name}{suffix}' for suffix in ('.png', '.csv', '.npz', *('.wav',) * len(sounds)))} are in {folder}"
         )
+
+
+def _sha256(values: np.ndarray) -> str:
+    return hashlib.sha256(np.asarray(values, float).tobytes()).hexdigest()
 
 
 def _table(target: Target, outputs: np.ndarray) -> Table:

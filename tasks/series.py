@@ -16,7 +16,7 @@ from tasks.network_settings import NetworkSettings
 from tasks.task import Task
 
 SHIPPED = Path(__file__).parents[1] / "data" / "co2.csv"
-ROLES = ("label", "target", "horizon", "columns", "known", "time", "every", "group")
+ROLES = ("label", "target", "horizon", "columns", "known", "time", "every", "group", "test_groups")
 UPDATES = 50  # of an epoch, which is no pass: of many sequences it is a part, of few more
 
 
@@ -151,9 +151,7 @@ def kind_of(settings: Any) -> type[SeriesTask]:
 
 def roles_of(settings: Any) -> Roles:
     """Return what the columns of a file are for."""
-    roles = Roles(
-        **{name: getattr(settings, name) for name in ROLES}, test_group=getattr(settings, "test_groups", None)
-    )
+    roles = Roles(**{name: getattr(settings, name) for name in ROLES})
     if settings.data is None:
         return dataclasses.replace(roles, target=roles.target or ("co2",), time=roles.time or "month")
     return roles if is_forecast(settings) else dataclasses.replace(roles, horizon=0)

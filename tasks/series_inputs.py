@@ -11,6 +11,7 @@ from tasks import expected
 from tasks.expected import Expectation
 
 CYCLES = 4  # of a season, at least, in what is trained on, for it to be counted on
+LEAST = 1e-9  # of the largest value, by which it must differ from what is expected
 WEEK = 7  # days, whose season may be hidden by the days' own
 
 
@@ -128,6 +129,9 @@ def learn(sequences: Sequences, ends: Sequence[int], season: int, horizon: int, 
         found = seasons = [season] if season else _seasons(max((part[:, place] for part in parts), key=len))
         for name, whole in zip(sequences.names, filled, strict=True):
             own = expected.fit(whole[:, place], seasons, horizon)
+            if not own.scale > LEAST * np.abs(whole[:, place]).max():
+                came = f"{sequences.columns[place]} of {name}, which a season of {own.season} foretells"
+                raise ValueError(f"`target` must leave something to learn. Received: {came}")
             seasons = [own.season]  # of all series
             expectations[name] += (own,)
         cycles += (min((steps for steps in found if steps > 1 and own.season % steps == 0), default=1),)

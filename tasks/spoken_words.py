@@ -24,6 +24,8 @@ from tasks.task import Task, compiled, in_blocks, layer_modules
 from tasks.trained_model import load_json, load_model
 
 BLOCK = 64  # clips evaluated at once
+CHOICES = "test_list", "test_speakers", "test_share"
+SHARE = 0.2  # of each word's clips
 SOUNDS = 3  # test clips to listen to
 
 
@@ -39,8 +41,8 @@ class Settings(NetworkSettings):
     """File that names the test clips, relative to the corpus; without it, test.txt of the corpus if there is one."""
     test_speakers: tuple[str, ...]
     """Speakers to test on, where files are named SPEAKER_….wav."""
-    test_share: float
-    """Share of each word's clips to test on, drawn by the seed, where neither a list nor speakers are given."""
+    test_share: float | None
+    """Share of each word's clips to test on, drawn by the seed; without it, nor a list or speakers, a fifth."""
     longest: float
     """Longest clip, in seconds; longer ones are skipped."""
     cache_dir: Path
@@ -304,15 +306,19 @@ def error(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
 
 def load_clips(settings: Settings) -> list[Clip]:
     """Return the clips that the settings name; raises a ValueError that says what is wrong with them."""
+    given = [name for name in ("timit", *CHOICES) if getattr(settings, name) not in (None, ())]
+    if len(given) > 1:
+        raise ValueError(f"`{given[1]}` must not come with `{given[0]}`. Received: {getattr(settings, given[1])}")
     if settings.timit is not None:
         if settings.corpus is not None:
             raise ValueError(f"`timit` must not come with `corpus`. Received: {settings.timit} and {settings.corpus}")
         return load_timit(Path(settings.timit), settings.seed)
     folder = SHIPPED if settings.corpus is None else Path(settings.corpus)
     test_list = None if settings.test_list is None else Path(settings.test_list)
-    if test_list is None and not settings.test_speakers and (folder / "test.txt").is_file():
+    if not given and (folder / "test.txt").is_file():
         test_list = folder / "test.txt"
-    return load_folder(folder, Split(test_list, settings.test_speakers, settings.test_share, settings.seed))
+    share = SHARE if settings.test_share is None else settings.test_share
+    return load_folder(folder, Split(test_list, settings.test_speakers, share, settings.seed))
 
 
 def _read(path: str, longest: float) -> np.ndarray:

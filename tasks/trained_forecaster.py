@@ -7,33 +7,51 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data.series import Roles, load
+from data.series import Roles, Sequences, load
+from data.times import calendar, usual_step
 from tasks.forecasting import LEVELS, QUANTILES, by_level, table_of, widened
 from tasks.series_inputs import Scales, Series, make_series
-from tasks.trained_model import check_columns, damaged, learned_names, learned_numbers, load_learned, load_model
+from tasks.trained_model import check_step, damaged, learned_names, learned_numbers, load_learned, load_model
 
 
 def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     """Return what a trained run says of the steps after the end of a table; see `series.predict`."""
     learned = load_learned(folder, "scales", "window", "columns", "targets", "offsets", "widening")
     scales, targets = _check_learned(folder, learned, roles.horizon), learned["targets"]
-    sequences = load(path, roles)
-    check_columns(path, sequences.columns, learned["columns"])
+    sequences = load(path, roles, learned["columns"])
+    check_step(folder, learned, path, sequences.step)
     series = make_series(sequences, scales, roles.known)
     network = load_model(folder, series[0].inputs.shape[1], len(targets) * roles.horizon * len(QUANTILES))
     rows = []
     for place, one in enumerate(series):
         end = one.end
-        if roles.known and len(one.truth) < end + roles.horizon:
-            wanted = f"{roles.horizon} rows behind the last value of {' '.join(targets)}, for what is known in advance"
-            raise ValueError(f"{path} must have {wanted}. Received: {len(one.truth) - end} in {one.name}")
+        if roles.known:
+            _check_known(path, one, sequences.values[place][end:], sequences, scales, roles)
         outputs = network(one.inputs[None, max(0, end - learned["window"]) : end].astype(np.float32))[0, -1].numpy()
         bands = after_the_end(one, outputs, learned)
         if not np.isfinite(bands).all():
             raise ValueError(f"{path} must hold values like those of training. Received: forecasts without end")
-        when = _times_after(path, end if sequences.times is None else sequences.times[place][:end], roles.horizon)
+        if sequences.times is None:
+            when = {"step": end + np.arange(roles.horizon)}
+        else:
+            when = {"time": sequences.written(_times_after(path, sequences.times[place][:end], roles))}
         rows.append(pd.DataFrame({"series": one.name} | table_of(targets, when, by_level(bands))))
     return pd.concat(rows, ignore_index=True)
+
+
+def _check_known(
+    path: Path, one: Series, ahead: np.ndarray, sequences: Sequences, scales: Scales, roles: Roles
+) -> None:
+    """Raise a ValueError where the rows behind the end of a series [rows, F] do not hold what is known in advance."""
+    if len(ahead) < roles.horizon:
+        targets = " ".join(sequences.columns[: len(roles.target)])
+        wanted = f"{roles.horizon} rows behind the last value of {targets}, for what is known in advance"
+        raise ValueError(f"{path} must have {wanted}. Received: {len(ahead)} in {one.name}")
+    missing = np.isnan(ahead[: roles.horizon]) & ~scales.gaps  # [H, F] where training had no gaps
+    for place, name in enumerate(sequences.columns):
+        if name in roles.known and missing[:, place].any():
+            came = f"none in row {missing[:, place].argmax() + 1} behind the end of {one.name}"
+            raise ValueError(f"{path} must have values of {name}, which is known in advance. Received: {came}")
 
 
 def _check_learned(folder: Path, learned: Mapping[str, Any], horizon: int) -> Scales:
@@ -67,16 +85,15 @@ def after_the_end(one: Series, outputs: np.ndarray, learned: Mapping[str, Any]) 
     return widened(one.in_units(left[None, None], last)[0, 0], np.array(learned["widening"]))
 
 
-def _times_after(path: Path, known: np.ndarray | int, horizon: int) -> dict[str, np.ndarray]:
-    """Return the next times after known ones, or the next numbers of steps."""
-    if isinstance(known, int):
-        return {"step": known + np.arange(horizon)}
+def _times_after(path: Path, known: np.ndarray, roles: Roles) -> np.ndarray:
+    """Return the next times after known ones."""
     if len(known) < 3:  # of which nobody knows whether they are months
         raise ValueError(f"{path} must hold three times or more, to say how they go on. Received: {len(known)}")
+    step, ahead = usual_step(known), np.arange(1, roles.horizon + 1)
     if known.dtype.kind != "M":
-        return {"time": known[-1] + (known[-1] - known[-2]) * np.arange(1, horizon + 1)}
-    step = pd.infer_freq(pd.DatetimeIndex(known)) or pd.Timedelta(known[-1] - known[-2])  # months are not equally long
+        return known[-1] + step * ahead
+    frequency = roles.every or calendar(known) or pd.Timedelta(step, "s")
     try:
-        return {"time": pd.date_range(known[-1], periods=horizon + 1, freq=step)[1:].to_numpy()}
+        return pd.date_range(known[-1], periods=roles.horizon + 1, freq=frequency)[1:].to_numpy()
     except (OverflowError, ValueError):
         raise ValueError(f"{path} must end early enough before {pd.Timestamp.max}. Received: {known[-1]}") from None

@@ -1,7 +1,6 @@
 """What a trained run has left, read back with care: its folder may be damaged, or somebody else's."""
 
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 
 from data.files import read_json
+from data.times import is_same_step
 from models.layer import ClockworkLayer
 
 
@@ -90,8 +90,11 @@ def damaged(folder: Path, name: str, came: Any) -> NoReturn:
     raise ValueError(f"{file} must have {name} in what was learned, as it was saved. Received: {str(came)[:80]}")
 
 
-def check_columns(path: Path, columns: Sequence[str], trained: Sequence[str]) -> None:
-    """Raise a ValueError where a file has not the columns that a run was trained on, in their order."""
-    if list(columns) != list(trained):
-        wanted, came = ", ".join(trained), ", ".join(columns)
-        raise ValueError(f"{path} must have the columns that the run was trained on, {wanted}. Received: {came}")
+def check_step(folder: Path, learned: dict[str, Any], path: Path, step: float | None) -> None:
+    """Raise a ValueError where the times of a file go on in another step than those that a run was trained on."""
+    if (trained := learned.get("step")) is None or step is None:
+        return
+    if type(trained) not in (int, float) or not 0 < trained < np.inf:
+        damaged(folder, "step", trained)
+    if not is_same_step(step, trained):
+        raise ValueError(f"{path} must have steps of {trained:g}, as the run was trained on. Received: {step:g}")

@@ -126,6 +126,8 @@ def test_points_without_times_are_10_ms_apart(file, name, content):
         ("a.json", "[[[1, 2, 0], [1, 2, 9000]]]", "a.json must have a line of at most 600 s. Received: 9000 s"),
         ("a.csv", "x,y\n1,2\n", "a.csv must have columns stroke, x, y. Received: x, y"),
         ("a.csv", "1,2,3\n4,5,6\n", "a.csv must have columns stroke, x, y. Received: 1, 2, 3"),
+        ("a.csv", "stroke,x,y,ms\n1,2,3,4\n", "a.csv must name times t or time, where it has any. Received: ms"),
+        ("a.csv", "stroke,x,y,t,time\n1,2,3,4,4\n", "a.csv must name times t or time, where it has any. Received: t, time"),
         ("a.csv", "stroke,x,y\n", "a.csv must hold rows of values. Received: none below the names"),
         ("a.csv", "", "a.csv must"),
         ("a.csv", "stroke,x,y\n1,2,3\n1,,3\n1,2,3\n", "a.csv must have a number in each row. Received: nan in row 3 of column 'x'"),

@@ -38,7 +38,7 @@ def same(values, *wanted):
 
 
 def test_classes_of_groups_whose_rows_are_mixed(csv):
-    found = load(csv(TABLE), Roles(label="kind", group="who", test_group="site"))
+    found = load(csv(TABLE), Roles(label="kind", group="who", test_groups="site"))
     assert found.columns == ("a", "b") and found.names == ("x", "y") and found.times is None
     assert found.answers.tolist() == ["up", "down"] and found.groups.tolist() == ["s1", "s2"]
     same(found.values, [[1, 10], [3, 30]], [[2, np.nan], [4, 40], [np.nan, 50]])
@@ -138,7 +138,7 @@ def test_a_folder_of_classes_and_a_folder_of_files(csv, tmp_path):
     found = load(tmp_path / "classes", Roles(columns=("a", "b")))
     assert found.names == ("down/1.csv", "up/0.csv", "up/2.csv") and found.answers.tolist() == ["down", "up", "up"]
     same(found.values, [[1, np.nan], [1, 5]], [[0, np.nan], [1, np.nan]], [[2, np.nan], [1, 5]])
-    found = load(tmp_path / "flat", Roles(label="kind", test_group="m"))
+    found = load(tmp_path / "flat", Roles(label="kind", test_groups="m"))
     assert found.names == ("0.csv", "1.csv", "2.csv") and found.answers.tolist() == ["up", "down", "up"]
     assert found.columns == ("a", "b") and found.groups.tolist() == ["0.0", "0.5", "1.0"]
     assert load(tmp_path / "flat", Roles(target=("m",))).answers.tolist() == [[0], [0.5], [1]]
@@ -213,7 +213,7 @@ FORECAST, CLASSES = Roles(target=("a",), horizon=1), Roles(label="k", group="g")
         ("a\n1\n" + "2\n" * 1000 + "inf\n", FORECAST, "Received: inf in row 1003 of column 'a'"),
         ("a\n1\n1e39\n", FORECAST, "Received: 1e.39 in row 3 of column 'a'"),
         ("a\n1\n1e999\n", FORECAST, "Received: inf in row 3 of column 'a'"),
-        ("g,k,a\n1,u,1\n2,u,2\n", CLASSES, "t.csv must hold sequences of at least two classes. Received: all of u"),
+        ("g,k,a,b\n1,u,1,\"1,250\"\n2,v,2,\"2,500\"\n", CLASSES, "t.csv must hold numbers of at most .* none for thousands, .* Received: '1,250' in row 2 of column 'b'"),
         ("g,k,a\n1,u,1\n1,v,2\n", CLASSES, "t.csv must say the same in all rows of sequence '1'. Received: 'u' in row 2 of column 'k' and 'v' in row 3"),
         ("g,k,a\n1,u,1\n2,,2\n", CLASSES, "t.csv must have a value in each row of column 'k'. Received: nothing in row 3 of column 'k'"),
         ("g,k,a\n,u,1\n2,v,2\n", CLASSES, "t.csv must have a value in each row of column 'g'. Received: nothing in row 2 of column 'g'"),
@@ -285,7 +285,6 @@ def test_refuses_paths(csv, tmp_path):
             Roles(label="k"),
             "classes must hold no folders, which say the class, where `label` or `target` does. Received: k",
         ),
-        (Roles(), "classes must hold sequences of at least two classes. Received: all of up"),
     ]:
         with pytest.raises(ValueError, match=message):
             load(tmp_path / "classes", roles)
@@ -317,7 +316,7 @@ X = np.ones((2, 3, 1))
         ({"x": X, "y": [0, 1], "lengths": [0, 3]}, Roles(), r"a.npz must hold whole numbers lengths \[2\] from 1 to 3, .* Received: int64 \[2\] from 0 to 3"),
         ({"x": X, "y": [0, 1], "lengths": [1.0, 3.0]}, Roles(), r"Received: float64 \[2\]"),
         ({"x": X}, Roles(), "a.npz must hold answers, or `target` and `horizon` ask for a forecast. Received: none"),
-        ({"x": X, "y": [0, 0]}, Roles(), "a.npz must hold sequences of at least two classes. Received: all of 0"),
+        ({"x": X, "y": [0, np.nan]}, Roles(label="y"), "a.npz must hold a label y of each sequence. Received: nan"),
         ({"x": X * np.inf, "y": [0, 1]}, Roles(), "a.npz must hold numbers of at most 3.4e.38. Received: inf in step 1 of feature 1 of sequence '1'"),
         ({"x": X * np.nan, "y": [0, 1]}, Roles(), "a.npz must hold numbers in each sequence. Received: none in '1'"),
         ({"x": X, "y": [0.5, np.nan]}, Roles(), "a.npz must hold finite numbers y. Received: nan"),

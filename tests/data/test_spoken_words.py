@@ -76,9 +76,9 @@ def test_folder_is_split_by_list(folder):
     ("split", "message"),
     [
         (Split(None, ("eve",), 0.2, 0), "`test_speakers` must be among ann, bob. Received: eve"),
-        (Split(None, ("ann", "bob"), 0.2, 0), "`corpus` must leave clips for training"),
+        (Split(None, ("ann", "bob"), 0.2, 0), "`test_speakers` must leave clips for training"),
         (Split(None, (), 1.5, 0), "`test_share` must be between 0 and 1. Received: 1.5"),
-        (Split(None, (), 0.01, 0), "`corpus` must leave clips for testing. Received: all 16 for the other"),
+        (Split(None, (), 0.01, 0), "`test_share` must leave clips for testing. Received: all 16 for the other"),
         (Split(Path("none.txt"), (), 0.2, 0), "`test_list` must be a file. Received: none.txt"),
     ],
 )
@@ -86,6 +86,14 @@ def test_refuses_splits(folder, split, message):
     with pytest.raises(ValueError) as error:
         load_folder(folder, split)
     assert message in str(error.value)
+
+
+def test_refuses_a_word_that_is_only_for_testing(folder):
+    (folder / "test.txt").write_text("".join(f"yes/{who}_{take}.wav\n" for who in ("ann", "bob") for take in range(4)))
+    with pytest.raises(
+        ValueError, match="`test_list` must leave clips of each word for training. Received: none of yes"
+    ):
+        load_folder(folder, Split(folder / "test.txt", (), 0.2, 0))
 
 
 def test_refuses_a_list_with_a_file_that_is_not_there(folder):
@@ -110,7 +118,7 @@ def test_lists_name_the_test_clips_or_are_refused_in_one_line(tmp_path_factory, 
     try:
         clips = load_folder(folder, Split(folder / "test.txt", (), 0.2, 0))
     except ValueError as error:
-        assert str(error).startswith(("`test_list` must name sound files", "`corpus` must leave clips for testing"))
+        assert re.match("`test_list` must (name sound files|leave clips (for testing|of each word))", str(error))
     else:
         read = {line.strip() for line in "\n".join(lines).splitlines() if line.strip()}
         assert {str(clip.path.relative_to(folder)) for clip in clips if clip.test} == {

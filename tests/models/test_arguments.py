@@ -153,3 +153,37 @@ def test_peepholes_start_from_any_initializer():
     layer = ClockworkLSTM(4, (1, 2), peepholes=True, recurrent_initializer=lambda shape, dtype=None: np.ones(shape))
     layer(inputs((2, 5, 3)))
     assert (layer.peephole_kernel.numpy() == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "state", "message"),
+    [
+        ((2, 3, 3), "own", r"`inputs` must be of shape \(B, 3\). Received: \(2, 3, 3\)"),
+        ((2, 2), "own", r"`inputs` must be of shape \(B, 3\). Received: \(2, 2\)"),
+        ((1, 3), "own", r"`state` must have h of shape \(1, 6\). Received: float32 of shape \(2, 6\)"),
+        ((2, 3), "short", r"`state` must be \[h, clock\]. Received: 1 tensors"),
+        ((2, 3), None, r"`state` must be \[h, clock\]. Received: NoneType"),
+        ((2, 3), "early", "the clock of a state must be whole numbers from 0"),
+    ],
+)
+def test_a_single_step_refuses_what_a_call_does(inputs, state, message):
+    layer = ClockworkRNN(6, [1, 2, 4])
+    layer(np.zeros((2, 4, 3), np.float32))
+    h, clock = layer.get_initial_state(2)
+    states = {"own": [h, clock], "short": [h], None: None, "early": [h, [-1, 0]]}
+    with pytest.raises(ValueError, match=message):
+        layer.stepper()(np.zeros(inputs, np.float32), states[state])
+
+
+def test_a_layer_that_reads_backwards_has_no_single_step():
+    layer = ClockworkRNN(6, [1, 2, 4], go_backwards=True)
+    layer(np.zeros((2, 4, 3), np.float32))
+    with pytest.raises(ValueError, match="`stepper` needs a layer that reads forwards. Received: go_backwards=True"):
+        layer.stepper()
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_no_steps_have_no_mask(return_sequences):
+    layer = ClockworkRNN(6, [1, 2, 4], return_sequences=return_sequences)
+    x, mask = np.zeros((2, 0, 3), np.float32), np.zeros((2, 0), bool)
+    np.testing.assert_array_equal(layer(x, mask=mask), layer(x))

@@ -170,3 +170,34 @@ def test_the_best_path_equals_a_plain_loop():
         best = chances[:count].argmax(-1)
         assert [label for label in path if label >= 0] == [label for label, _ in itertools.groupby(best) if label != 3]
         assert all(best[t] == label for t, label in enumerate(path) if label >= 0)
+
+
+OUT_OF_RANGE = {
+    "labels": ([[0, 3], [1, 1]], [2, 2], [6, 6], "`labels` must be from 0 and below 3, the blank. Received: .*3"),
+    "counts": ([[0, 1], [1, 1]], [3, 2], [6, 6], r"`counts` must be from 0 and at most 2. Received: \[3, 2\]"),
+    "steps": ([[0, 1], [1, 1]], [2, 2], [7, 6], r"`steps` must be from 0 and at most 6. Received: \[7, 6\]"),
+}
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("wrong", OUT_OF_RANGE)
+def test_what_is_out_of_range_is_refused_or_no_number_and_costs_others_nothing(wrong, jit_compile):
+    *given, message = OUT_OF_RANGE[wrong]
+    logits = np.random.default_rng(0).normal(size=(2, 6, 4)).astype(np.float32)
+    with pytest.raises(ValueError, match=message):
+        ctc_loss(logits, *given)
+    right = ctc_loss(logits, [[0, 1], [1, 1]], [2, 2], [6, 6])
+    found = tf.function(lambda: ctc_loss(logits, *given), jit_compile=jit_compile)()
+    assert np.isnan(found[0])
+    np.testing.assert_allclose(found[1], right[1], rtol=1e-6)
+
+
+def test_labels_that_do_not_count_may_be_any_or_none():
+    logits = np.random.default_rng(0).normal(size=(2, 6, 4)).astype(np.float32)
+    padded = ctc_loss(logits, [[0, -1], [99, 3]], [1, 0], [6, 6])
+    np.testing.assert_allclose(padded, ctc_loss(logits, [[0, 0], [0, 0]], [1, 0], [6, 6]))
+    blanks = -tf.nn.log_softmax(logits)[1, :, -1].numpy().sum()
+    np.testing.assert_allclose(padded[1], blanks, rtol=1e-6)
+    np.testing.assert_allclose(ctc_loss(logits, np.zeros((2, 0), int), [0, 0], [6, 6])[1], blanks, rtol=1e-6)
+    logits[0, 2, 1] = np.nan
+    assert np.isnan(ctc_loss(logits, [[0, 1], [1, 1]], [2, 2], [6, 6])[0])

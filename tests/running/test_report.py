@@ -140,13 +140,21 @@ def _damaged(content, *keys, value):
 @pytest.mark.parametrize(
     "file, damage, message",
     [
-        ("metrics.json", {"keys": ["quantities"], "value": None}, "must hold what a run leaves. Received: TypeError"),
+        (
+            "metrics.json",
+            {"keys": ["quantities"], "value": None},
+            "must hold numbers as a run leaves them. Received: others",
+        ),
         ("metrics.json", {"keys": ["quantities"], "value": {}}, "runs must have a result in common. Received: "),
-        ("metrics.json", {"keys": ["quantities", "mse"], "value": {}}, "must hold what a run leaves"),
-        ("metrics.json", {"keys": ["quantities", "mse", "label"], "value": 5}, "must hold what a run leaves"),
-        ("metrics.json", {"keys": ["quantities", "mse", "more"], "value": 5}, "must hold what a run leaves"),
-        ("metrics.json", {"keys": ["parameters"], "value": [1]}, "must hold what a run leaves"),
-        ("metrics.json", {"keys": ["spread"], "value": {"mse": {}}}, "must hold what a run leaves"),
+        ("metrics.json", {"keys": ["quantities", "mse"], "value": {}}, "must hold numbers as a run leaves them"),
+        (
+            "metrics.json",
+            {"keys": ["quantities", "mse", "label"], "value": 5},
+            "must hold numbers as a run leaves them",
+        ),
+        ("metrics.json", {"keys": ["quantities", "mse", "more"], "value": 5}, "must hold numbers as a run leaves them"),
+        ("metrics.json", {"keys": ["parameters"], "value": [1]}, "must hold numbers as a run leaves them"),
+        ("metrics.json", {"keys": ["spread"], "value": {"mse": {}}}, "must hold numbers as a run leaves them"),
         (
             "training.csv",
             "update,seconds\n0,1\n",
@@ -155,7 +163,7 @@ def _damaged(content, *keys, value):
         (
             "training.csv",
             f"update,seconds,mse\n0,1,{'9' * 200_000}\n",
-            "must be a table as a run leaves it. Received: ",
+            "must be a table of numbers, as a run leaves it. Received: ",
         ),
     ],
 )
@@ -165,9 +173,37 @@ def test_what_is_damaged_in_a_run_is_named(runs, file, damage, message, tmp_path
     path.write_text(
         damage if isinstance(damage, str) else _damaged(path.read_text(), *damage["keys"], value=damage["value"])
     )
-    assert main.main(["compare", f"--results-dir={tmp_path / 'results'}"]) == 2
+    assert main.main(["compare", "music", "two", f"--results-dir={tmp_path / 'results'}"]) == 2
     errors = capsys.readouterr().err
     assert errors.startswith("main.py: ") and len(errors.splitlines()) == 1 and message in errors
+
+
+def test_of_all_runs_a_damaged_one_is_left_out_and_named(runs, tmp_path, capsys):
+    shutil.copytree(runs, tmp_path / "results")
+    path = tmp_path / "results" / "generation" / "music" / "metrics.json"
+    path.write_text("{")
+    assert main.main(["compare", f"--results-dir={tmp_path / 'results'}"]) == 0
+    said_there = capsys.readouterr().out
+    assert f"left out: {path} must be JSON" in said_there and "\ntwo " in said_there
+    shutil.rmtree(tmp_path / "results" / "generation" / "two")
+    assert main.main(["compare", f"--results-dir={tmp_path / 'results'}"]) == 2
+    assert "--results-dir must hold finished runs that are not damaged" in capsys.readouterr().err
+
+
+def test_runs_of_one_task_with_other_results_are_compared_apart(runs, tmp_path, capsys):
+    """Forecasts and classes are; after each epoch something else is measured of them than their first result."""
+    quantity = {"label": "error", "unit": "", "naive": None, "naive_is": "", "decades": False}
+    for name, measures in {"a": ("mase", "validation_loss"), "b": ("test_error",)}.items():
+        folder = tmp_path / "results" / "series" / name
+        shutil.copytree(runs / "generation" / "music", folder)
+        metrics = json.loads((folder / "metrics.json").read_text())
+        metrics |= {"quantities": dict.fromkeys(measures, quantity)} | dict.fromkeys(measures, 0.5)
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+        (folder / "epochs.csv").write_text(f"epoch,{measures[-1]}\n1,0.9\n2,0.5\n")
+    output = tmp_path / "results" / "comparison"
+    assert main.main(["compare", f"--results-dir={tmp_path / 'results'}"]) == 0
+    kinds = {f"series_{kind}{suffix}" for kind in ("mase", "test_error") for suffix in (".csv", ".png")}
+    assert {path.name for path in output.iterdir()} == {"report.html"} | kinds
 
 
 def test_a_comparison_writes_into_its_folder_whatever_runs_say(runs, tmp_path):

@@ -236,6 +236,9 @@ def test_numbers_are_learned_and_told_in_their_units(numbers, tmp_path):
     said = series.predict(folder, numbers)
     np.testing.assert_allclose(said[["answer_0", "answer_1"]], own.said(own.outputs(weights))[0], rtol=1e-4)
     own.report(weights).figures["answers"].canvas.draw()
+    named = task(numbers, target=("y",), units=24)  # one name for both
+    folder, *_ = kept(named, weights, tmp_path)
+    pd.testing.assert_frame_equal(series.predict(folder, numbers), said)
 
 
 def test_tables_with_groups_and_folders_of_classes(tmp_path):
@@ -258,6 +261,56 @@ def test_tables_with_groups_and_folders_of_classes(tmp_path):
     assert list(task(tmp_path / "classes").classes) == ["fast", "slow"]
 
 
+def test_a_table_that_was_trained_on_is_answered_whatever_stands_beside_it(tmp_path):
+    """Labels that are numbers, persons, another order, and a class named as the column of answers."""
+    steps = np.arange(10)
+    rows = [
+        pd.DataFrame(
+            {"id": one, "person": f"p{one % 6}", "kind": one % 2, "v": np.sin(steps * (1 + one % 2)), "w": one}
+        )
+        for one in range(24)
+    ]
+    whole, path = pd.concat(rows), tmp_path / "all.csv"
+    whole.to_csv(path, index=False)
+    own = task(path, label="kind", group="id", test_groups="person")
+    folder, *_ = kept(own, own.network.start(0).weights[None], tmp_path)
+    said = series.predict(folder, path)
+    assert list(said) == ["sequence", "answer", "0", "1"] and len(said) == 24
+    whole[["w", "id", "v"]].to_csv(path, index=False)
+    pd.testing.assert_frame_equal(series.predict(folder, path), said)
+    whole.replace({"kind": {0: "answer", 1: "question"}}).to_csv(path, index=False)
+    own = task(path, label="kind", group="id")
+    folder, *_ = kept(own, own.network.start(0).weights[None], tmp_path)
+    said = series.predict(folder, path)
+    assert list(said) == ["sequence", "answer", "answer (column)", "question"]
+    assert set(said.answer) <= {"answer", "question"}
+
+
+def test_a_run_of_a_folder_answers_a_single_file(tmp_path):
+    for one in range(12):
+        folder = tmp_path / "classes" / ("up", "down")[one % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame({"v": np.arange(9.0) * (-1) ** one + one}).to_csv(folder / f"{one}.csv", index=False)
+    own = task(tmp_path / "classes")
+    folder, *_ = kept(own, own.network.start(0).weights[None], tmp_path)
+    said = series.predict(folder, tmp_path / "classes")
+    (alone,) = series.predict(folder, tmp_path / "classes" / "up" / "4.csv").itertuples(index=False)
+    wanted = said[said.sequence == "up/4.csv"]
+    assert alone[0] == "4.csv" and alone[1] == wanted.answer.item()
+    np.testing.assert_allclose(alone[2:], wanted.iloc[0, 2:].astype(float), rtol=1e-5)
+
+
+def test_test_data_may_be_of_one_class_and_training_not(labels, tmp_path):
+    with np.load(labels) as file:
+        left = file["y"] == "left"
+        arrays = {name: file[name][left] for name in file}
+    np.savez(tmp_path / "left.npz", **arrays)
+    own = task(labels, test_data=str(tmp_path / "left.npz"))
+    assert len(own.testing) == 20 and set(own.truth[own.testing]) == {"left"}
+    with pytest.raises(ValueError, match="left.npz must hold sequences of at least two classes. Received: all of left"):
+        task(tmp_path / "left.npz")
+
+
 def test_a_file_of_other_features_is_refused(run, tmp_path):
     np.savez(tmp_path / "wide.npz", x=RNG.normal(size=(2, 4, 3)))
     with pytest.raises(ValueError, match="wide.npz must have the columns .* trained on, 1, 2. Received: 1, 2, 3"):
@@ -270,7 +323,7 @@ def test_a_file_of_other_features_is_refused(run, tmp_path):
         ({"test_data": "more.npz"}, "`test_data` must hold classes that are in training. Received: also other"),
         (
             {"test_data": "wide.npz"},
-            "`test_data` must have the features and answers of `data`. Received: 3 features and classes",
+            r"`test_data` must have the features and answers of `data`, \('1', '2'\) and classes. Received: \('1', '2', '3'\) and classes",
         ),
         ({"test_data": "more.npz", "test_share": 0.3}, "`test_share` must not come with `test_data`. Received: 0.3"),
         ({"known": ("1",)}, "`known` is for forecasts. Received: 1"),

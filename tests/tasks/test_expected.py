@@ -68,17 +68,9 @@ def test_a_longer_season_must_be_clearly_better():
     assert expected.fit(values, [1, 28, 4], 4).season == 4
 
 
-@pytest.mark.parametrize(
-    "values, message",
-    [
-        (np.arange(10.0), "`horizon` must leave 15 steps or more to learn from. Received: 10"),
-        (np.full(100, 3.0), "`target` must leave something to learn. Received: what a season of 1 foretells"),
-    ],
-)
-def test_refuses(values, message):
-    with pytest.raises(ValueError) as refused:
-        expected.fit(values, [1], 4)
-    assert str(refused.value) == message
+def test_refuses_too_few_steps():
+    with pytest.raises(ValueError, match="`horizon` must leave 15 steps or more to learn from. Received: 10"):
+        expected.fit(np.arange(10.0), [1], 4)
 
 
 def test_future_and_gaps():

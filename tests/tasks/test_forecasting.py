@@ -212,14 +212,61 @@ def test_of_several_targets_a_table_says_which(two, table):
     assert list(said.time.astype(str)) == 2 * ["2020-07-19", "2020-07-20", "2020-07-21"]
 
 
-def test_a_table_of_other_columns_is_refused(run, table, tmp_path):
-    path = tmp_path / "other.csv"
-    pd.read_csv(table).assign(more=1.0).to_csv(path, index=False)
+def test_columns_are_found_by_their_names_and_others_do_not_count(run, table, tmp_path):
+    own, path = pd.read_csv(table), tmp_path / "own.csv"
+    own.assign(more=1.0)[["lead", "more", "y", "day"]].to_csv(path, index=False)
+    pd.testing.assert_frame_equal(series.predict(run[0], path), series.predict(run[0], table))
+    own.drop(columns="lead").to_csv(path, index=False)
     with pytest.raises(
-        ValueError,
-        match="other.csv must have the columns that the run was trained on, y, lead. Received: y, lead, more",
+        ValueError, match="own.csv must have the columns that the run was trained on, y, lead. Received: day, y"
     ):
         series.predict(run[0], path)
+
+
+def test_a_table_of_other_steps_is_refused(run, table, tmp_path):
+    own, path = pd.read_csv(table), tmp_path / "own.csv"
+    own.assign(day=pd.date_range("2020-01-01", periods=200, freq="h")).to_csv(path, index=False)
+    with pytest.raises(ValueError, match="own.csv must have steps of 86400, as the run was trained on. Received: 3600"):
+        series.predict(run[0], path)
+
+
+@pytest.mark.parametrize(
+    "times, next_times",
+    [
+        (pd.date_range("2000-02-15", periods=200, freq=pd.DateOffset(months=3)), ["2050-02-15", "2050-05-15"]),
+        (pd.date_range("2020-01-01", periods=200, freq="MS"), ["2036-09-01", "2036-10-01"]),
+        ([*pd.date_range("2020-01-01", periods=199), pd.Timestamp("2020-07-18 01:00")], ["2020-07-19 01:00:00", "2020-07-20 01:00:00"]),
+        (pd.date_range("2024-03-25", periods=200, tz="Europe/Berlin"), ["2024-10-10 22:00:00+00:00", "2024-10-11 22:00:00+00:00"]),
+        (pd.date_range("2024-01-01", periods=200).strftime("%Y%m%d"), ["2024-07-19", "2024-07-20"]),
+        ([*range(1000, 1400, 2)], ["1400.0", "1402.0"]),
+    ],
+)  # fmt: skip
+def test_times_go_on_as_they_did(table, tmp_path, times, next_times):
+    """Quarters on the fifteenth, months, a late measurement, days of 23 hours, dates without signs, numbers."""
+    path, own = tmp_path / "own.csv", pd.read_csv(table)
+    own.assign(day=[str(time) for time in times]).to_csv(path, index=False)
+    found = task(path)
+    save_run(found, found.network.start(0).weights[None], tmp_path)
+    said = series.predict(tmp_path, path)
+    said.to_csv(tmp_path / "said.csv")
+    assert list(pd.read_csv(tmp_path / "said.csv", dtype=str).time[:2]) == next_times
+
+
+def test_hours_of_a_working_day_are_uneven(table, tmp_path):
+    """Pandas takes eight a day for those from 9 to 17 whichever they are."""
+    days = pd.date_range("2024-01-01", periods=25, freq="B")
+    own = pd.read_csv(table).assign(day=[day + pd.Timedelta(hours=10 + hour) for day in days for hour in range(8)])
+    own.to_csv(tmp_path / "own.csv", index=False)
+    with pytest.raises(ValueError, match="own.csv must hold even steps of time, or `every` say which to make"):
+        task(tmp_path / "own.csv")
+
+
+def test_a_target_may_be_named_as_what_is_said_of_it(table, tmp_path):
+    pd.read_csv(table).rename(columns={"y": "season"}).to_csv(tmp_path / "own.csv", index=False)
+    own = task(tmp_path / "own.csv", target=("season", "lead"))
+    found = own.evaluate(own.network.start(0).weights[None])
+    assert found["season_season"] == 8 and found["mase_season"].dtype.kind == "f"
+    assert found["mase"] == pytest.approx((found["mase_season"] + found["mase_lead"]) / 2)
 
 
 def test_several_series_of_one_table_are_tested_each(table, tmp_path):
@@ -258,10 +305,10 @@ def test_a_target_without_values_to_stop_or_to_test_by_is_refused(table, tmp_pat
             {"test_data": "x.csv"},
             "`test_data` is for sequences that have an answer each. Received: x.csv, with a forecast",
         ),
-        ({"every": "1YS"}, "`horizon` must be below half of the rows, 1 here when resampled by 1YS. Received: 3"),
+        ({"every": "1YS"}, "`horizon` must be below half of the rows, 1 of own.csv when resampled by 1YS. Received: 3"),
         ({"season": 99}, "`horizon` must leave 203 steps or more to learn from. Received: 120, with a season of 99"),
         ({"horizon": 90}, "`horizon` must leave .* to learn from. Received: 20"),
-        ({"horizon": 110}, "`horizon` must be below half of the rows, 200 here. Received: 110"),
+        ({"horizon": 110}, "`horizon` must be below half of the rows, 200 of own.csv. Received: 110"),
         ({"predict": "x.csv"}, "`predict` needs `run`, the name of a trained run. Received: none"),
         ({"chunk": 1}, "`chunk` must be at least 2. Received: 1"),
         ({"input_noise": -1.0}, "`input_noise` must be at least 0. Received: -1.0"),
@@ -302,6 +349,12 @@ def test_rows_without_a_target_are_of_the_future(ahead, table, tmp_path):
     own.loc[195, "lead"] += 5
     own.to_csv(path, index=False)
     assert (series.predict(ahead, path)["median"] != said["median"]).all()
+    own[:197].assign(lead=own.lead.where(own.index != 196)).to_csv(path, index=False)
+    message = (
+        "own.csv must have values of lead, which is known in advance. Received: none in row 3 behind the end of own.csv"
+    )
+    with pytest.raises(ValueError, match=message):
+        series.predict(ahead, path)
     own[:196].to_csv(path, index=False)
     with pytest.raises(
         ValueError, match="own.csv must have 3 rows behind the last value of y, .* Received: 2 in own.csv"
@@ -372,7 +425,7 @@ def test_errors_of_hours_are_in_units_of_what_a_day_ago_was_off(tmp_path):
     own = task(tmp_path / "own.csv", time=None)
     weights = own.network.start(0).weights[None]
     found = own.evaluate(weights)
-    assert (found["season"], found["mase_season"]) == (168, 24)
+    assert (found["season"], found["scale_season"]) == (168, 24)
     (series_of_it,) = own.series
     values, first = own.sequences.values[0][:, 0], own.tested[0]
     origins = own._origins(first, len(values))

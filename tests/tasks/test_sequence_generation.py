@@ -1,5 +1,6 @@
 """The generation task: its losses and metrics against their definitions, and the networks it builds."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -94,6 +95,8 @@ def test_a_trained_run_goes_on_longer_in_the_units_and_time_of_its_source(tmp_pa
     weights, network = fresh(task)
     network.save(tmp_path / "model.keras")
     (tmp_path / "config.json").write_text('{"length": 30}')
+    sha256 = task.evaluate(weights)["target_sha256"]
+    (tmp_path / "metrics.json").write_text(json.dumps({"target_sha256": sha256}))
     SequenceGeneration.use(replace(settings, length=70), tmp_path)
     found = np.genfromtxt(tmp_path / "generated_70.csv", delimiter=",", names=True)
     np.testing.assert_allclose(found["seconds"], np.arange(10, 80) / 8000)
@@ -109,10 +112,13 @@ def test_a_trained_run_goes_on_longer_in_the_units_and_time_of_its_source(tmp_pa
     trained, beyond = capsys.readouterr().out.splitlines()[:2]
     assert trained == f"mean squared error {squares[:30].mean():.4g} over the 30 steps it was trained on"
     assert beyond == f"mean squared error {squares[30:].mean():.4g} over the 20 steps behind them"
+    SequenceGeneration.use(replace(settings, length=30, start=11), tmp_path)
+    assert "over the 30 steps of another target than it was trained on" in capsys.readouterr().out
 
 
 def test_a_trained_run_needs_a_length(tmp_path):
     (tmp_path / "config.json").write_text('{"length": 30}')
+    (tmp_path / "metrics.json").write_text("{}")
     with pytest.raises(ValueError, match="`length` must be at least 1. Received: 0"):
         SequenceGeneration.use(replace(TINY, length=0), tmp_path)
 

@@ -85,3 +85,11 @@ def test_scales_go_through_json_and_know_their_series():
     with pytest.raises(ValueError, match="`group` must name series that the run was trained on. Received: s2"):
         again.of("s2")
     assert learn(sequences(), [50], 4, 3).of("any")[0].season == 4
+
+
+def test_a_target_that_never_changes_is_named():
+    own = sequences(count=2)
+    own.values[1][:, 0] = 3.0
+    message = "`target` must leave something to learn. Received: y of s1, which a season of 4 foretells"
+    with pytest.raises(ValueError, match=message):
+        learn(own, [50, 50], 4, 3)

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from networks import fresh
 
 from main import recipe
 from tasks.sequence_generation import SequenceGeneration
-from tasks.trained_model import check_columns, load_json, load_learned, load_model
+from tasks.trained_model import check_step, load_json, load_learned, load_model
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +108,22 @@ def test_what_was_learned_has_all_that_is_needed_or_is_named(tmp_path):
         load_learned(tmp_path, "window", "scales")
 
 
-def test_columns_are_those_of_the_training_in_their_order():
-    check_columns("own.csv", ("a", "b"), ["a", "b"])
-    for came in (("b", "a"), ("a",)):
-        message = f"own.csv must have the columns that the run was trained on, a, b. Received: {', '.join(came)}$"
+@pytest.mark.parametrize(
+    "learned, step, message",
+    [
+        ({}, 5.0, None),  # of a run that did not say it
+        ({"step": None}, 5.0, None),
+        ({"step": 60}, None, None),
+        ({"step": 30.5 * 86400}, 28 * 86400.0, None),  # months
+        ({"step": 3600.0}, 86400.0, "own.csv must have steps of 3600, as the run was trained on. Received: 86400"),
+        ({"step": 3600.0}, 900.0, "own.csv must have steps of 3600, as the run was trained on. Received: 900"),
+        ({"step": 0}, 1.0, "metrics.json must have step in what was learned, as it was saved. Received: 0"),
+        ({"step": "1h"}, 1.0, "metrics.json must have step in what was learned, as it was saved. Received: 1h"),
+    ],
+)
+def test_times_go_on_in_the_step_of_training(learned, step, message):
+    if message is None:
+        check_step(Path(), learned, Path("own.csv"), step)
+    else:
         with pytest.raises(ValueError, match=message):
-            check_columns("own.csv", came, ["a", "b"])
+            check_step(Path(), learned, Path("own.csv"), step)
