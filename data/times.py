@@ -11,7 +11,9 @@ STEADY = 0.05  # of a step, by which others may differ: rounded seconds, days of
 OFFICE = ("bh", "cbh")  # eight hours a day, of which pandas says that they are from 9 to 17 whichever they are
 PACKED = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # dates without signs, by how long they are
 FIRST = np.datetime64("1800-01-01")  # of those; before it they are plain numbers
-ZONED = r".*\d:?\d\d(:?\d\d(\.\d+)?)?\s*(Z|UTC|[+-]\d\d(:?\d\d)?)"  # a time of day, and a zone
+ZONED = (
+    r"(?i).*(:\d\d(\.\d+)?|T\d\d(\d\d){0,2}(\.\d+)?)\s*(Z|UTC|GMT|[+-]\d{1,2}(:?\d\d)?)"  # a time of day, and a zone
+)
 SPARSEST = 100  # steps a measurement that resampling may make; far more are a mistake in `every`, and fill the memory
 
 
@@ -24,8 +26,11 @@ def read_times(table: Table, place: int) -> np.ndarray:
     texts = table.texts(place)
     if is_number(texts[0]) and table.is_numeric(place):  # the first spares looking at all others
         _refuse(table, place, np.isnan(table.floats(place)[1]))
-        dates = _dates(texts, PACKED.get(len(texts[0]), ""))
-        return table.numbers(place) if np.isnat(dates).any() or dates[0] < FIRST else dates
+        numbers = table.numbers(place)
+        if len(texts[0]) not in PACKED:
+            return numbers
+        dates = _dates(texts, PACKED[len(texts[0])])
+        return numbers if np.isnat(dates).any() or dates[0] < FIRST else dates
     dates = _dates(texts, "ISO8601")
     if np.isnat(dates).any():
         read = [dates, *(_dates(texts, form) for form in _forms(texts[0]))]
@@ -59,7 +64,7 @@ def check_even(table: Table, place: int, times: np.ndarray, sequences: list[np.n
     for rows in sequences:
         step = np.diff(times[rows])
         odd = np.flatnonzero(np.abs(step.astype(float) - usual) > STEADY * usual)
-        if len(odd) and not (calendar(times[rows]) and is_same_step(usual_step(times[rows]), usual_step(times))):
+        if len(odd) and not (calendar(times[rows]) and is_same_step(usual_step(times[rows]), usual / 1e9)):
             before, after = rows[odd[0] : odd[0] + 2]
             most = usual if times.dtype == float else pd.Timedelta(int(usual))
             raise ValueError(
@@ -97,8 +102,8 @@ def is_same_step(one: float, other: float) -> bool:
 
 
 def usual_step(times: np.ndarray) -> float:
-    """Return the median step between times, in seconds where they are dates."""
-    step = float(np.median(np.diff(times).astype(float)))
+    """Return the median step between times, the lower one of two, in seconds where they are dates."""
+    step = float(np.quantile(np.diff(times).astype(float), 0.5, method="lower"))
     return step if times.dtype == float else step / 1e9
 
 

@@ -7,6 +7,7 @@ The probabilities of a line's beginnings fall below what any number holds; elsew
 with an exponent of their own beside them: exact to rounding whatever the length, and without an exponential or a logarithm in the loop.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -71,37 +72,29 @@ def best_path(logits: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
 
 
 def _checked(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return labels, counts and steps as int32 and in range, and whether they were [..., B]; raises what `ctc_loss` says."""
+    """Return labels, counts and steps as int32 and in range, and where they were [..., B]; raises what `ctc_loss` says."""
     given = {"labels": labels, "counts": counts, "steps": steps}
     for name, values in given.items():
         given[name] = values = tf.convert_to_tensor(values)
         if not values.dtype.is_integer:
             raise ValueError(f"`{name}` must be whole numbers. Received: {values.dtype.name}")
-        given[name] = tf.cast(values, tf.int32)
-    labels, counts, steps = given.values()
+    labels, counts, steps = (tf.cast(values, tf.int32) for values in given.values())
+    blank, count, length = size(logits, -1) - 1, size(labels, -1), size(logits, -2)
     if labels.shape[-1] == 0:  # nobody says anything, which one label that does not count says too
-        labels = tf.zeros([*labels.shape[:-1], 1], tf.int32) - 1
-    counting = tf.sequence_mask(counts, size(labels, -1))
-    blank, most = size(logits, -1) - 1, size(labels, -1) * tf.cast(given["labels"].shape[-1] != 0, tf.int32)
+        labels = tf.zeros([*labels.shape[:-1], 1], tf.int32)
+    counting, known = tf.sequence_mask(counts, size(labels, -1)), (labels >= 0) & (labels < blank)
     good = {
-        "labels": tf.reduce_all((labels >= 0) & (labels < blank) | ~counting, -1),
-        "counts": (counts >= 0) & (counts <= most),
-        "steps": (steps >= 0) & (steps <= size(logits, -2)),
+        "labels": (tf.reduce_all(known | ~counting, -1), f"below {blank}, the blank"),
+        "counts": ((counts >= 0) & (counts <= count), f"at most {count}"),
+        "steps": ((steps >= 0) & (steps <= length), f"at most {length}"),
     }
     if tf.executing_eagerly():
-        for name, where in good.items():
+        for name, (where, wanted) in good.items():
             if not tf.reduce_all(where):
-                wanted = {
-                    "labels": f"below {blank}, the blank",
-                    "counts": f"at most {most}",
-                    "steps": f"at most {logits.shape[-2]}",
-                }
-                raise ValueError(
-                    f"`{name}` must be from 0 and {wanted[name]}. Received: {given[name].numpy().tolist()}"
-                )
-    labels = tf.where(counting & (labels >= 0) & (labels < blank), labels, 0)
-    counts, steps = tf.clip_by_value(counts, 0, most), tf.clip_by_value(steps, 0, size(logits, -2))
-    return labels, counts, steps, good["labels"] & good["counts"] & good["steps"]
+                raise ValueError(f"`{name}` must be from 0 and {wanted}. Received: {given[name].numpy().tolist()}")
+    usable = functools.reduce(tf.logical_and, (where for where, _ in good.values()))
+    labels = tf.where(counting & known, labels, 0)
+    return labels, tf.clip_by_value(counts, 0, count), tf.clip_by_value(steps, 0, length), usable
 
 
 def _losses_and_gradients(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.Tensor]:

@@ -11,6 +11,7 @@ import pytest
 
 from data import files, text
 from data.series import Roles, Sequences, load, split
+from data.times import _dates
 
 TABLE = (
     "who,kind,site,a,b,note\nx,up,s1,1,10,hi\ny,down,s2,2,NA,ho\nx,up,s1,3,30,hi\ny,down,s2,4,40,?\ny,down,s2,-,50,\n"
@@ -475,3 +476,23 @@ def test_split_of_numbers_and_what_it_refuses():
         split(sequences(["a", "b"]), 1, seed=0)
     with pytest.raises(ValueError, match="`test_share` must leave some of a class for training and for testing. Received: 4 sequences of 1 groups"):  # fmt: skip
         split(sequences(list("aabb"), ["s"] * 4), 0.5, seed=0)
+
+
+def test_times_are_in_utc_where_the_file_has_zones(csv):
+    roles = Roles(target=("a",), horizon=1, time="t")
+    for zone in ("Z", "z", " UTC", " GMT", "+00:00", "+0000", "+00", "-01:00", "+1"):
+        for clock in ("T08:00", " 08:00:00", " 08:00:00.25", "T08", "T0800"):
+            texts = [f"2024-01-0{day}{clock}{zone}" for day in (1, 2, 3)]
+            if not np.isnat(_dates(np.array(texts, object), "ISO8601")).any():
+                assert load(csv("t,a\n" + "\n".join(f"{text},1" for text in texts)), roles).zoned, texts[0]
+    for forms in (
+        ["2024-01", "2024-02", "2024-03"],
+        ["2024-01-01", "2024-01-02", "2024-01-03"],
+        ["2024-01-01 08:00", "2024-01-01 08:15", "2024-01-01 08:30"],
+        ["1", "2", "3"],
+    ):
+        assert not load(csv("t,a\n" + "\n".join(f"{text},1" for text in forms)), roles).zoned, forms
+    with pytest.raises(
+        ValueError, match="t.csv must give a zone with all times or with none. Received: '2024-01-02T08:00' in row 3"
+    ):
+        load(csv("t,a\n2024-01-01T08:00Z,1\n2024-01-02T08:00,1\n"), roles)

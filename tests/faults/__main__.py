@@ -4,6 +4,7 @@ What `--all`, `--only` and `--kills` find goes into `results/reliability.csv` an
 """
 
 import collections
+import itertools
 import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ class Options:
     all: bool = False
     """Inject every fault of the lists."""
     kills: int = 0
-    """Kill so many trainings, over all settings in turn."""
+    """Kill so many trainings, over all settings in turn, or over those that have the text of `only`."""
     only: str | None = None
     """Inject the faults whose kind, name or task has this text."""
     again: bool = False
@@ -120,7 +121,8 @@ def _faults(pool: ThreadPoolExecutor, faults: list[Fault]) -> Iterator[dict]:
 
 def _kills(pool: ThreadPoolExecutor, options: Options) -> Iterator[dict]:
     """Yield a row for each training that was killed, and print those that ended otherwise than undisturbed ones."""
-    settings = [list(trainings.KILLED)[number % len(trainings.KILLED)] for number in range(options.kills)]
+    possible = [setting for setting in trainings.KILLED if (options.only or "") in setting] or list(trainings.KILLED)
+    settings = list(itertools.islice(itertools.cycle(possible), options.kills))
     for setting in dict.fromkeys(settings):
         kills.undisturbed(setting)
     drawn = np.random.default_rng(options.seed).spawn(len(settings))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy.io import wavfile
 
 from tests.faults.fault import Fault
@@ -46,6 +47,33 @@ TABLES = {  # what is in the file → (its bytes, more words, how it may end, wh
     "dates": ("t,a\n" + "\n".join(f"2020-01-{day:02d},{day}" for day in range(1, 29)), ("--column", "a"), (0,), ""),
 }
 TABLES["UTF-16"] = (TABLES["UTF-16"], (), (0, 2), "")
+DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-01-01", periods=60)]
+WAVE = [f"{x:.3f}" for x in np.sin(np.arange(60)) + np.random.default_rng(0).normal(size=60)]
+SERIES = {  # cells of a column of times → (the cells, how it may end, what is said)
+    "days": (DAYS, (0,), ""),
+    "days without signs": ([day.replace("-", "") for day in DAYS], (0,), ""),
+    "days of a zone, one of 23 hours": ([str(day) for day in pd.date_range("2024-03-01", periods=60, tz="Europe/Berlin")], (0,), ""),
+    "quarters on the fifteenth": ([f"{2000 + place // 4}-{2 + 3 * (place % 4):02d}-15" for place in range(60)], (0,), ""),
+    "working hours": ([f"{DAYS[place // 8]} {10 + place % 8}:00" for place in range(60)], (2,), "even steps"),
+    "a zone in some": ([f"{day}T00:00" + "Z" * (place > 30) for place, day in enumerate(DAYS)], (2,), "zone"),
+    "a total below": ([*map(str, range(59)), "Total"], (2,), "Total"),
+    "days that may be months": ([f"{place % 12 + 1}/{place % 12 + 1}/2024" for place in range(60)], (2,), ""),
+    "a day twice": ([DAYS[0], *DAYS[:-1]], (2,), "increase"),
+    "backwards": (DAYS[::-1], (2,), "increase"),
+    "a gap": ([*DAYS[:30], "", *DAYS[31:]], (2,), "row 32"),
+    "the thirtieth of February": ([*DAYS[:30], "2024-02-30", *DAYS[31:]], (2,), "2024-02-30"),
+    "an epoch of its own": ([str(1.7e9 + 60 * place) for place in range(60)], (0,), ""),
+}  # fmt: skip
+INK = {  # what is in the file → (its name, its content, what is said)
+    "times of another name": ("b.csv", "stroke,x,y,timestamp\n1,0,0,0\n1,1,1,1\n", "times"),
+    "a gap": ("b.csv", "stroke,x,y\n1,0,\n1,1,1\n", "row 2"),
+    "no strokes": ("b.json", "[]", ""),
+    "texts": ("b.json", '[[["a", 0, 0]]]', "numbers|points"),
+    "times that run backwards": ("b.json", "[[[0, 0, 1], [1, 1, 0]]]", ""),
+    "entities": ("b.inkml", '<!DOCTYPE a [<!ENTITY b "c">]><ink><trace>&b;</trace></ink>', "entities"),
+    "another root": ("b.inkml", "<html/>", "InkML"),
+    "another ending": ("b.png", "x", "--read"),
+}
 SOUNDS: dict[str, Callable[[Path], object]] = {
     "of no samples": lambda path: wavfile.write(path, 16000, np.zeros(0, np.int16)),
     "silent": lambda path: wavfile.write(path, 16000, np.zeros(4000, np.int16)),
@@ -72,6 +100,28 @@ def faults() -> Iterator[Fault]:
             lambda folder, content=content: folder.joinpath("table.csv").write_bytes(content) and None,
             statuses=statuses,
             says=says,
+        )
+    for what, (cells, statuses, says) in SERIES.items():
+        content = "time,a\n" + "".join(f"{cell},{value}\n" for cell, value in zip(cells, WAVE, strict=True))
+        yield Fault(
+            "tables",
+            f"times, {what}",
+            "series",
+            flags("series", "--time", "time"),
+            lambda folder, content=content: folder.joinpath("a.csv").write_text(content) and None,
+            statuses=statuses,
+            says=says,
+        )
+    for what, (name, content, says) in INK.items():
+        yield Fault(
+            "texts and lists",
+            f"ink, {what}",
+            "handwriting",
+            (*flags("handwriting")[:-2], "--run", "a", "--read", name),
+            lambda folder, name=name, content=content: folder.joinpath(name).write_text(content) and None,
+            statuses=(2,),
+            says=says,
+            trained=True,
         )
     for what, make in SOUNDS.items():
         target = flags("generation", "--target", "b.wav", "--length", "20")

@@ -37,7 +37,7 @@ TASKS = {
         *SMALL,
     ),
 }
-# Six trainings whose updates differ in kind: with noise, with dropout, with a state that is carried, with replicas.
+# Trainings of all tasks whose updates differ in kind: with noise, with dropout, with a state that is carried, with replicas.
 KILLED = {
     "generation": (*TASKS["generation"], "--epochs", "8000"),
     "generation, dropout, 20 replicas": (
@@ -51,6 +51,11 @@ KILLED = {
         *TASKS["text"],
         *("--model", "clockwork_lstm", "--epochs", "25", "--replicas", "3", "--keep", "all"),
     ),
+    "series, noise and dropout": (
+        *TASKS["series"],
+        *("--epochs", "40", "--dropout", "0.2", "--input-noise", "0.1", "--patience", "50"),
+    ),
+    "handwriting, noise": (*TASKS["handwriting"], "--epochs", "100", "--input-noise", "0.1"),
 }
 
 
