@@ -78,14 +78,18 @@ def _checked(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.Tensor, tf.Te
         given[name] = values = tf.convert_to_tensor(values)
         if not values.dtype.is_integer:
             raise ValueError(f"`{name}` must be whole numbers. Received: {values.dtype.name}")
-    labels, counts, steps = (tf.cast(values, tf.int32) for values in given.values())
-    blank, count, length = size(logits, -1) - 1, size(labels, -1), size(logits, -2)
+        own, batch = values.shape[:-1] if name == "labels" else values.shape, logits.shape[:-2]
+        if not (own.rank and own.is_compatible_with(batch[-own.rank :])):
+            raise ValueError(f"`{name}` must be of the sequences {batch}. Received: those of {own}")
+    labels, counts, steps = (tf.cast(values, tf.int64) for values in given.values())  # in which none wraps
+    blank, count, length = (tf.cast(size(*axis), tf.int64) for axis in ((logits, -1), (labels, -1), (logits, -2)))
+    blank -= 1
     if labels.shape[-1] == 0:  # nobody says anything, which one label that does not count says too
-        labels = tf.zeros([*labels.shape[:-1], 1], tf.int32)
+        labels = tf.zeros([*labels.shape[:-1], 1], tf.int64)
     counting, known = tf.sequence_mask(counts, size(labels, -1)), (labels >= 0) & (labels < blank)
     good = {
-        "labels": (tf.reduce_all(known | ~counting, -1), f"below {blank}, the blank"),
         "counts": ((counts >= 0) & (counts <= count), f"at most {count}"),
+        "labels": (tf.reduce_all(known | ~counting, -1), f"below {blank}, the blank"),
         "steps": ((steps >= 0) & (steps <= length), f"at most {length}"),
     }
     if tf.executing_eagerly():
@@ -93,8 +97,12 @@ def _checked(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.Tensor, tf.Te
             if not tf.reduce_all(where):
                 raise ValueError(f"`{name}` must be from 0 and {wanted}. Received: {given[name].numpy().tolist()}")
     usable = functools.reduce(tf.logical_and, (where for where, _ in good.values()))
-    labels = tf.where(counting & known, labels, 0)
-    return labels, tf.clip_by_value(counts, 0, count), tf.clip_by_value(steps, 0, length), usable
+    parts = (
+        tf.where(counting & known, labels, 0),
+        tf.clip_by_value(counts, 0, count),
+        tf.clip_by_value(steps, 0, length),
+    )
+    return *(tf.cast(values, tf.int32) for values in parts), usable
 
 
 def _losses_and_gradients(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.Tensor]:

@@ -175,6 +175,7 @@ def test_the_best_path_equals_a_plain_loop():
 OUT_OF_RANGE = {
     "labels": ([[0, 3], [1, 1]], [2, 2], [6, 6], "`labels` must be from 0 and below 3, the blank. Received: .*3"),
     "counts": ([[0, 1], [1, 1]], [3, 2], [6, 6], r"`counts` must be from 0 and at most 2. Received: \[3, 2\]"),
+    "more than 32 bits": ([[0, 1], [1, 1]], [2, 2], [2**32 + 6, 6], r"`steps` must be from 0 and at most 6. Received"),
     "steps": ([[0, 1], [1, 1]], [2, 2], [7, 6], r"`steps` must be from 0 and at most 6. Received: \[7, 6\]"),
 }
 
@@ -201,3 +202,13 @@ def test_labels_that_do_not_count_may_be_any_or_none():
     np.testing.assert_allclose(ctc_loss(logits, np.zeros((2, 0), int), [0, 0], [6, 6])[1], blanks, rtol=1e-6)
     logits[0, 2, 1] = np.nan
     assert np.isnan(ctc_loss(logits, [[0, 1], [1, 1]], [2, 2], [6, 6])[0])
+
+
+def test_shapes_that_do_not_fit_are_named():
+    logits, labels = np.zeros((2, 6, 4), np.float32), np.zeros((2, 2), int)
+    with pytest.raises(ValueError, match=r"`labels` must be of the sequences \(2,\). Received: those of \(3,\)"):
+        ctc_loss(logits, np.zeros((3, 2), int), [2, 2], [6, 6])
+    with pytest.raises(ValueError, match=r"`counts` must be of the sequences \(2,\). Received: those of \(1,\)"):
+        ctc_loss(logits, labels, [2], [6, 6])
+    with pytest.raises(ValueError, match="`steps` must be whole numbers. Received: float32"):
+        ctc_loss(logits, labels, [2, 2], [6.0, 6.0])
