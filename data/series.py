@@ -13,7 +13,7 @@ import pandas as pd
 
 from data.npz_files import read_npz
 from data.parquet_files import read_parquet
-from data.roles import Roles, check_roles
+from data.roles import Roles, check_roles, find_places
 from data.table_sequences import Sequences, find_features, read_sequences, refuse_columns
 from data.tables import LARGEST, Table, read_table
 from data.ts_files import Archive, read_ts
@@ -171,6 +171,7 @@ def _load_folder(folder: Path, roles: Roles, trained: Sequence[str] | None) -> S
         joined([part.groups for part in parts]),
         None if roles.time is None else tuple(part.times[0] for part in parts),
         any(part.zoned for part in parts),
+        parts[0].known,
     )
 
 
@@ -208,6 +209,7 @@ def _of_archive(path: Path, archive: Archive, roles: Roles, trained: Sequence[st
         _answers(path, archive, roles) if trained is None and not roles.horizon else None,
         None,
         None,
+        known=tuple(names[place] for place in find_places(stand_in, features)["known"]),
     )
 
 

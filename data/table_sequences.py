@@ -25,6 +25,7 @@ class Sequences(NamedTuple):
         groups: texts [N] that keep training and test apart; None where there are none.
         times: of each sequence, datetime64[ns] or float64 [T]; None where there are none.
         zoned: whether times had zones in the file; here they are in UTC.
+        known: names of the features that are known in advance.
     """
 
     columns: tuple[str, ...]
@@ -34,6 +35,7 @@ class Sequences(NamedTuple):
     groups: np.ndarray | None
     times: tuple[np.ndarray, ...] | None
     zoned: bool = False
+    known: tuple[str, ...] = ()
 
     def written(self, times: np.ndarray) -> np.ndarray:
         """Return times as they are to be written: with their zone, UTC, where they had zones."""
@@ -115,7 +117,8 @@ def read_sequences(table: Table, roles: Roles, features: list[str]) -> Sequences
     if "time" in places:
         times, parts = _timed(table, places["time"][0], roles.every, sequences, parts)
     zoned = "time" in places and has_zones(table, places["time"][0])
-    return Sequences(tuple(features), tuple(parts), names, answers, groups, times, zoned)
+    known = tuple(table.names[place] for place in places["known"])
+    return Sequences(tuple(features), tuple(parts), names, answers, groups, times, zoned, known)
 
 
 def _rows_of_sequences(table: Table, places: dict[str, list[int]]) -> tuple[tuple[str, ...], list[np.ndarray]]:

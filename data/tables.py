@@ -21,7 +21,7 @@ from data.text import read_lines, read_text
 
 NUMBER = r"\s*[+-]?(\d+{0}?\d*|{0}\d+)([eE][+-]?\d+)?\s*"  # {0}: the decimal sign
 THOUSANDS = r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*"  # or three decimals, which nobody can know
-GROUPED = r"\s*[+-]?\d{1,3}([,.'’ \u00a0\u202f]\d{3})+([,.]\d+)?\s*"  # with signs for thousands
+GROUPED = r"\s*[+-]?[1-9]\d{0,2}([,'’ \u00a0\u202f]\d{3})+([,.]\d+)?\s*"  # with signs for thousands; points are in versions too
 MISSING = ("", "NA", "NaN", "nan", "null", "?", "-", "–")  # cells without a number, where there need not be one
 LARGEST = float(np.finfo(np.float32).max)  # networks compute with 32 bits
 MOST = 10_000  # columns; pandas takes minutes to read many more

@@ -79,7 +79,7 @@ class Forecasting(SeriesTask):
             )
             raise ValueError(f"`horizon` must be below half of the rows, {rows}. Received: {settings.horizon}")
         self.scales = learn(self.sequences, self.learned, settings.season, settings.horizon, len(self.targets))
-        self.series = make_series(self.sequences, self.scales, settings.known)
+        self.series = make_series(self.sequences, self.scales)
         self._check_parts()
         self.window = min(settings.chunk, self.learned.min() // 2)
         left = [one.left() for one in self.series]

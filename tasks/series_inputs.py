@@ -141,9 +141,9 @@ def learn(sequences: Sequences, ends: Sequence[int], season: int, horizon: int, 
     return Scales(expectations, np.where(spread > 0, spread, 1.0), gaps, cycles)
 
 
-def make_series(sequences: Sequences, scales: Scales, known: Sequence[str]) -> list[Series]:
+def make_series(sequences: Sequences, scales: Scales) -> list[Series]:
     """Return all series as a network sees them; of columns that are known in advance it sees the steps to forecast."""
-    ahead = [sequences.columns.index(name) for name in known]
+    ahead = [sequences.columns.index(name) for name in sequences.known]
     here = [place for place in range(len(sequences.columns)) if place not in ahead]
     found = []
     for name, values in zip(sequences.names, sequences.values, strict=True):

@@ -20,7 +20,7 @@ def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     scales, targets = _check_learned(folder, learned, roles.horizon), learned["targets"]
     sequences = load(path, roles, learned["columns"])
     check_step(folder, learned, path, sequences.step)
-    series = make_series(sequences, scales, roles.known)
+    series = make_series(sequences, scales)
     network = load_model(folder, series[0].inputs.shape[1], len(targets) * roles.horizon * len(QUANTILES))
     rows = []
     for place, one in enumerate(series):
@@ -49,7 +49,7 @@ def _check_known(
         raise ValueError(f"{path} must have {wanted}. Received: {len(ahead)} in {one.name}")
     missing = np.isnan(ahead[: roles.horizon]) & ~scales.gaps  # [H, F] where training had no gaps
     for place, name in enumerate(sequences.columns):
-        if name in roles.known and missing[:, place].any():
+        if name in sequences.known and missing[:, place].any():
             came = f"none in row {missing[:, place].argmax() + 1} behind the end of {one.name}"
             raise ValueError(f"{path} must have values of {name}, which is known in advance. Received: {came}")
 

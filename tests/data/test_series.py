@@ -496,3 +496,8 @@ def test_times_are_in_utc_where_the_file_has_zones(csv):
         ValueError, match="t.csv must give a zone with all times or with none. Received: '2024-01-02T08:00' in row 3"
     ):
         load(csv("t,a\n2024-01-01T08:00Z,1\n2024-01-02T08:00,1\n"), roles)
+
+
+def test_texts_of_digits_are_no_numbers(csv):
+    rows = ["a,version,ip,phone", "1,1.100.200,192.168.100.101,010 555 100", "2,1.100.201,192.168.100.102,020 555 100"]
+    assert load(csv("\n".join(rows)), Roles(target=("a",), horizon=1)).columns == ("a",)

@@ -362,6 +362,14 @@ def test_rows_without_a_target_are_of_the_future(ahead, table, tmp_path):
         series.predict(ahead, path)
 
 
+def test_what_is_known_may_be_named_by_its_number(table, tmp_path):
+    own = task(table, known=("3",))
+    np.testing.assert_array_equal(own.data[0], task(table, known=("lead",)).data[0])
+    save_run(own, own.network.start(0).weights[None], tmp_path)
+    with pytest.raises(ValueError, match="must have 3 rows behind the last value of y"):
+        series.predict(tmp_path, table)
+
+
 @pytest.mark.parametrize(
     "rows, times, message",
     [

@@ -31,9 +31,9 @@ def test_what_is_learned_is_of_training_alone():
 
 
 def test_inputs_are_of_the_past_but_for_what_is_known():
-    own = sequences()
+    own = sequences()._replace(known=("z",))
     scales = learn(own, [60], 4, 3)
-    before, after = (make_series(these, scales, ["z"])[0] for these in (own, changed_after(own, 40)))
+    before, after = (make_series(these, scales)[0] for these in (own, changed_after(own, 40)))
     np.testing.assert_array_equal(before.expects[:41], after.expects[:41])
     np.testing.assert_array_equal(before.inputs[:38], after.inputs[:38])
     assert before.inputs.shape == (80, 1 + 2 + 1 + 3)  # deviation; y and x; x's gaps; z over three steps
@@ -47,7 +47,7 @@ def test_inputs_are_of_the_past_but_for_what_is_known():
 
 
 def test_what_is_left_comes_back_in_units_and_order():
-    one = make_series(sequences(), learn(sequences(), [60], 4, 3), [])[0]
+    one = make_series(sequences(), learn(sequences(), [60], 4, 3))[0]
     origins = np.array([30, 50])
     quantiles = np.sort(RNG.normal(size=(2, 1, 3, 5)), axis=-1)
     found = one.in_units(quantiles[None, ..., ::-1], origins)[0]
@@ -66,7 +66,7 @@ def test_each_of_several_targets_is_as_it_would_be_alone():
     for place, these in enumerate((own, turned)):
         alone = learn(these, [50, 60], 4, 3)
         assert [scales.of(name)[place] for name in own.names] == [alone.of(name)[0] for name in own.names]
-        for one, other in zip(make_series(own, scales, []), make_series(these, alone, [])):
+        for one, other in zip(make_series(own, scales), make_series(these, alone)):
             np.testing.assert_array_equal(one.expects[:, place], other.expects[:, 0])
             np.testing.assert_array_equal(one.left()[:, place], other.left()[:, 0])
             np.testing.assert_array_equal(one.inputs[:, place], other.inputs[:, 0])
