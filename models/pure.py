@@ -95,14 +95,18 @@ class PureNetwork:
             sequence is that of all. Only the modules that fire are computed.
 
         Raises:
-            ValueError: the layer reads backwards; from the function, its inputs or its state are others.
+            ValueError: the layer reads backwards, or there are more or fewer weights; from the function, its inputs or its
+                state are others.
         """
         self._must_be_built("stepper")
         if self.go_backwards:
             raise ValueError("`stepper` needs a layer that reads forwards. Received: go_backwards=True")
         parts = len(self.cell.states)
-        weights = variables.as_weights(self, variables.tensors(self) if weights is None else weights)
-
+        own = variables.tensors(self)
+        if weights is not None and len(weights) != len(own):
+            raise ValueError(f"`weights` must be {len(own)} tensors. Received: {len(weights)}")
+        cast = [tf.cast(array, self.compute_dtype) for array in (own if weights is None else weights)]
+        weights = variables.as_weights(self, cast)
         zeros = self.get_initial_state(1)
 
         def step(inputs: tf.Tensor, state: State) -> State:

@@ -10,6 +10,7 @@ import numpy as np
 
 from data.closest import did_you_mean
 from data.files import read_json, write_csv
+from running.failures import in_words
 from running.metrics import mean, results, said, table
 from running.report import data_uri, write_page
 from running.runs import WHERE
@@ -81,10 +82,10 @@ def find(results_dir: Path, names: Sequence[str]) -> list[Run]:
     for name, folder in chosen.items():
         try:
             runs.append(_read(name, folder))
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             if names:
                 raise
-            print(f"left out: {error}")
+            print(f"left out: {in_words(error)}")
     if not runs:
         raise ValueError(f"`results_dir` must hold finished runs that are not damaged. Received: {results_dir}")
     return runs
@@ -95,12 +96,16 @@ def _read(name: str, folder: Path) -> Run:
     file = folder / "metrics.json"
     metrics = read_json(file, *METRICS)
     try:
+        if not results(metrics):
+            raise ValueError
         for result in results(metrics):
             quantity = Quantity(**metrics["quantities"][result])
             "".join((quantity.label, quantity.unit, quantity.naive_is, mean(metrics, result), said(quantity.naive)))
         said(metrics["parameters"]), said(metrics["seconds"])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise ValueError(f"{file} must hold numbers as a run leaves them. Received: others") from None
+    for table_file in {folder / "training.csv", *folder.glob("epochs.csv")}:
+        _columns(table_file, metrics["quantities"])
     return Run(name, folder, read_json(folder / "config.json", *CONFIG), metrics)
 
 
@@ -130,7 +135,7 @@ def _of_a_kind(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Return the runs that can be compared, by their task and, where those have different results, by the first of these too."""
     kinds: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
-        first = next(iter(run.metrics["quantities"]), "")
+        first = next(iter(run.metrics["quantities"]))
         kinds.setdefault(run.folder.parent.name, {}).setdefault(first, []).append(run)
     return {
         task if len(own) == 1 else f"{task}_{first}": alike

@@ -187,3 +187,23 @@ def test_no_steps_have_no_mask(return_sequences):
     layer = ClockworkRNN(6, [1, 2, 4], return_sequences=return_sequences)
     x, mask = np.zeros((2, 0, 3), np.float32), np.zeros((2, 0), bool)
     np.testing.assert_array_equal(layer(x, mask=mask), layer(x))
+
+
+def test_a_single_step_takes_the_weights_that_there_are():
+    layer = ClockworkRNN(6, [1, 2, 4])
+    layer(np.zeros((2, 4, 3), np.float32))
+    with pytest.raises(ValueError, match="`weights` must be 5 tensors. Received: 1"):
+        layer.stepper(layer.trainable_variables[:1])
+
+
+@pytest.mark.parametrize("input_mean", [False, True])
+@pytest.mark.parametrize("kind", [ClockworkRNN, ClockworkGRU, ClockworkLSTM])
+def test_single_steps_in_mixed_precision_are_those_of_a_call(kind, input_mean):
+    layer = kind(6, [1, 2, 4], input_mean=input_mean, return_sequences=True, dtype="mixed_bfloat16")
+    x = inputs((2, 9, 3)).astype(np.float32)
+    wanted = layer(x)
+    step, state = layer.stepper(), layer.get_initial_state(2)
+    for t in range(9):
+        state = step(x[:, t], state)
+        assert state[0].dtype == wanted.dtype
+        np.testing.assert_allclose(tf.cast(state[0], tf.float32), tf.cast(wanted[:, t], tf.float32), atol=0.02)
