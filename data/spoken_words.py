@@ -15,22 +15,7 @@ from data.make_words import VOCABULARY
 from data.text import read_text
 
 SHIPPED = Path(__file__).parent / "words"
-SOUNDS = {
-    ".wav",
-    ".flac",
-    ".ogg",
-    ".oga",
-    ".opus",
-    ".mp3",
-    ".aiff",
-    ".aif",
-    ".aifc",
-    ".au",
-    ".snd",
-    ".caf",
-    ".w64",
-    ".sph",
-}
+SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".sph"}  # fmt: skip
 UNREAD = {".m4a", ".wma"}  # sounds that libsndfile cannot read, so that they are named
 TIMIT_SPEAKERS, TIMIT_TEST = 7, 2  # a word, in Koutník et al. 2014, section 4.2
 

@@ -106,7 +106,7 @@ def check(task_class: type[Task], settings: Any, recipe: Any = None, facts: Fact
             f"the data must ask for less than memory holds. Received: {steps} steps at once, each of {facts.features} "
             f"inputs and {facts.outputs} outputs"
         )
-    if not most and len(clock(settings)[0]) == 1:
+    if not most and (len(clock(settings)[0]) == 1 or allowed < A_PROGRAM + A_MODULE):
         least, there = (f"{size / 2**20:.0f} MiB" for size in (of(**usual) / SPARE, free()))
         raise ValueError(f"memory must be free, at least {least}. Received: {there}")
     if not most:

@@ -77,6 +77,14 @@ def test_more_periods_than_memory_holds_are_refused():
         make_task(unmade("generation"), settings, recipe("generation"))
 
 
+@pytest.mark.parametrize("periods", [(1,), tuple(range(1, 10))])
+def test_where_memory_holds_nothing_it_is_named_and_no_flag(periods, monkeypatch):
+    monkeypatch.setattr(memory, "free", lambda: 50 * 2**20)
+    settings = recipe("generation", periods=periods)
+    with pytest.raises(ValueError, match="memory must be free, at least [0-9]+ MiB. Received: 50 MiB"):
+        check(unmade("generation"), settings, settings)
+
+
 def test_no_trained_run_makes_more_than_memory_holds(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "free", lambda: 40e6)
     phones = tmp_path / "long.PHN"
