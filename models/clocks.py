@@ -194,7 +194,8 @@ def take_turns(periods: Sequence[int], turns: int, turns_of: str = "all") -> tup
     whole_numbers("periods", periods, lowest=1)
     if turns_of not in TURNS_OF:
         raise ValueError(f"`turns_of` must be one of {', '.join(TURNS_OF)}. Received: {turns_of!r}")
-    taking = [period for period in periods if turns_of == "all" or period == min(periods)]
+    fastest = min(periods, default=1)
+    taking = [period for period in periods if turns_of == "all" or period == fastest]
     if turns_of == "fastest" and turns != 1 and len(taking) != 1:
         raise ValueError(
             f"`turns_of` fastest needs a module faster than all others. Received periods: {tuple(periods)}"
@@ -202,7 +203,7 @@ def take_turns(periods: Sequence[int], turns: int, turns_of: str = "all") -> tup
     others = len(periods) - len(taking)
     most = min((MOST_MODULES - others) // max(len(taking), 1), LARGEST // max(taking, default=1))
     whole_numbers("turns", [turns], lowest=1, most=max(most, 1))
-    sets = [turns if period in taking else 1 for period in periods]
+    sets = [turns if turns_of == "all" or period == fastest else 1 for period in periods]
     return (
         tuple(own * period for period, own in zip(periods, sets, strict=True) for _ in range(own)),
         tuple(turn * period for period, own in zip(periods, sets, strict=True) for turn in range(own)),
