@@ -83,7 +83,7 @@ def chosen(options: Options) -> list[Fault]:
         return [fault for fault in every if _key(_row(fault)) in bad]
     if options.only:
         found = [fault for fault in every if options.only in " ".join(fault[:3])]
-        if not found:
+        if not found and not _killed(options):
             raise ValueError(f"`only` must be in the kind, name or task of a fault. Received: {options.only}")
         return found
     if options.kills:
@@ -119,10 +119,15 @@ def _faults(pool: ThreadPoolExecutor, faults: list[Fault]) -> Iterator[dict]:
             tqdm.write(f"{finding.verdict}: {fault.kind}, {fault.name}, {fault.task}: {outcome}")
 
 
+def _killed(options: Options) -> list[str]:
+    """Return the settings of the trainings to kill."""
+    possible = [setting for setting in trainings.KILLED if (options.only or "") in setting]
+    return list(itertools.islice(itertools.cycle(possible), options.kills))
+
+
 def _kills(pool: ThreadPoolExecutor, options: Options) -> Iterator[dict]:
     """Yield a row for each training that was killed, and print those that ended otherwise than undisturbed ones."""
-    possible = [setting for setting in trainings.KILLED if (options.only or "") in setting] or list(trainings.KILLED)
-    settings = list(itertools.islice(itertools.cycle(possible), options.kills))
+    settings = _killed(options)
     for setting in dict.fromkeys(settings):
         kills.undisturbed(setting)
     drawn = np.random.default_rng(options.seed).spawn(len(settings))
