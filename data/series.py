@@ -127,15 +127,15 @@ def _draw(counts: np.ndarray, share: float, generator: np.random.Generator) -> n
 def _load_table(path: Path, roles: Roles, trained: Sequence[str] | None) -> Sequences:
     if trained is None:
         _check_asked(path, roles)
-    if roles.group is None and not roles.horizon and trained is None:
-        asked = (
-            f", with `label` {roles.label}"
-            if roles.label
-            else f", with `target` {' '.join(roles.target)}"
-            if roles.target
-            else ""
-        )
-        raise ValueError(f"`group` must name which rows of {path} are one sequence. Received: nothing{asked}")
+        if roles.group is None and not roles.horizon:
+            asked = (
+                f", with `label` {roles.label}"
+                if roles.label
+                else f", with `target` {' '.join(roles.target)}"
+                if roles.target
+                else ""
+            )
+            raise ValueError(f"`group` must name which rows of {path} are one sequence. Received: nothing{asked}")
     table = _read(path, roles)
     return read_sequences(table, roles, find_features([table], roles, trained))
 
@@ -235,7 +235,7 @@ def _answers(path: Path, archive: Archive, roles: Roles) -> np.ndarray:
         raise ValueError(f"{path} must hold a label {archive.answer} of each sequence. Received: {came}")
     if answers.ndim > 1:
         raise ValueError(f"{path} must hold one label {archive.answer} a sequence. Received: {list(answers.shape)}")
-    whole = answers.dtype.kind == "f" and np.isfinite(answers).all() and (answers % 1 == 0).all()
+    whole = answers.dtype.kind == "f" and (answers % 1 == 0).all()
     return (answers.astype(np.int64) if whole else answers).astype(str)
 
 

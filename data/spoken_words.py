@@ -76,18 +76,18 @@ def load_folder(folder: Path, split: Split) -> list[Clip]:
         if path.suffix.lower() in SOUNDS | UNREAD
     ]
     _check_words("corpus", folder, clips)
-    if split.test_list is not None:
+    said = split.said()
+    if said == "test_list":
         clips = _by_list(folder, clips, split.test_list)
-    elif split.test_speakers:
+    elif said == "test_speakers":
         clips = _by_speaker(clips, split.test_speakers)
     else:
         clips = _by_draw(clips, split.test_share, split.seed)
     for kind, test in (("training", False), ("testing", True)):
         if not any(clip.test == test for clip in clips):
-            said = split.said()
             raise ValueError(f"`{said}` must leave clips for {kind}. Received: all {len(clips)} for the other")
     if alone := {clip.word for clip in clips} - {clip.word for clip in clips if not clip.test}:
-        raise ValueError(f"`{split.said()}` must leave clips of each word for training. Received: none of {min(alone)}")
+        raise ValueError(f"`{said}` must leave clips of each word for training. Received: none of {min(alone)}")
     return clips
 
 

@@ -116,7 +116,7 @@ def read_sequences(table: Table, roles: Roles, features: list[str]) -> Sequences
     parts = [values[rows] for rows in sequences]
     if "time" in places:
         times, parts = _timed(table, places["time"][0], roles.every, sequences, parts)
-    zoned = "time" in places and has_zones(table, places["time"][0])
+    zoned = times is not None and times[0].dtype != float and has_zones(table, places["time"][0])
     known = tuple(table.names[place] for place in places["known"])
     return Sequences(tuple(features), tuple(parts), names, answers, groups, times, zoned, known)
 
