@@ -41,6 +41,22 @@ def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def write_about(path: Path, argument: str, source: Path | str, suffix: str = "") -> Iterator[Path]:
+    """Do the same for what was made of a file and is named after it, as others of its name would be.
+
+    Raises:
+        ValueError: there is already something else of that name; names the argument that gave the file.
+    """
+    with write_whole(path, suffix) as part:
+        yield part
+        if path.exists() and part.read_bytes() != path.read_bytes():
+            raise ValueError(
+                f"`{argument}` must not replace what was made of another file. Received: {source}, for {path}; "
+                "move that away first"
+            )
+
+
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Write rows as a CSV file, whole or not at all."""
     with write_whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:

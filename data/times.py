@@ -81,8 +81,9 @@ def calendar(times: np.ndarray) -> str | pd.DateOffset | None:
     if found := pd.infer_freq(index):
         return None if found in OFFICE else found
     months = np.diff(12 * index.year + index.month)
-    same = (index.day == index.day[0]).all() and len(set(index - index.normalize())) == 1
-    return pd.DateOffset(months=months[0]) if same and months[0] > 0 and (months == months[0]).all() else None
+    day = index.day.max()  # of each month that has it, and of others the last one
+    same = (index.day == np.minimum(day, index.days_in_month)).all() and len(set(index - index.normalize())) == 1
+    return pd.DateOffset(months=months[0], day=day) if same and months[0] > 0 and (months == months[0]).all() else None
 
 
 def has_zones(table: Table, place: int) -> bool:

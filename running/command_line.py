@@ -128,7 +128,8 @@ def _check_types(chosen: Any, settings: Sequence[Setting], source: str, more: st
 
 
 def _leave_with_help(settings: Sequence[Setting], default: Any, description: str) -> None:
-    print(make_parser(settings, default, description).format_help().strip())
+    with output_may_fail():  # as where somebody reads the first lines only
+        print(make_parser(settings, default, description).format_help().strip(), flush=True)
     raise SystemExit
 
 

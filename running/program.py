@@ -8,12 +8,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from running import command_line, devices, signals
+from running import command_line, devices, hints, signals
 from running.checkpoints import CheckpointError
 from running.cluster import connect
 from running.devices import LostWorkerError
 from running.export import export_run
 from running.failures import FAILURES, in_words, output_may_fail
+from running.flags import settings_of
 from running.memory import check, check_use, make_task
 from running.metrics import counts, rows, table
 from running.runs import Run, staying, trained
@@ -62,6 +63,8 @@ def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
 
 @signals.as_they_were()
 def _use(task_class: type[Task], settings: Any, recipe: Any) -> None:
+    if settings.export:
+        _check_export_alone(settings, recipe)
     folder = trained(task_class.name, settings)
     if settings.export:
         print(export_run(folder, settings.export))
@@ -70,6 +73,15 @@ def _use(task_class: type[Task], settings: Any, recipe: Any) -> None:
         check_use(task_class, settings)
         with staying(folder):
             task_class.use(settings, folder)
+
+
+def _check_export_alone(settings: Any, recipe: Any) -> None:
+    """Raise a ValueError that names what else is asked for of a trained run, and would not be done."""
+    for setting in settings_of(type(settings)):
+        value, other = getattr(settings, setting.name), setting.name not in ("run", "export")
+        if setting.group == "trained run" and other and value != getattr(recipe, setting.name):
+            came = " ".join(hints.words_of(value))
+            raise ValueError(f"`{setting.name}` must not come with `export`. Received: {came}")
 
 
 @signals.as_they_were()

@@ -165,6 +165,8 @@ class Run:
 
     def goes_on(self) -> str:
         """Return what is left of a run that ended too early, and how to go on, as the end of a sentence."""
+        if self.finished and (self.results / PAGE).exists():
+            return f"; all that the run leaves is in {self.results}"
         if self.finished:
             missing = f"the same flags with --name {self.name} --resume make what is missing"
             return f"; model and metrics are in {self.results}; {missing}"
@@ -370,6 +372,8 @@ def _begin(new: Iterable[Path]) -> None:
 def _check_writable(setting: str, folder: Path) -> None:
     above = (path for path in folder.absolute().parents if folders.is_there(path))
     existing = folder if folder.exists() else next(above)
+    if existing == folder and not folder.is_dir():
+        raise ValueError(f"`name` must be that of a folder, or new. Received: {folder.name}, where {folder} is a file")
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise ValueError(f"`{setting}` must be a folder that can be written. Received: {folder}, but for {existing}")
 

@@ -65,8 +65,9 @@ def fit(values: np.ndarray, seasons: Sequence[int], horizon: int) -> Expectation
     values = values[-MOST:]
     least = min(map(first_step, seasons)) + horizon + 2
     if len(values) < least:
-        came = f"{len(values)}" + f", with a season of {min(seasons)}" * (min(seasons) > 1)
-        raise ValueError(f"`horizon` must leave {least} steps or more to learn from. Received: {came}")
+        long = min(seasons) > 1
+        came, both = f"{len(values)}" + f", with a season of {min(seasons)}" * long, " and `season`" * long
+        raise ValueError(f"`horizon`{both} must leave {least} steps or more to learn from. Received: {came}")
     first = max(own for season in seasons if (own := first_step(season)) + horizon + 2 <= len(values))
     known = slice(first, len(values) - horizon)  # the same for all seasons
     best = None

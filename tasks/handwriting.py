@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from data import iam, make_handwriting
-from data.files import write_whole
+from data.files import write_about
 from data.ink import ALPHABET, Corpus, Line
 from data.ink_files import read_ink
 from models.ctc import best_path, ctc_loss
@@ -228,7 +228,7 @@ class Handwriting(Task):
             drawn = drawn_line(line, settings, model)
             before = [Path(other).stem for other in settings.read[:place]].count(Path(path).stem)
             picture = folder / f"read_{Path(path).stem}{f'_{before + 1}' * bool(before)}.png"
-            with write_whole(picture) as part:
+            with write_about(picture, "read", path) as part:
                 ink_figures.lines_figure([drawn]).savefig(part, format="png")
             print(f"{path}: {drawn.answer}")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 
-from data.files import read_json, write_whole
+from data.files import read_json, write_about
 from data.series import Roles
 from tasks.flag import Flag
 from tasks.network_settings import NetworkSettings
@@ -106,7 +106,7 @@ class SeriesTask(Task):
             raise ValueError("`run` needs `predict`, a file to go on from or to answer. Received: none")
         path = Path(settings.predict)
         found, name = predict(folder, path), f"predictions_of_{path.stem}.csv"
-        with write_whole(folder / name) as part:
+        with write_about(folder / name, "predict", path) as part:
             found.to_csv(part, index=False)
         print(f"{len(found)} rows about {path}: {name} is in {folder}")
 

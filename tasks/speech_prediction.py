@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data.files import write_whole
+from data.files import write_about
 from data.speech import PHONES, RATE, find_utterance, load_times, load_utterance, phones_at_samples
 from models.layer import ClockworkLayer
 from models.linear import size
@@ -154,6 +154,9 @@ class SpeechPrediction(Task):
         self.utterance = load_utterance(find_utterance(settings.utterance, settings.timit))
         count = len(self.utterance.samples)
         used = min(count, round(settings.seconds * RATE)) if settings.seconds else count
+        if settings.seconds and used <= settings.window:
+            wanted = f"more than the {settings.window} samples of `window`, {settings.window / RATE:g} s"
+            raise ValueError(f"`seconds` must be {wanted}. Received: {settings.seconds:g}")
         if used <= settings.window:
             raise ValueError(f"`window` must be below the {used} samples of the utterance. Received: {settings.window}")
         samples = self.utterance.samples[:used]
@@ -300,12 +303,8 @@ class SpeechPrediction(Task):
         network = load_model(folder, settings.window + len(PHONES), outputs=1)
         silence = np.zeros(settings.window, np.float32)
         sound = folder / f"spoken_{path.stem}.wav"
-        if sound.exists() and not settings.overwrite:
-            raise ValueError(
-                f"`phones` must have a name that is new, or come with `overwrite`. Received: {path}, for {sound}"
-            )
         values = speak(network, silence, phones, 1.0) * std + mean
-        with write_whole(sound, suffix=".wav") as part:
+        with write_about(sound, "phones", path, suffix=".wav") as part:
             soundfile.write(part, values.clip(-1, 1), RATE)
         print(f"{len(phones) / RATE:.2f} s of speech are in {sound}")
 

@@ -108,7 +108,9 @@ class SpokenWords(Task):
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None, folds: int = 0):
         super().__init__(settings, seeds)
         self.metrics = {"cross_entropy": self.loss, "error": error}
-        for name in ("longest", "input_noise", "patience"):
+        if not settings.longest > 0:
+            raise ValueError(f"`longest` must be above 0. Received: {settings.longest}")
+        for name in ("input_noise", "patience"):
             if not getattr(settings, name) >= 0:
                 raise ValueError(f"`{name}` must be at least 0. Received: {getattr(settings, name)}")
         if settings.input_noise > 1:

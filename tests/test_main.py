@@ -206,8 +206,11 @@ def test_speech_trains_and_speaks(tmp_path, run_here):
     broken = tmp_path / "broken.PHN"
     broken.write_text("0 100 h#\n50 200 aa\n")
     status, _, errors = run_here(tmp_path, "speech", "--generate", "--run", "a", "--phones", broken)
-    status_again, _, errors_again = run_here(tmp_path, "speech", "--generate", "--run", "a", "--phones", phones)
-    assert status_again == 2 and "--phones must have a name that is new" in errors_again
+    assert run_here(tmp_path, "speech", "--generate", "--run", "a", "--phones", phones)[0] == 0  # the same again
+    phones.write_text("".join(phones.read_text().splitlines(True)[:4]))
+    others = run_here(tmp_path, "speech", "--generate", "--run", "a", "--phones", phones)
+    assert others[0] == 2 and "--phones must not replace what was made of another file. Received: " in others[2]
+    assert len(soundfile.read(results / "spoken_clock.wav")[0]) == ends[-1]
     assert status == 2 and "must go on at sample 100" in errors and not (results / "spoken_broken.wav").exists()
 
 
@@ -439,6 +442,11 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
             "--run must be the name of a run that was trained, of which there is none",
         ),
         (["speech", "--utterance", "a.wav"], "--utterance must be a sound file that exists. Received: a.wav"),
+        (
+            ["speech", "--seconds", "1e-9"],
+            "--seconds must be more than the 1 samples of --window, 6.25e-05 s. Received: 1e-09",
+        ),
+        (["words", "--longest", "0"], "--longest must be above 0. Received: 0.0"),
         (["speech", "--window", "40000"], "--window must be below the 37792 samples of the utterance"),
         (
             ["speech", "--model", "lstm", "--learned-initial-state"],
@@ -459,6 +467,10 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["--ray", "auto", "--devices", "2"], "--devices must be 1 for replicas that --ray spreads. Received: 2"),
         (["--export", "onnx"], "--export needs --run, the name of a trained run. Received: onnx"),
         (["--export", "onnx", "--run", "new"], "--run must be the name of a run that was trained, of which"),
+        (
+            ["series", "--export", "onnx", "--run", "new", "--predict", "a.csv"],
+            "--predict must not come with --export. Received: a.csv",
+        ),
         (["--export", "Onnx"], "--export must be one of saved_model, onnx, litert. Received: Onnx; did you mean onnx?"),
         (
             ["--run", "new"],

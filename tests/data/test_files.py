@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from data.files import read_json, write_csv, write_json, write_whole
+from data.files import read_json, write_about, write_csv, write_json, write_whole
 from data.iam import read_transcription
 from data.ink_files import read_xml
 from data.sounds import read_samples
@@ -33,6 +33,17 @@ def test_what_a_dead_process_left_is_swept_and_what_a_living_one_writes_stays(tm
     ours.touch(), other.touch()
     write_csv(tmp_path / "a[1]", ["x"], [{"x": 1}])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([other.name, "a[1]"])
+
+
+def test_what_was_made_of_another_file_of_the_same_name_stays(tmp_path):
+    path, others = tmp_path / "of_a.csv", tmp_path / "others" / "a.csv"
+    for _ in range(2):  # the same again is no loss
+        with write_about(path, "predict", tmp_path / "a.csv") as part:
+            part.write_text("1")
+    said = f"`predict` must not replace what was made of another file. Received: {others}, for {path}; move that away first"
+    with pytest.raises(ValueError) as caught, write_about(path, "predict", others) as part:
+        part.write_text("2")
+    assert str(caught.value) == said and path.read_text() == "1" and list(tmp_path.iterdir()) == [path]
 
 
 def test_errors_name_the_wanted_file(tmp_path):

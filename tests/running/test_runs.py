@@ -147,7 +147,9 @@ def test_a_run_that_was_killed_while_it_drew_makes_its_pictures(settings):
     for name in ("report.html", "signal.png", "training.png"):
         (folder / name).unlink()
     again = replace(settings, resume=True)
-    train(SequenceGeneration(again), again, Run("generation", again))
+    run = Run("generation", again)
+    train(SequenceGeneration(again), again, run)
+    assert run.goes_on() == f"; all that the run leaves is in {folder}"
     with np.load(io.BytesIO(before["checkpoint.npz"])) as old, np.load(folder / "checkpoint.npz") as new:
         np.testing.assert_array_equal(new["progress_0"], old["progress_0"])
     assert {path.name for path in folder.iterdir()} - {"checkpoint.before.npz"} == drawn

@@ -234,6 +234,8 @@ def test_a_table_of_other_steps_is_refused(run, table, tmp_path):
     "times, next_times",
     [
         (pd.date_range("2000-02-15", periods=200, freq=pd.DateOffset(months=3)), ["2050-02-15", "2050-05-15"]),
+        (pd.date_range("2003-07-30", periods=200, freq=pd.DateOffset(months=1, day=30)), ["2020-03-30", "2020-04-30"]),
+        (pd.date_range("2003-06-30", periods=200, freq=pd.DateOffset(months=1, day=30)), ["2020-02-29", "2020-03-30"]),
         (pd.date_range("2020-01-01", periods=200, freq="MS"), ["2036-09-01", "2036-10-01"]),
         ([*pd.date_range("2020-01-01", periods=199), pd.Timestamp("2020-07-18 01:00")], ["2020-07-19 01:00:00", "2020-07-20 01:00:00"]),
         (pd.date_range("2024-03-25", periods=200, tz="Europe/Berlin"), ["2024-10-10 22:00:00+00:00", "2024-10-11 22:00:00+00:00"]),
@@ -242,7 +244,7 @@ def test_a_table_of_other_steps_is_refused(run, table, tmp_path):
     ],
 )  # fmt: skip
 def test_times_go_on_as_they_did(table, tmp_path, times, next_times):
-    """Quarters on the fifteenth, months, a late measurement, days of 23 hours, dates without signs, numbers."""
+    """Quarters on the fifteenth, months on the thirtieth, or the last of February, and on the first, a late measurement, days of 23 hours, dates without signs, numbers."""
     path, own = tmp_path / "own.csv", pd.read_csv(table)
     own.assign(day=[str(time) for time in times]).to_csv(path, index=False)
     found = task(path)
@@ -306,7 +308,10 @@ def test_a_target_without_values_to_stop_or_to_test_by_is_refused(table, tmp_pat
             "`test_data` is for sequences that have an answer each. Received: x.csv, with a forecast",
         ),
         ({"every": "1YS"}, "`horizon` must be below half of the rows, 1 of own.csv when resampled by 1YS. Received: 3"),
-        ({"season": 99}, "`horizon` must leave 203 steps or more to learn from. Received: 120, with a season of 99"),
+        (
+            {"season": 99},
+            "`horizon` and `season` must leave 203 steps or more to learn from. Received: 120, with a season of 99",
+        ),
         ({"horizon": 90}, "`horizon` must leave .* to learn from. Received: 20"),
         ({"horizon": 110}, "`horizon` must be below half of the rows, 200 of own.csv. Received: 110"),
         ({"predict": "x.csv"}, "`predict` needs `run`, the name of a trained run. Received: none"),

@@ -60,8 +60,10 @@ def test_smoothing_is_statsmodels_at_the_first_origin(season, length):
     found = forecasts(history, [length, length + 1, length + 30], 30, season)["exponential smoothing"]
     options = {"seasonal": "add", "seasonal_periods": season} if season > 1 else {}
     fit = ExponentialSmoothing(history[:length], trend="add", damped_trend=True, **options).fit()
-    np.testing.assert_allclose(found[0], fit.forecast(30), rtol=1e-9)
-    for row, origin in enumerate([length + 1, length + 30], start=1):  # the same parameters, more steps
+    # A whole season ahead, statsmodels 0.15.0 takes the last season but one (its issue 9538).
+    said = min(30, season - 1) or 30
+    np.testing.assert_allclose(found[0][:said], fit.forecast(said), rtol=1e-9)
+    for row, origin in enumerate([length, length + 1, length + 30]):  # the same parameters, more steps
         np.testing.assert_allclose(found[row], smoothed_by_loop(history[:origin], fit.params, season, 30), rtol=1e-9)
 
 

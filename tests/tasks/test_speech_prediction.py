@@ -172,7 +172,7 @@ def test_compare_measures_what_it_says():
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"window": 160}, "`window` must be below the 160 samples of the utterance. Received: 160"),
+        ({"window": 160}, "`seconds` must be more than the 160 samples of `window`, 0.01 s. Received: 0.01"),
         ({"window": 159}, "`window` must leave samples that vary. Received: 159 of 160"),
         ({"window": 0}, "`window` must be at least 1. Received: 0"),
         ({"chunk": 0}, "`chunk` must be at least 1. Received: 0"),
