@@ -25,8 +25,8 @@ def read_times(table: Table, place: int) -> np.ndarray:
     """
     texts = table.texts(place)
     if is_number(texts[0]) and table.is_numeric(place):  # the first spares looking at all others
-        _refuse(table, place, np.isnan(table.floats(place)[1]))
-        numbers = table.numbers(place)
+        numbers = table.floats(place)[1]
+        _refuse(table, place, ~np.isfinite(numbers))
         if len(texts[0]) not in PACKED:
             return numbers
         dates = _dates(texts, PACKED[len(texts[0])])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.closest import did_you_mean
-from data.files import read_json, write_csv
+from data.files import read_json, reading, write_csv
 from running.failures import in_words
 from running.metrics import mean, results, said, table
 from running.report import data_uri, write_page
@@ -23,12 +23,13 @@ MOST_METRICS = 3  # of a task, in the table
 
 
 class Run(NamedTuple):
-    """A finished run: its name, its folder, and what `config.json` and `metrics.json` in it hold."""
+    """A finished run: its name, its folder, what `config.json` and `metrics.json` in it hold, and the columns of its tables."""
 
     name: str
     folder: Path
     config: dict[str, Any]
     metrics: dict[str, Any]
+    tables: dict[str, dict[str, np.ndarray]]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -104,9 +105,9 @@ def _read(name: str, folder: Path) -> Run:
         said(metrics["parameters"]), said(metrics["seconds"])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise ValueError(f"{file} must hold numbers as a run leaves them. Received: others") from None
-    for table_file in {folder / "training.csv", *folder.glob("epochs.csv")}:
-        _columns(table_file, metrics["quantities"])
-    return Run(name, folder, read_json(folder / "config.json", *CONFIG), metrics)
+    files = {folder / "training.csv", *folder.glob("epochs.csv")}
+    tables = {path.stem: _columns(path, metrics["quantities"]) for path in files}
+    return Run(name, folder, read_json(folder / "config.json", *CONFIG), metrics, tables)
 
 
 def compare(runs: Sequence[Run], output: Path) -> None:
@@ -167,12 +168,13 @@ def _curves(runs: Sequence[Run]):
     from tasks import figures
 
     quantities = runs[0].metrics["quantities"]
-    file = "epochs" if all((run.folder / "epochs.csv").exists() for run in runs) else "training"
-    columns = _columns(runs[0].folder / f"{file}.csv", quantities)
-    name = next(name for name in quantities if name in columns)
-    curves = {}
+    file = "epochs" if all("epochs" in run.tables for run in runs) else "training"
+    names = [name for name in quantities if all(name in run.tables[file] for run in runs)]
+    if not names:
+        raise ValueError(f"runs must have a curve in common. Received: {', '.join(run.name for run in runs)}")
+    name, curves = names[0], {}
     for run in runs:
-        columns = _columns(run.folder / f"{file}.csv", [name])
+        columns = run.tables[file]
         spread = [columns.get(f"{name}{kind}", columns[name]) for kind in ("_lower_quartile", "", "_upper_quartile")]
         curves[run.folder.name] = next(iter(columns.values())), np.stack(spread)
     quantity = Quantity(**quantities[name])
@@ -184,7 +186,7 @@ def _curves(runs: Sequence[Run]):
 def _columns(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
     """Return the columns of a table that a run has left, among which must be one of these names."""
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with reading(path), open(path, newline="", encoding="utf-8") as file:
             head, *lines = csv.reader(file)
         columns = dict(zip(head, np.array(lines, float).T, strict=True))
     except (ValueError, csv.Error):
