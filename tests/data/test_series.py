@@ -1,41 +1,17 @@
 """Users' own measurements: each format read back exactly, and what is refused."""
 
-import builtins
 import os
-import sys
-import zipfile
 
 import numpy as np
-import pandas as pd
 import pytest
+from loaded import CLASSES, FORECAST, same
 
 from data import files, text
 from data.series import Roles, Sequences, load, split
-from data.times import _dates
 
 TABLE = (
     "who,kind,site,a,b,note\nx,up,s1,1,10,hi\ny,down,s2,2,NA,ho\nx,up,s1,3,30,hi\ny,down,s2,4,40,?\ny,down,s2,-,50,\n"
 )
-
-
-@pytest.fixture
-def csv(tmp_path):
-    """Write a table and return its path."""
-
-    def write(content, name="t.csv"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True, parents=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
-def same(values, *wanted):
-    assert len(values) == len(wanted)
-    for one, other in zip(values, wanted):
-        np.testing.assert_array_equal(one, other, strict=False)
-        assert one.dtype == float
 
 
 def test_classes_of_groups_whose_rows_are_mixed(csv):
@@ -85,40 +61,6 @@ def test_values_are_exact_and_labels_stay_texts_below_many_rows(csv):
         load(csv("g,a,b\n" + "\n".join(rows)), Roles(target=("a",), horizon=1, group="g"))
 
 
-def test_parquet_is_read_as_the_same_csv(csv, tmp_path):
-    pytest.importorskip("pyarrow")
-    times = pd.date_range("2024-03-30 22:30", periods=6, freq="15min")
-    frame = pd.DataFrame(
-        {"who": list("ababab"), "kind": [3, 4] * 3, "t": times, "a": [1, None, 3, 4, 5, 6], "on": [True, False] * 3}
-    )
-    frame.to_parquet(tmp_path / "t.parquet")
-    frame.set_index("t").to_parquet(tmp_path / "i.pq")
-    for name in ("t.parquet", "i.pq"):
-        found = load(tmp_path / name, Roles(label="kind", group="who", time="t"))
-        assert found.columns == ("a", "on") and found.answers.tolist() == ["3", "4"]
-        same(found.values, [[1, 1], [3, 1], [5, 1]], [[np.nan, 0], [4, 0], [6, 0]])
-        np.testing.assert_array_equal(found.times[1], times[1::2].to_numpy())
-        assert found.times[0].dtype == "datetime64[ns]"
-
-
-def test_npz(tmp_path):
-    x = np.random.default_rng(0).normal(size=(3, 5, 2))
-    np.savez(tmp_path / "a.npz", x=x, y=["u", "v", "u"], lengths=[5, 2, 1])
-    found = load(tmp_path / "a.npz", Roles())
-    same(found.values, x[0], x[1, :2], x[2, :1])
-    assert found.columns == found.names[:2] == ("1", "2") and found.answers.tolist() == ["u", "v", "u"]
-    np.savez(tmp_path / "b.npz", x=x[..., 0], y=[1.0, 2.0, 1.0])
-    found = load(tmp_path / "b.npz", Roles())
-    same(found.values, *x[..., :1])
-    np.testing.assert_array_equal(found.answers, [[1], [2], [1]])
-    assert load(tmp_path / "b.npz", Roles(label="y")).answers.tolist() == ["1", "2", "1"]
-    np.savez(tmp_path / "c.npz", x=x, y=np.array([[1, 2], [3, 4], [5, 6]]))
-    assert load(tmp_path / "c.npz", Roles(target=("y",))).answers.tolist() == [[1, 2], [3, 4], [5, 6]]
-    found = load(tmp_path / "c.npz", Roles(target=("2",), horizon=1))
-    assert found.columns == ("2", "1") and found.answers is None
-    same(found.values, *x[..., ::-1])
-
-
 def test_ts(csv):
     content = "@classLabel true a b\n@data\n1,2:3,?:a\n5:6:b\n"
     found = load(csv(content, "a.ts"), Roles())
@@ -150,51 +92,6 @@ def test_a_folder_of_classes_and_a_folder_of_files(csv, tmp_path):
     csv("a,b,kind,m\n1,2,up,3\n2,2,down,3\n", "flat/3.csv")
     with pytest.raises(ValueError, match="must say the same in all rows of sequence '3.csv'. Received: 'up' in row 2 .* and 'down' in row 3"):  # fmt: skip
         load(tmp_path / "flat", Roles(label="kind"))
-
-
-@pytest.mark.parametrize("every, steps", [("1h", 4), ("1D", 1), ("30min", 7)])
-def test_resampling_takes_means_as_by_hand(csv, every, steps):
-    times = pd.to_datetime(["2024-01-01 00:05", "2024-01-01 00:15", "2024-01-01 01:00", "2024-01-01 03:10"])
-    values = np.array([[1, 5], [2, np.nan], [4, 6], [8, 7]], float)
-    rows = [f"{g},{time},{a},{'' if np.isnan(b) else b}" for g in "pq" for time, (a, b) in zip(times, values)]
-    found = load(csv("g,t,a,b\n" + "\n".join(rows)), Roles(target=("a",), horizon=1, time="t", every=every, group="g"))
-    starts = times.floor(every)
-    grid = pd.date_range(starts[0], starts[-1], freq=every)
-    assert len(grid) == steps
-    wanted = np.full((steps, 2), np.nan)
-    for step, start in enumerate(grid):
-        for feature in range(2):
-            inside = values[starts == start, feature]
-            if np.isfinite(inside).any():
-                wanted[step, feature] = inside[np.isfinite(inside)].mean()
-    same(found.values, wanted, wanted)
-    np.testing.assert_array_equal(found.times[1], grid.to_numpy("datetime64[ns]"))
-
-
-@pytest.mark.parametrize(
-    "cells, first, last",
-    [
-        (["2024-01-01", "2024-01-01 12:00", "2024-01-02"], "2024-01-01", "2024-01-02"),
-        (["1958-03", "1958-04", "1958-05"], "1958-03-01", "1958-05-01"),  # even months
-        (["2024-01-05", "2024-01-08", "2024-01-09"], "2024-01-05", "2024-01-09"),  # even days of work
-        (["30.12.2023", "31.12.2023", "01.01.2024"], "2023-12-30", "2024-01-01"),
-        (["12/30/2023", "12/31/2023", "1/1/2024"], "2023-12-30", "2024-01-01"),
-        (
-            ["2024-03-31T01:00+01:00", "2024-03-31T03:00+02:00", "2024-03-31T04:00+02:00"],
-            "2024-03-31T00",
-            "2024-03-31T02",
-        ),
-        (["0.033", "0.067", "0.1"], 0.033, 0.1),
-    ],
-)
-def test_times(csv, cells, first, last):
-    rows = "".join(f"{cell},{place}\n" for place, cell in enumerate(cells))
-    times = load(csv("t,a\n" + rows), Roles(target=("a",), horizon=1, time="t")).times[0]
-    wanted = (first, last) if isinstance(first, float) else (np.datetime64(first), np.datetime64(last))
-    assert (times[0], times[-1]) == wanted and times.dtype in ("float64", "datetime64[ns]")
-
-
-FORECAST, CLASSES = Roles(target=("a",), horizon=1), Roles(label="k", group="g")
 
 
 @pytest.mark.parametrize(
@@ -245,28 +142,6 @@ def test_refuses(csv, content, roles, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "cells, every, message",
-    [
-        ("0 1 1", None, "t.csv must hold times that increase within a sequence. Received: '1' in row 4 of column 't' after '1' in row 3"),
-        ("2024-01-02 2024-01-01", None, "Received: '2024-01-01' in row 3 of column 't' after '2024-01-02' in row 2"),
-        ("0 1 2 4", None, "t.csv must hold even steps of time, or `every` say which to make. Received: '4' in row 5 of column 't' after '2' in row 4 of column 't', where most steps are 1"),
-        ("2024-01-01 2024-01-02 2024-01-03 2024-01-05", None, "Received: '2024-01-05' in row 5 .* where most steps are 1 days"),
-        ("2024-01-01 x", None, "t.csv must hold times such as 2024-03-31 12:00, or numbers. Received: 'x' in row 3 of column 't'"),
-        ("2024-01-01 2024-02-30", None, "Received: '2024-02-30' in row 3"),
-        ("0 NA", None, "Received: 'NA' in row 3 of column 't'"),
-        ("1600-01-01 1600-01-02", None, "Received: '1600-01-01' in row 2"),
-        ("01/02/2024 02/02/2024", None, "Received: '01/02/2024' in row 2 of column 't', where days may be months"),
-        ("0 1 3", "1h", "`every` must be given where times are dates. Received: 1h, with numbers"),
-        ("2024-01-01 2025-01-01", "1s", "`every` must make at most 100 steps a measurement. Received: 1s, which makes 31622400 of 2"),
-    ],
-)  # fmt: skip
-def test_refuses_times(csv, cells, every, message):
-    rows = "".join(f"{cell},{place}\n" for place, cell in enumerate(cells.split()))
-    with pytest.raises(ValueError, match=message):
-        load(csv("t,a\n" + rows), Roles(target=("a",), horizon=1, time="t", every=every))
-
-
 def test_refuses_paths(csv, tmp_path):
     with pytest.raises(ValueError, match="none.csv must be a file or a folder. Received: nothing there"):
         load(tmp_path / "none.csv", FORECAST)
@@ -303,71 +178,6 @@ def test_refuses_sizes_before_they_fill_the_memory(csv, tmp_path, monkeypatch):
         load(tmp_path / "a.npz", Roles())
 
 
-X = np.ones((2, 3, 1))
-
-
-@pytest.mark.parametrize(
-    "arrays, roles, message",
-    [
-        ({"z": X}, Roles(), r"a.npz must hold an array x \[N, T, F\] or \[N, T\]. Received: z"),
-        ({"x": X[0, 0]}, Roles(), r"a.npz must hold numbers x \[N, T, F\] or \[N, T\]. Received: float64 \[1\]"),
-        ({"x": np.array([[None, {}]])}, Roles(), "a.npz must be an NPZ file of numbers and texts. Received: Object arrays cannot be loaded"),
-        ({"x": X, "y": np.array([None, {}])}, Roles(), "a.npz must be an NPZ file of numbers and texts. Received: Object arrays"),
-        ({"x": X, "y": np.arange(3)}, Roles(), r"a.npz must hold numbers or texts y \[2\] or \[2, m\]. Received: int64 \[3\]"),
-        ({"x": X, "y": [0, 1], "lengths": [0, 3]}, Roles(), r"a.npz must hold whole numbers lengths \[2\] from 1 to 3, .* Received: int64 \[2\] from 0 to 3"),
-        ({"x": X, "y": [0, 1], "lengths": [1.0, 3.0]}, Roles(), r"Received: float64 \[2\]"),
-        ({"x": X}, Roles(), "a.npz must hold answers, or `target` and `horizon` ask for a forecast. Received: none"),
-        ({"x": X, "y": [0, np.nan]}, Roles(label="y"), "a.npz must hold a label y of each sequence. Received: nan"),
-        ({"x": X * np.inf, "y": [0, 1]}, Roles(), "a.npz must hold numbers of at most 3.4e.38. Received: inf in step 1 of feature 1 of sequence '1'"),
-        ({"x": X * np.nan, "y": [0, 1]}, Roles(), "a.npz must hold numbers in each sequence. Received: none in '1'"),
-        ({"x": X, "y": [0.5, np.nan]}, Roles(), "a.npz must hold finite numbers y. Received: nan"),
-        ({"x": X, "y": ["a", "b"]}, Roles(target=("y",)), "a.npz must hold finite numbers y. Received: texts"),
-        ({"x": X, "y": [[0, 1], [1, 0]]}, Roles(), r"a.npz must hold one label y a sequence. Received: \[2, 2\]"),
-        ({"x": X, "y": [0, 1]}, Roles(label="kind"), "`label` must be y, as .*a.npz names its answers, or not given. Received: kind"),
-        ({"x": X, "y": [0, 1]}, Roles(label="y", group="g"), "`group` must not be given for .*a.npz, which has no such column. Received: g"),
-        ({"x": X}, Roles(target=("2",), horizon=1), "`target` must be one of 1 in .*a.npz, or its number, from 1 to 1. Received: 2"),
-    ],
-)  # fmt: skip
-def test_refuses_npz(tmp_path, arrays, roles, message):
-    np.savez(tmp_path / "a.npz", **arrays)
-    with pytest.raises(ValueError, match=message) as caught:
-        load(tmp_path / "a.npz", roles)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"a,b\n1,2\n"])
-def test_refuses_what_is_no_archive(csv, content):
-    with pytest.raises(
-        ValueError, match="a.npz must be an NPZ file of numbers and texts. Received: File is not a zip file"
-    ):
-        load(csv(content, "a.npz"), Roles())
-
-
-@pytest.mark.parametrize(
-    "members",
-    [
-        {"x.npy": b"hello"},
-        {"x": b"hello"},
-        {"x.npy": b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (True,1), }"},
-        {"x.npy": b"\x93NUMPY\x01\x00v\x00{1:2,'a':3,None:4}"},
-        {"x.npy": b"\x93NUMPY\x01\x00\x88\x13" + b"[" * 5000},
-    ],
-)
-def test_an_archive_of_other_members_is_refused(tmp_path, members):
-    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
-        for name, content in members.items():
-            file.writestr(name, content.replace(b"}", b"}" + b" " * 70))
-    with pytest.raises(ValueError, match="a.npz must (be an NPZ file|hold numbers x)") as caught:
-        load(tmp_path / "a.npz", Roles())
-    assert len(str(caught.value).splitlines()) == 1 and "`" not in str(caught.value)
-
-
-def test_labels_of_other_bytes_than_texts_are_refused(tmp_path):
-    np.savez(tmp_path / "a.npz", x=np.ones((3, 2, 1)), y=np.array([b"\xe9", b"\xe8", b"a"]))
-    with pytest.raises(ValueError, match="a.npz must hold texts y in UTF-8. Received: b'.xe9'"):
-        load(tmp_path / "a.npz", Roles())
-
-
 @pytest.mark.parametrize("name", ["classes/up/2.csv", "flat/2.csv"])
 def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(csv, tmp_path, name):
     for other in ("classes/up/1.csv", "classes/down/1.csv", "flat/1.csv"):
@@ -385,59 +195,6 @@ def test_a_class_without_tables_is_refused_and_hidden_files_are_none(csv, tmp_pa
     (tmp_path / "classes" / "left").mkdir()
     with pytest.raises(ValueError, match="classes must hold files .csv, .* of each class. Received: none in .*left"):
         load(tmp_path / "classes", Roles())
-
-
-def test_parquet_is_believed_in_nothing_but_its_columns(tmp_path, monkeypatch):
-    """pyarrow writes what pandas would not: texts in Latin-1, and odd notes on what an index was."""
-    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    path, own = tmp_path / "a.pq", arrow.table({"y": [1.0, 2.0, 3.0]})
-    asked = Roles(target=("y",), horizon=1)
-    notes = '{"index_columns": ["nope"], "columns": [{"numpy_type": "blub"}]}'
-    for note in (notes, "[]"):
-        parquet.write_table(own.replace_schema_metadata({"pandas": note}), path)
-        same(load(path, asked).values, [[1], [2], [3]])
-    pd.DataFrame({"y": [1.0, 2.0]}, index=pd.Index([5, 6], name="y")).to_parquet(path)
-    same(load(path, asked).values, [[1, 5], [2, 6]])
-    latin = arrow.StringArray.from_buffers(3, arrow.py_buffer(bytes([0, 0, 0, 0, 4, 0, 0, 0, 8, 0, 0, 0, 12, 0, 0, 0])), arrow.py_buffer(b"caf\xe9" * 3))  # fmt: skip
-    parquet.write_table(own.append_column("place", latin), path)
-    with pytest.raises(ValueError, match="a.pq must be a Parquet file. Received: 'utf-8' codec can't decode"):
-        load(path, asked)
-    long = arrow.DictionaryArray.from_arrays(arrow.array([0, 0, 0]), ["a" * 20_000])
-    parquet.write_table(own.append_column("place", long), path)
-    with pytest.raises(ValueError, match="a.pq must have cells of at most 10000 .* Received: 20000 in column 'place'"):
-        load(path, asked)
-    monkeypatch.setattr(files, "MOST", 50_000)
-    with pytest.raises(ValueError, match="a.pq must unpack to at most 4.*e-05 GiB. Received: more"):
-        load(path, asked)
-    parquet.write_table(arrow.table({f"c{place}": [1.0] for place in range(10_001)}), path)
-    monkeypatch.setattr(files, "MOST", 2**30)
-    with pytest.raises(ValueError, match="a.pq must have at most 10000 columns. Received: 10001"):
-        load(path, asked)
-
-
-def test_parquet_without_pyarrow_or_damaged(csv, tmp_path, monkeypatch):
-    path = csv("a,b\n1,2\n", "a.parquet")
-    real = builtins.__import__
-
-    def without(name, *rest, **more):
-        if name.split(".")[0] == "pyarrow":
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    with monkeypatch.context() as patch:
-        for name in [name for name in sys.modules if name.split(".")[0] == "pyarrow" or name == "pandas.io.parquet"]:
-            patch.delitem(sys.modules, name)
-        patch.setattr(builtins, "__import__", without)
-        with pytest.raises(
-            ValueError, match=r"a.parquet must be read by pyarrow \(pip install pyarrow\). Received: no such package"
-        ):
-            load(path, FORECAST)
-    pytest.importorskip("pyarrow")
-    with pytest.raises(ValueError, match="a.parquet must be a Parquet file. Received: .*"):
-        load(path, FORECAST)
-    pd.DataFrame({"a": []}).to_parquet(tmp_path / "b.pq")
-    with pytest.raises(ValueError, match="b.pq must hold rows of values. Received: 0 of 1 columns"):
-        load(tmp_path / "b.pq", FORECAST)
 
 
 def sequences(answers, groups=None):
@@ -476,26 +233,6 @@ def test_split_of_numbers_and_what_it_refuses():
         split(sequences(["a", "b"]), 1, seed=0)
     with pytest.raises(ValueError, match="`test_share` must leave some of a class for training and for testing. Received: 4 sequences of 1 groups"):  # fmt: skip
         split(sequences(list("aabb"), ["s"] * 4), 0.5, seed=0)
-
-
-def test_times_are_in_utc_where_the_file_has_zones(csv):
-    roles = Roles(target=("a",), horizon=1, time="t")
-    for zone in ("Z", "z", " UTC", " GMT", "+00:00", "+0000", "+00", "-01:00", "+1"):
-        for clock in ("T08:00", " 08:00:00", " 08:00:00.25", "T08", "T0800"):
-            texts = [f"2024-01-0{day}{clock}{zone}" for day in (1, 2, 3)]
-            if not np.isnat(_dates(np.array(texts, object), "ISO8601")).any():
-                assert load(csv("t,a\n" + "\n".join(f"{text},1" for text in texts)), roles).zoned, texts[0]
-    for forms in (
-        ["2024-01", "2024-02", "2024-03"],
-        ["2024-01-01", "2024-01-02", "2024-01-03"],
-        ["2024-01-01 08:00", "2024-01-01 08:15", "2024-01-01 08:30"],
-        ["1", "2", "3"],
-    ):
-        assert not load(csv("t,a\n" + "\n".join(f"{text},1" for text in forms)), roles).zoned, forms
-    with pytest.raises(
-        ValueError, match="t.csv must give a zone with all times or with none. Received: '2024-01-02T08:00' in row 3"
-    ):
-        load(csv("t,a\n2024-01-01T08:00Z,1\n2024-01-02T08:00,1\n"), roles)
 
 
 def test_texts_of_digits_are_no_numbers(csv):

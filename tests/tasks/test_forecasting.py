@@ -1,13 +1,10 @@
-"""Forecasts: where updates look, the loss number by number, the same from Keras, bands, and what a run leaves for later."""
-
-import json
-import shutil
+"""Forecasts: where updates look, the loss number by number, the same from Keras, bands, and what is measured."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from networks import save_run
+from forecasts import BANDS, task
 
 from main import recipe
 from running.trained import train_silently
@@ -15,29 +12,6 @@ from tasks import forecasting, series, simple_answers
 from tasks.forecasting import QUANTILES, Forecasting
 
 RNG = np.random.default_rng(0)
-BANDS = ("low_95", "low_80", "median", "high_80", "high_95")
-SMALL = {"units": 6, "periods": (1, 2, 4), "horizon": 3, "test_share": 0.2, "chunk": 16, "batch_size": 4, "epochs": 1}
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory):
-    """Two hundred steps with a season of 8, a second column that leads by three, and a gap."""
-    steps = np.arange(200)
-    lead = RNG.normal(size=203)
-    values = 5 * np.sin(2 * np.pi * steps / 8) + 2 * lead[:200] + 0.1 * RNG.normal(size=200)
-    path = tmp_path_factory.mktemp("series") / "own.csv"
-    own = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=200), "y": values, "lead": lead[3:]})
-    own.loc[50, "y"] = np.nan
-    own.to_csv(path, index=False)
-    return path
-
-
-def task(table, **changes):
-    return series.SeriesTask(
-        recipe(
-            "series", data=str(table), **SMALL | {"model": "clockwork_rnn", "target": ("y",), "time": "day"} | changes
-        )
-    )
 
 
 def test_training_sees_nothing_of_the_test(table):
@@ -110,17 +84,6 @@ def test_widened_bands_hold_their_share_before_the_test(table):
         assert held == pytest.approx(level, abs=1.5)
 
 
-@pytest.fixture(scope="module")
-def run(table, tmp_path_factory):
-    """A trained run's folder, and what it reached."""
-    own = task(table, units=24, epochs=60, learning_rate=1e-2, input_noise=0.0, dropout=0.0)
-    return kept(own, train_silently(own, own.settings).weights, tmp_path_factory.mktemp("run"))
-
-
-def kept(own, weights, folder):
-    return folder, own, save_run(own, weights, folder), weights
-
-
 def test_learns_what_leads_and_beats_all_simple_answers(run):
     _, own, found, _ = run
     best = min(values["mase"] for values in own.simple.values())
@@ -134,25 +97,6 @@ def test_learns_what_leads_and_beats_all_simple_answers(run):
     tested = simple_answers.forecasts(own.series[0].known[:, 0], own._origins(160, 200) + 1, 3, 8)
     for name, values in tested.items():  # the last of those that were tested, not one fitted anew
         np.testing.assert_array_equal(report.tables["forecast"][name], values[-1])
-
-
-def test_a_run_goes_on_from_a_table_as_it_would_itself(run, table, tmp_path):
-    """From the first 171 rows: what the task forecasts at step 170, whose future it does not see either."""
-    folder, own, _, weights = run
-    path = tmp_path / "new.csv"
-    pd.read_csv(table)[:171].to_csv(path, index=False)
-    found = series.predict(folder, path)
-    bands = forecasting.widened(own.forecasts(weights, own.series[0], np.array([170]))[0], own.widening(weights)[0])[0]
-    np.testing.assert_allclose(found[list(BANDS)], bands[0], rtol=1e-4)
-    assert list(found.time.astype(str)) == ["2020-06-20", "2020-06-21", "2020-06-22"]
-    assert set(found.series) == {"new.csv"}
-
-
-@pytest.fixture(scope="module")
-def two(table, tmp_path_factory):
-    """The run's folder of a network that forecasts two columns, the task, what it reached and its weights."""
-    own = task(table, target=("lead", "y"), units=12, epochs=2, input_noise=0.0, dropout=0.0)
-    return kept(own, train_silently(own, own.settings).weights, tmp_path_factory.mktemp("two"))
 
 
 def test_of_several_targets_each_is_measured_in_its_own_scale(two):
@@ -210,48 +154,6 @@ def test_of_several_targets_a_table_says_which(two, table):
     assert list(said.target) == ["lead"] * 3 + ["y"] * 3 and set(said.series) == {"own.csv"}
     np.testing.assert_allclose(said[list(BANDS)], bands.reshape(6, 5), rtol=1e-4)
     assert list(said.time.astype(str)) == 2 * ["2020-07-19", "2020-07-20", "2020-07-21"]
-
-
-def test_columns_are_found_by_their_names_and_others_do_not_count(run, table, tmp_path):
-    own, path = pd.read_csv(table), tmp_path / "own.csv"
-    own.assign(more=1.0)[["lead", "more", "y", "day"]].to_csv(path, index=False)
-    pd.testing.assert_frame_equal(series.predict(run[0], path), series.predict(run[0], table))
-    own.drop(columns="lead").to_csv(path, index=False)
-    with pytest.raises(
-        ValueError, match="own.csv must have the columns that the run was trained on, y, lead. Received: day, y"
-    ):
-        series.predict(run[0], path)
-
-
-def test_a_table_of_other_steps_is_refused(run, table, tmp_path):
-    own, path = pd.read_csv(table), tmp_path / "own.csv"
-    own.assign(day=pd.date_range("2020-01-01", periods=200, freq="h")).to_csv(path, index=False)
-    with pytest.raises(ValueError, match="own.csv must have steps of 86400, as the run was trained on. Received: 3600"):
-        series.predict(run[0], path)
-
-
-@pytest.mark.parametrize(
-    "times, next_times",
-    [
-        (pd.date_range("2000-02-15", periods=200, freq=pd.DateOffset(months=3)), ["2050-02-15", "2050-05-15"]),
-        (pd.date_range("2003-07-30", periods=200, freq=pd.DateOffset(months=1, day=30)), ["2020-03-30", "2020-04-30"]),
-        (pd.date_range("2003-06-30", periods=200, freq=pd.DateOffset(months=1, day=30)), ["2020-02-29", "2020-03-30"]),
-        (pd.date_range("2020-01-01", periods=200, freq="MS"), ["2036-09-01", "2036-10-01"]),
-        ([*pd.date_range("2020-01-01", periods=199), pd.Timestamp("2020-07-18 01:00")], ["2020-07-19 01:00:00", "2020-07-20 01:00:00"]),
-        (pd.date_range("2024-03-25", periods=200, tz="Europe/Berlin"), ["2024-10-10 22:00:00+00:00", "2024-10-11 22:00:00+00:00"]),
-        (pd.date_range("2024-01-01", periods=200).strftime("%Y%m%d"), ["2024-07-19", "2024-07-20"]),
-        ([*range(1000, 1400, 2)], ["1400.0", "1402.0"]),
-    ],
-)  # fmt: skip
-def test_times_go_on_as_they_did(table, tmp_path, times, next_times):
-    """Quarters on the fifteenth, months on the thirtieth, or the last of February, and on the first, a late measurement, days of 23 hours, dates without signs, numbers."""
-    path, own = tmp_path / "own.csv", pd.read_csv(table)
-    own.assign(day=[str(time) for time in times]).to_csv(path, index=False)
-    found = task(path)
-    save_run(found, found.network.start(0).weights[None], tmp_path)
-    said = series.predict(tmp_path, path)
-    said.to_csv(tmp_path / "said.csv")
-    assert list(pd.read_csv(tmp_path / "said.csv", dtype=str).time[:2]) == next_times
 
 
 def test_hours_of_a_working_day_are_uneven(table, tmp_path):
@@ -329,103 +231,6 @@ def test_without_a_table_it_is_the_carbon_dioxide_that_ships():
     assert type(own) is Forecasting
     assert own.sequences.columns == ("co2",) and own.scales.seasons == [12]
     assert len(own.series[0].truth) == 526 and own.tested[0] == 526 - 36  # the last three years
-
-
-@pytest.fixture(scope="module")
-def ahead(table, tmp_path_factory):
-    """A folder with a run that knows in advance a column which leads; the table is all but its last six rows."""
-    folder = tmp_path_factory.mktemp("ahead")
-    pd.read_csv(table)[:-6].to_csv(folder / "own.csv", index=False)
-    own = task(folder / "own.csv", known=("lead",))
-    weights = own.network.start(0).weights[None]
-    save_run(own, weights, folder)
-    return folder
-
-
-def test_rows_without_a_target_are_of_the_future(ahead, table, tmp_path):
-    """They say what is known in advance, and nothing else: not even where the targets' own columns are concerned."""
-    own, path = pd.read_csv(table), tmp_path / "own.csv"
-    own.loc[194:, "y"] = np.nan
-    own.to_csv(path, index=False)
-    said = series.predict(ahead, path)
-    assert list(said.time.astype(str)) == ["2020-07-13", "2020-07-14", "2020-07-15"]  # days 194 to 196 from 0
-    own[:197].to_csv(path, index=False)
-    pd.testing.assert_frame_equal(series.predict(ahead, path), said)
-    own.loc[195, "lead"] += 5
-    own.to_csv(path, index=False)
-    assert (series.predict(ahead, path)["median"] != said["median"]).all()
-    own[:197].assign(lead=own.lead.where(own.index != 196)).to_csv(path, index=False)
-    message = (
-        "own.csv must have values of lead, which is known in advance. Received: none in row 3 behind the end of own.csv"
-    )
-    with pytest.raises(ValueError, match=message):
-        series.predict(ahead, path)
-    own[:196].to_csv(path, index=False)
-    with pytest.raises(
-        ValueError, match="own.csv must have 3 rows behind the last value of y, .* Received: 2 in own.csv"
-    ):
-        series.predict(ahead, path)
-
-
-def test_what_is_known_may_be_named_by_its_number(table, tmp_path):
-    own = task(table, known=("3",))
-    np.testing.assert_array_equal(own.data[0], task(table, known=("lead",)).data[0])
-    save_run(own, own.network.start(0).weights[None], tmp_path)
-    with pytest.raises(ValueError, match="must have 3 rows behind the last value of y"):
-        series.predict(tmp_path, table)
-
-
-@pytest.mark.parametrize(
-    "rows, times, message",
-    [
-        (2, None, "must hold three times or more, to say how they go on. Received: 2"),
-        (40, "2262-03-02", "must end early enough before 2262-04-11.* Received: 2262-04-10"),
-    ],
-)
-def test_a_file_that_says_too_little_is_named(run, table, tmp_path, rows, times, message):
-    path, own = tmp_path / "own.csv", pd.read_csv(table)[:rows]
-    if times:
-        own["day"] = pd.date_range(times, periods=len(own)).astype(str)
-    own.to_csv(path, index=False)
-    with pytest.raises(ValueError, match=f"own.csv {message}"):
-        series.predict(run[0], path)
-
-
-def test_forecasts_that_are_no_numbers_are_refused(run, table, tmp_path):
-    _, own, _, weights = run
-    save_run(own, weights, tmp_path)
-    own.network.keras_model(np.full_like(weights[0], np.nan)).save(tmp_path / "model.keras")
-    with pytest.raises(
-        ValueError, match="own.csv must hold values like those of training. Received: forecasts without end"
-    ):
-        series.predict(tmp_path, table)
-
-
-@pytest.mark.parametrize(
-    "name, value",
-    [
-        *[("window", value) for value in ("x", 3.5, 0, -5, None, True)],
-        *[("columns", value) for value in (None, [1], "y")],
-        *[("targets", value) for value in (5, [1])],
-        *[("offsets", value) for value in (None, [], [[1]], [["x"] * 5] * 3, [[float("nan")] * 5] * 3)],
-        *[("widening", value) for value in (None, 1, [[-1, 1]])],
-        *[("scales", value) for value in ({}, [], {"expectations": {}, "deviations": [1, 1], "gaps": [0, 0]})],
-        *[("scales", ("own.csv", place, value)) for place in range(4) for value in (None, "x", [], -1)],
-    ],
-)
-def test_what_was_learned_is_not_believed_where_it_is_damaged(run, table, tmp_path, name, value):
-    shutil.copytree(run[0], tmp_path, dirs_exist_ok=True)
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
-    if isinstance(value, tuple):
-        series_name, place, value = value
-        metrics["learned"]["scales"]["expectations"][series_name][0][place] = value
-    else:
-        metrics["learned"][name] = value
-    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
-    with pytest.raises(
-        ValueError, match=f"metrics.json must have {name} in what was learned, as it was saved. Received"
-    ):
-        series.predict(tmp_path, table)
 
 
 def test_errors_of_hours_are_in_units_of_what_a_day_ago_was_off(tmp_path):
