@@ -11,7 +11,8 @@ from experiments.diary import EVERY, OWN_START, SILENCE, STARTS
 from experiments.grid import Arrays
 from experiments.speech import KINDS, QUANTITIES
 from running.loop import Loop
-from tasks.speech_prediction import Settings, SpeechPrediction, compare
+from tasks.speech_measures import compare
+from tasks.speech_prediction import Settings, SpeechPrediction
 from tasks.task import Moment, compiled
 
 

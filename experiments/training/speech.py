@@ -8,7 +8,8 @@ import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.speech import PHONES
 from experiments.grid import Arrays
 from running.trained import train_silently
-from tasks.speech_prediction import Settings, SpeechPrediction, compare
+from tasks.speech_measures import compare
+from tasks.speech_prediction import Settings, SpeechPrediction
 
 
 def train_network(settings: Settings) -> Arrays:

@@ -16,7 +16,7 @@ from data.speech import PHONES
 from running.runs import Run
 from running.train import train
 from tasks.network import Draws
-from tasks.speech_prediction import SpeechPrediction, compare, speak
+from tasks.speech_prediction import SpeechPrediction, speak
 from tasks.task import Moment
 
 MODELS = {
@@ -152,21 +152,6 @@ def test_training_lowers_the_error_and_leaves_sounds_and_pictures(make):
     assert naive == pytest.approx(copied, rel=1e-5)
     mse = json.loads((run.results / "metrics.json").read_text())["free_running_mse"]
     assert np.mean((said - task.signal[7:]) ** 2) == pytest.approx(mse, rel=1e-3)
-
-
-def test_compare_measures_what_it_says():
-    truth = np.random.default_rng(0).normal(size=16000)
-    same = compare(truth, truth)
-    assert (same["mse"], same["log_spectral_distance"], same["seconds"]) == (0, 0, 1.0)
-    half = compare(truth, 0.5 * truth)
-    assert half["nmse"] == pytest.approx(0.25, rel=1e-2)
-    assert half["log_spectral_distance"] == pytest.approx(20 * np.log10(2), rel=1e-2)  # amplitudes halved are 6 dB
-    silent_late = np.where(np.arange(16000) < 8000, truth, 0)
-    late = compare(truth, silent_late)
-    assert late["first_nmse"] == 0 and late["nmse"] == pytest.approx(0.5, rel=0.05)
-    # Silence adds an error of 1 a sample: a tenth on average after 8000 / 9 samples more.
-    assert late["seconds"] == pytest.approx((8000 + 8000 / 9) / 16000, rel=0.02)
-    assert compare(truth, np.full(16000, np.nan))["seconds"] == 0
 
 
 @pytest.mark.parametrize(
