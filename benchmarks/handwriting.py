@@ -23,6 +23,7 @@ from benchmarks.contest import OURS
 from benchmarks.rows import Row
 from main import recipe
 from models.ctc import ctc_loss
+from running import signals
 from running.loop import Loop
 from tasks.handwriting import CLASSES, Handwriting
 from tasks.ink_inputs import Ink, Lines
@@ -256,4 +257,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signals.end_quietly()
     main()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from benchmarks import contestants
+from running import signals
 
 
 def peak() -> float:
@@ -23,4 +24,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signals.end_quietly()
     main()

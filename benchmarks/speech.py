@@ -18,6 +18,7 @@ from data.files import write_csv
 from data.speech import RATE
 from experiments.speech import speed_table
 from main import recipe
+from running import signals
 from tasks.speech_prediction import SpeechPrediction, speak
 
 CSV = Path(__file__).parents[1] / "results" / "speech_speed.csv"
@@ -51,4 +52,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signals.end_quietly()
     main()

@@ -53,7 +53,7 @@ def _arrays(path: Path) -> tuple[dict[str, np.ndarray], str]:
 def _lengths(path: Path, lengths: np.ndarray, x: np.ndarray) -> np.ndarray:
     good = lengths.dtype.kind in "iu" and lengths.shape == x.shape[:1]
     if not good or not ((lengths >= 1) & (lengths <= x.shape[1])).all():
-        came = f"{lengths.dtype} {list(lengths.shape)}" + f" from {lengths.min()} to {lengths.max()}" * bool(good)
+        came = f"{lengths.dtype} {list(lengths.shape)}" + (f" from {lengths.min()} to {lengths.max()}" if good else "")
         raise ValueError(
             f"{path} must hold whole numbers lengths [{len(x)}] from 1 to {x.shape[1]}, where it does. Received: {came}"
         )

@@ -102,7 +102,9 @@ def read_sequences(table: Table, roles: Roles, features: list[str]) -> Sequences
         ValueError: a cell does not hold what its role asks for; names the row and the column.
     """
     places = find_places(table, roles)
-    values = np.stack([table.numbers(table.names.index(name)) for name in features], axis=1)  # [rows, F]
+    columns = [table.names.index(name) for name in features]
+    table.check_signs([*columns, *places["target"]])
+    values = np.stack([table.numbers(place) for place in columns], axis=1)  # [rows, F]
     names, sequences = _rows_of_sequences(table, places)
     answers = groups = times = None
     if "label" in places:

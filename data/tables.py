@@ -9,8 +9,8 @@ import io
 import reprlib
 import textwrap
 from collections import deque
-from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,7 @@ class Table:
         cells: by the columns' places from 0; floats, NaN where missing, or else texts.
         first: row of the file that the first of the cells stands in, from 1.
         separator: of cells in a CSV file.
+        signs: decimal signs of columns that were read as texts, where they have one, by the columns' places.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class Table:
     cells: pd.DataFrame
     first: int
     separator: str = ""
+    signs: Mapping[int, str] = field(default_factory=dict)
 
     def place(self, argument: str, column: str) -> int:
         """Return which column an argument names, from 0; raises a ValueError where there is none, or there are several."""
@@ -108,12 +110,22 @@ class Table:
 
     def with_floats(self, kept: Set[int]) -> "Table":
         """Return the table with floats in all columns that hold nothing else, but for those that are kept."""
-        columns = dict(self.cells.items())
+        columns, signs = dict(self.cells.items()), {}
         for place in columns.keys() - kept:
             filled, values = self.floats(place)
             if (filled == ~np.isnan(values)).all():
+                texts = self.cells[place]
+                if texts.dtype != float and (found := [s for s in ".," if texts.str.contains(s, regex=False).any()]):
+                    signs[place] = found[0]
                 columns[place] = values
-        return replace(self, cells=pd.DataFrame(columns, copy=False))
+        return replace(self, cells=pd.DataFrame(columns, copy=False), signs=signs)
+
+    def check_signs(self, places: Sequence[int]) -> None:
+        """Raise a ValueError where columns have not the same decimal sign: in one of them it may be that for thousands."""
+        own = {self.signs[place]: reprlib.repr(self.names[place]) for place in places if place in self.signs}
+        if len(own) > 1:
+            came = f"commas in column {own[',']} and points in column {own['.']}"
+            raise ValueError(f"{self.path} must have one decimal sign, and none for thousands. Received: {came}")
 
     def holds_numbers(self, place: int) -> bool:
         """Return whether each filled cell of a column is a number."""

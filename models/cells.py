@@ -8,7 +8,7 @@ Axes: any leading replica axes, batch B, rows of the drive, units k. The weights
 A new cell needs `gates` and `new_state`; its backward step is then TensorFlow's, until `step` and `step_back` are written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -171,7 +171,7 @@ class LSTM(Cell):
         i, f, g, o = tf.unstack(drive, axis=-2)
         c = state[1]
         if own.peepholes is not None:
-            p_i, p_f, p_o = _rows(own.peepholes)
+            p_i, p_f, p_o = tf.split(own.peepholes, 3, axis=-2)  # each [..., 1, k]
             i, f = i + p_i * c, f + p_f * c
         i, f, g = self.recurrent_activation(i), self.recurrent_activation(f), self.activation(g)
         c = f * c + i * g
@@ -188,7 +188,7 @@ class LSTM(Cell):
         do = dh * squashed * gate_slope(o)
         dc += dh * o * slope(squashed)
         if own.peepholes is not None:
-            p_i, p_f, p_o = _rows(own.peepholes)
+            p_i, p_f, p_o = tf.split(own.peepholes, 3, axis=-2)  # each [..., 1, k]
             dc += do * p_o
         di, df, dg = dc * g * gate_slope(i), dc * moment.before[1] * gate_slope(f), dc * i * slope(g)
         before = dc * f
@@ -266,7 +266,3 @@ class ResetBeforeGRU(GRU):
         heard = self._heard(moments.kept[..., 1, :], moments.before[0], own)
         candidate = einsum("t*bi,t*bj->*ij", heard, deltas[..., 3, :])
         return Own(tf.concat([kernel[..., :2, :], candidate[..., None, :]], -2))
-
-
-def _rows(peepholes: tf.Tensor) -> Sequence[tf.Tensor]:
-    return [row[..., None, :] for row in tf.unstack(peepholes, axis=-2)]  # each [..., 1, k]

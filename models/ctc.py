@@ -20,6 +20,7 @@ LEAST = 1e-37  # probability that any class is thought to have, so that a loss i
 BITS, BIAS = 52, 1023  # of a double: those of its fraction, and what is added to its exponent
 
 
+@tf.autograph.experimental.do_not_convert  # which takes seconds, and changes nothing
 def ctc_loss(logits: tf.Tensor, labels: tf.Tensor, counts: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
     """Return −ln of the probability that a sequence says its labels, at whichever times.
 
@@ -30,7 +31,7 @@ def ctc_loss(logits: tf.Tensor, labels: tf.Tensor, counts: tf.Tensor, steps: tf.
         steps: how many steps of each sequence count, likewise.
 
     Returns:
-        [..., B]; infinite, with a gradient of 0, where a sequence is too short to say its labels, with blanks between equal ones.
+        [..., B], where no class counts as less probable than 1e-37 at a step; infinite, with a gradient of 0, where a sequence is too short to say its labels, with blanks between equal ones.
 
     Raises:
         ValueError: labels, counts or steps are out of range. In a graph, which cannot raise it, the loss is not a number there.

@@ -71,16 +71,30 @@ class Program:
             given = dict(zip(places, tensors, strict=True))
             return tf.nest.pack_sequence_as(inputs, [given.get(place) for place in range(len(leaves))])
 
+        def again(given: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+            """Return gradients of `back`, second ones of the network: those TensorFlow works out by itself."""
+            tensors, errors = given[: len(places)], given[len(places) :]
+            with tf.GradientTape() as outer:
+                outer.watch(given)
+                with tf.GradientTape() as inner:
+                    inner.watch(tensors)
+                    outputs, _ = self.forward(packed(tensors), conditions)
+                gradients = inner.gradient(outputs, tensors, errors, unconnected_gradients="zero")
+            return outer.gradient(gradients, given, upstream, unconnected_gradients="zero")
+
         @tf.custom_gradient
         def run(*tensors: tf.Tensor):
             # An eager tape also watches inside of custom gradients, unless it is told to stop.
             outputs, ways = forward(packed([tf.stop_gradient(tensor) for tensor in tensors]), conditions)
 
-            def gradient(*errors: tf.Tensor) -> list[tf.Tensor]:
-                gradients = tf.nest.flatten(backward(packed(tensors), conditions, ways, list(errors)))
-                return [gradients[place] for place in places]
+            @tf.custom_gradient
+            def back(*given: tf.Tensor):
+                known = [tf.stop_gradient(tensor) for tensor in given]
+                found = backward(packed(known[: len(places)]), conditions, ways, known[len(places) :])
+                gradients = tf.nest.flatten(found)
+                return [gradients[place] for place in places], lambda *upstream: again(given, upstream)
 
-            return outputs, gradient
+            return outputs, lambda *errors: back(*tensors, *errors)
 
         return run(*(leaves[place] for place in places))
 

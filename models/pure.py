@@ -109,6 +109,7 @@ class PureNetwork:
         weights = variables.as_weights(self, cast)
         zeros = self.get_initial_state(1)
 
+        @tf.autograph.experimental.do_not_convert  # which takes seconds, and changes nothing
         def step(inputs: tf.Tensor, state: State) -> State:
             inputs, state = self._step_of(inputs, state, zeros)
             clock, sums = (state[parts], state[parts + 1 :]) if self.clocked else (None, state[parts:])

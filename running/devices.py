@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 from typing import Any
 
 import tensorflow as tf
 
+from running import signals
 from running.loop import Loop
 from running.settings import TrainingSettings
 from tasks.task import Carried, Task
@@ -27,7 +29,9 @@ def strategy(devices: int) -> tf.distribute.Strategy | None:
         if devices > 1:
             raise ValueError(f"`devices` must be 1 where TF_CONFIG names several workers. Received: {devices}")
         try:
-            return tf.distribute.MultiWorkerMirroredStrategy()
+            with signals.by_default():  # TensorFlow waits without Python, and takes SIGTERM for its own
+                print(f"waiting for all of {', '.join(workers())} …", flush=True)
+                return tf.distribute.MultiWorkerMirroredStrategy()
         except tf.errors.OpError as error:
             address = workers()[_config()[1]]
             raise ValueError(f"TF_CONFIG must name an address to listen at. Received: {address} ({error})") from None
@@ -64,13 +68,17 @@ def _config() -> tuple[list[str], int]:
     try:
         config = json.loads(text)
         found, index = config["cluster"]["worker"], config["task"]["index"]
-        named = isinstance(found, list) and all(isinstance(worker, str) for worker in found)
+        named = isinstance(found, list) and all(map(_is_address, found))
         if config["task"]["type"] == "worker" and named and index in range(len(found)):
             return found, int(index)
     except (json.JSONDecodeError, KeyError, TypeError):
         pass
     form = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}'
     raise ValueError(f"TF_CONFIG must be JSON of the form {form}. Received: {text}")
+
+
+def _is_address(worker: Any) -> bool:
+    return bool(re.fullmatch(r"\S+:\d{1,5}", str(worker))) and int(worker.rpartition(":")[2]) < 2**16
 
 
 class LostWorkerError(Exception):

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from data.files import in_a_line, naming
 from running import folders, signals
 from running.failures import in_words
 from running.lock import Lock
@@ -59,9 +60,9 @@ def _export(folder: Path, kind: str, check: Callable[[], None]) -> str:
     lock = Lock(target.with_name(f".lock.{target.name}"), f"the export of {folder.name} to {kind}")
     try:
         folders.remove(part)  # of an export that was killed
-        with signals.held():
-            found = WRITERS[kind](model, part, inputs)
-        largest = float(np.abs(np.asarray(found) - wanted).max())
+        with signals.held(), naming(target):
+            found = _written(kind, model, part, inputs)
+        largest = float(np.abs(found - wanted).max())
         if not largest <= TOLERANCE * max(1.0, float(np.abs(wanted).max())):
             raise ValueError(f"`export` to {kind} must give what the model gives. Received: off by {largest:.2g}")
         size = sum(file.stat().st_size for file in ([part] if part.is_file() else part.rglob("*")) if file.is_file())
@@ -75,6 +76,16 @@ def _export(folder: Path, kind: str, check: Callable[[], None]) -> str:
         folders.remove(part)
         lock.release()
     return f"{target}: {size / 1024:.0f} KiB, off by at most {largest:.1g} for inputs of shape {', '.join(map(str, shapes))}"
+
+
+def _written(kind: str, model: keras.Model, path: Path, inputs: list[np.ndarray]) -> np.ndarray:
+    """Write a file and return what it gives; raises a ValueError where a library cannot make or read it."""
+    try:
+        return np.asarray(WRITERS[kind](model, path, inputs))
+    except (OSError, MemoryError, tf.errors.OpError):
+        raise
+    except Exception as error:  # of any kind: converters and runtimes have their own
+        raise ValueError(f"`export` to {kind} must be possible for this model. Received: {in_a_line(error)}") from error
 
 
 def _without_state(model: keras.Model) -> keras.Model:

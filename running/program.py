@@ -4,10 +4,12 @@ import dataclasses
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from data.files import read_json
 from running import command_line, devices, hints, signals
 from running.checkpoints import CheckpointError
 from running.cluster import connect
@@ -63,10 +65,9 @@ def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
 
 @signals.as_they_were()
 def _use(task_class: type[Task], settings: Any, recipe: Any) -> None:
-    if settings.export:
-        _check_export_alone(settings, recipe)
     folder = trained(task_class.name, settings)
     if settings.export:
+        _check_export_alone(settings, folder)
         print(export_run(folder, settings.export))
     else:
         check(task_class, dataclasses.replace(settings, replicas=1, epochs=1), recipe)
@@ -75,13 +76,18 @@ def _use(task_class: type[Task], settings: Any, recipe: Any) -> None:
             task_class.use(settings, folder)
 
 
-def _check_export_alone(settings: Any, recipe: Any) -> None:
+def _check_export_alone(settings: Any, folder: Path) -> None:
     """Raise a ValueError that names what else is asked for of a trained run, and would not be done."""
-    for setting in settings_of(type(settings)):
-        value, other = getattr(settings, setting.name), setting.name not in ("run", "export")
-        if setting.group == "trained run" and other and value != getattr(recipe, setting.name):
-            came = " ".join(hints.words_of(value))
-            raise ValueError(f"`{setting.name}` must not come with `export`. Received: {came}")
+    file = folder / "config.json"
+    trained_with = read_json(file) if file.is_file() else {}
+    asked = (own.name for own in settings_of(type(settings)) if own.group == "trained run")
+    for name in asked:
+        words = hints.words_of(getattr(settings, name))
+        before = trained_with.get(name, words)
+        if name not in ("run", "export") and words != hints.words_of(
+            tuple(before) if isinstance(before, list) else before
+        ):
+            raise ValueError(f"`{name}` must not come with `export`. Received: {' '.join(words)}")
 
 
 @signals.as_they_were()
@@ -104,7 +110,7 @@ def _prepare(
 
 
 def _train(task: Task, settings: Any, sharing: tf.distribute.Strategy | None, run: Run | None) -> int:
-    everywhere, left = "", run.goes_on if run else str
+    left = run.goes_on if run else str
     try:
         if run is None:
             print(f"{task.name}: trains along; the first of {len(devices.workers())} workers writes the results")
@@ -123,14 +129,21 @@ def _train(task: Task, settings: Any, sharing: tf.distribute.Strategy | None, ru
     except DivergenceError as error:
         what, status, left = f"{error}; what was logged is in {run.log} and {run.results}", 1, str
     except LostWorkerError as error:
-        what, status, everywhere = str(error), 1, ", everywhere"
+        what, status, left = str(error), 1, lambda: _everywhere(run)
     except FAILURES as error:
         what, status = in_words(error), 1
     except signals.Stopped as stop:
         what, status = "interrupted", stop.status
         print(file=sys.stderr)  # behind ^C
-    print(f"main.py: {what}{left()}{everywhere}", file=sys.stderr)
+    print(f"main.py: {what}{left()}", file=sys.stderr)
     return status
+
+
+def _everywhere(run: Run | None) -> str:
+    """Return how several workers go on, as `Run.goes_on` does of one."""
+    if run is None:
+        return "; the first one says how to go on"
+    return f"{left}, everywhere" if (left := run.goes_on()) else ""
 
 
 def _say(run: Run, metrics: Mapping[str, Any]) -> None:

@@ -319,7 +319,11 @@ def _check(settings: RunSettings) -> None:
         raise ValueError(f"`name` must be made of letters, digits and . _ + = -. Received: {settings.name!r}")
     if settings.overwrite and settings.resume:
         raise ValueError("`resume` must not come with `overwrite`. Received: both")
-    if os.path.realpath(settings.results_dir) == os.path.realpath(settings.log_dir):
+    try:
+        results, log = map(os.path.realpath, (settings.results_dir, settings.log_dir))
+    except FileNotFoundError:
+        raise ValueError("the working folder must be there. Received: one that was removed") from None
+    if results == log:
         raise ValueError(f"`log_dir` must not be `results_dir`. Received: {settings.log_dir} for both")
     if settings.resume and not settings.name:
         raise ValueError("`resume` needs `name`, of the run to go on with. Received: None")

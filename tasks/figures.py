@@ -48,7 +48,8 @@ def signal_figure(
             for axis in (signal, rest):
                 axis.axvline(time[trained] - time[1] / 2, color="black", linewidth=0.8, linestyle=":")
             signal.plot([], [], color="black", linewidth=0.8, linestyle=":", label="end of training")
-        signal.set(title=plain(title), ylabel="amplitude", xlim=(time[0], time[-1]))
+        signal.set(title=plain(title), ylabel="amplitude")
+        signal.margins(x=0)
         signal.legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
         signal.title.set_ha("left")
         signal.title.set_x(0)

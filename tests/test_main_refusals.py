@@ -227,10 +227,6 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["--ray", "auto", "--devices", "2"], "--devices must be 1 for replicas that --ray spreads. Received: 2"),
         (["--export", "onnx"], "--export needs --run, the name of a trained run. Received: onnx"),
         (["--export", "onnx", "--run", "new"], "--run must be the name of a run that was trained, of which"),
-        (
-            ["series", "--export", "onnx", "--run", "new", "--predict", "a.csv"],
-            "--predict must not come with --export. Received: a.csv",
-        ),
         (["--export", "Onnx"], "--export must be one of saved_model, onnx, litert. Received: Onnx; did you mean onnx?"),
         (
             ["--run", "new"],

@@ -40,6 +40,7 @@ X = np.ones((2, 3, 1))
         ({"x": X, "y": np.arange(3)}, Roles(), r"a.npz must hold numbers or texts y \[2\] or \[2, m\]. Received: int64 \[3\]"),
         ({"x": X, "y": [0, 1], "lengths": [0, 3]}, Roles(), r"a.npz must hold whole numbers lengths \[2\] from 1 to 3, .* Received: int64 \[2\] from 0 to 3"),
         ({"x": X, "y": [0, 1], "lengths": [1.0, 3.0]}, Roles(), r"Received: float64 \[2\]"),
+        ({"x": X, "y": [0, 1], "lengths": ["2", "3"]}, Roles(), r"Received: <U1 \[2\]"),
         ({"x": X}, Roles(), "a.npz must hold answers, or `target` and `horizon` ask for a forecast. Received: none"),
         ({"x": X, "y": [0, np.nan]}, Roles(label="y"), "a.npz must hold a label y of each sequence. Received: nan"),
         ({"x": X * np.inf, "y": [0, 1]}, Roles(), "a.npz must hold numbers of at most 3.4e.38. Received: inf in step 1 of feature 1 of sequence '1'"),

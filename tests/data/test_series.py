@@ -107,6 +107,7 @@ def test_a_folder_of_classes_and_a_folder_of_files(csv, tmp_path):
         ("a,b\n1,2\n3,x\n", Roles(target=("a",), horizon=1, columns=("b",)), "t.csv must hold numbers of at most 3.4e.38, .* or nothing. Received: 'x' in row 3 of column 'b'"),
         ("a,b\n1,2\n2,3\n3,x\n", FORECAST, "Received: 'x' in row 4 of column 'b'"),
         ("a;b\n1;2,5\n2;3\n3;1.5\n", FORECAST, "Received: '1.5' in row 4 of column 'b'"),
+        ("g;k;a;b\n1;u;950;2,5\n1;u;1.020;3\n", CLASSES, "t.csv must have one decimal sign, and none for thousands. Received: commas in column 'b' and points in column 'a'"),
         ("a\n1\n-inf\n", FORECAST, "Received: -inf in row 3 of column 'a'"),
         ("a\n1\n" + "2\n" * 1000 + "inf\n", FORECAST, "Received: inf in row 1003 of column 'a'"),
         ("a\n1\n1e39\n", FORECAST, "Received: 1e.39 in row 3 of column 'a'"),

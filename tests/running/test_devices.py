@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -59,6 +60,9 @@ def test_two_devices_do_what_one_does():
         '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "ps", "index": 0}}',
         '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": -1}}',
         '{"cluster": {"worker": "ab"}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1", "b"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1", "b:65536"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": [1, 2]}, "task": {"type": "worker", "index": 0}}',
     ],
 )
 def test_a_cluster_that_is_not_described_is_refused(monkeypatch, config):
@@ -116,14 +120,21 @@ def test_two_workers_do_what_one_process_does_and_go_on_after_one_was_lost(tmp_p
     )
 
 
-def start(folder, ports, *more):
-    """Start the two workers of a run."""
+def test_a_worker_that_waits_for_the_other_says_so_and_can_be_ended(tmp_path):
+    (worker,) = start(tmp_path, [1, 2], count=1)
+    assert worker.stdout.readline() == b"waiting for all of localhost:1, localhost:2 \xe2\x80\xa6\n"
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(timeout=10) == -signal.SIGINT and not list(tmp_path.rglob("config.json"))
+
+
+def start(folder, ports, *more, count=2):
+    """Start workers of a run, of which there are two."""
     words = [f"--{name.replace('_', '-')}={value}" for name, value in FLAGS.items() if name != "periods"]
     words += ["--periods", *map(str, FLAGS["periods"]), "--text", "LICENSE", "--name", "a", *more]
     words += [f"--results-dir={folder / 'results'}", f"--log-dir={folder / 'log'}"]
     cluster = {"worker": [f"localhost:{port}" for port in ports]}
     processes = []
-    for index in range(2):
+    for index in range(count):
         own = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
         environment = os.environ | {"TF_CONFIG": own, "CUDA_VISIBLE_DEVICES": "-1"}
         command = [sys.executable, "main.py", "text", *words]

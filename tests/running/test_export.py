@@ -20,7 +20,7 @@ TINY = {
     "speech": ["--units", "6", "--periods", "1", "4", "--epochs", "1", "--seconds", "0.02", "--chunk", "128"],
     "series": ["--units", "8", "--periods", "1", "4", "--epochs", "1", "--chunk", "16"],
 }
-TINY["text"] += ["--units", "6", "--periods", "1", "4", "--model", "clockwork_lstm"]
+TINY["text"] += ["--units", "6", "--periods", "1", "4", "--model", "clockwork_lstm", "--peepholes"]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,26 @@ def test_runs_are_exported_beside_themselves(trained, task, kind, capsys):
     said = capsys.readouterr().out
     assert export.FILES[kind] in said and "off by at most" in said
     assert (folder / "results" / task / "a" / export.FILES[kind]).exists()
+
+
+def test_what_else_is_asked_for_of_a_run_is_refused(trained, capsys):
+    places = [f"--results-dir={trained('series') / 'results'}"]
+    assert main.main(["series", "--run", "a", "--export", "onnx", "--predict", "a.csv", *places]) == 2
+    assert capsys.readouterr().err == "main.py: --predict must not come with --export. Received: a.csv\n"
+
+
+def test_what_a_library_cannot_make_is_one_line_and_nothing_is_left(trained, monkeypatch):
+    folder = trained("generation") / "results" / "generation" / "a"
+    before = sorted(folder.iterdir())
+
+    def fail(model, path, inputs):
+        path.write_text("half")
+        raise RuntimeError("no such\nnode")
+
+    monkeypatch.setitem(export.WRITERS, "onnx", fail)
+    with pytest.raises(ValueError, match="`export` to onnx must be possible for this model. Received: no such node"):
+        export.export_run(folder, "onnx")
+    assert sorted(folder.iterdir()) == before
 
 
 def test_a_file_that_gives_something_else_is_refused_and_not_left(trained, monkeypatch, capsys):

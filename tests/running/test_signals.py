@@ -1,5 +1,6 @@
 """Signals: the first ends in good order, the second at once, wherever the program is."""
 
+import ctypes
 import signal
 import subprocess
 import sys
@@ -55,6 +56,20 @@ def test_the_second_signal_ends_the_process_at_once_even_within_a_long_call():
         time.sleep(0.1)
     output, errors = process.communicate(timeout=5)
     assert (process.returncode, output, errors) == (130, "", "\npython -m experiments x: left at once\n")
+
+
+def test_signals_by_default_end_the_process_and_behind_them_the_handlers_are_those_of_before():
+    code = LONG.replace(
+        'with signals.raised("python -m experiments x"):', "with signals.raised(), signals.by_default():"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT)
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(signal.SIGTERM)
+    assert (process.wait(timeout=5), process.stdout.read()) == (-signal.SIGTERM, b"")
+    with pytest.raises(signals.Stopped), signals.raised():
+        with signals.by_default():
+            ctypes.CDLL(None).signal(signal.SIGTERM, 1)  # ignored, which Python does not learn of
+        signal.raise_signal(signal.SIGTERM)
 
 
 def test_a_signal_that_comes_while_they_are_set_is_raised(monkeypatch):

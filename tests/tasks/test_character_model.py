@@ -64,7 +64,7 @@ def test_state_is_forgotten_as_scheduled(changes, expected, make):
     weights, inputs = task.network.split(tf.constant(fresh(task)[0])), task.data[0][0]
     seeds, begun = tf.zeros([1, 2, 2], tf.int32), []
 
-    @tf.function
+    @tf.function(autograph=False)
     def outputs(update, clock):
         carried = Carried([tf.ones([1, 3, 12]) * tf.cast(clock, tf.float32)], clock)
         return task.forward(weights, inputs, carried, Moment(update, 1, Draws(seeds), None))[0]

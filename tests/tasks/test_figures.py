@@ -33,6 +33,12 @@ def test_signal_figure(rate, label):
     assert rest.lines[0].get_xdata()[-1] == (9 if rate is None else pytest.approx(9000 / 44100))
 
 
+def test_a_signal_of_one_step_is_drawn_without_a_warning():
+    with warnings.catch_warnings(action="error"):
+        figure = figures.signal_figure(np.zeros(1), np.ones((1, 1)), None, "title")
+        assert figures.png(figure)
+
+
 def test_a_pause_of_the_machine_does_not_move_the_axis_of_time():
     seconds = np.cumsum([0.01] * 50 + [60.0] + [0.01] * 49)
     values = np.geomspace(1, 1e-3, 100)[:, None]

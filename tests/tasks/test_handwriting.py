@@ -32,7 +32,9 @@ def task(settings):
 
 
 def outputs(task, weights, steps):
-    return tf.function(task.network.apply)(task.network.split(tf.constant(weights)), tf.constant(steps))
+    return tf.function(task.network.apply, autograph=False)(
+        task.network.split(tf.constant(weights)), tf.constant(steps)
+    )
 
 
 def ink(strokes, text="ab", name="line"):

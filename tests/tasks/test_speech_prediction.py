@@ -88,7 +88,7 @@ def test_own_output_comes_into_the_window_as_scheduled(make):
     (weights, network), seeds = fresh(task), tf.zeros([1, 2, 2], tf.int32)
     samples, phones = (values[0] for values in task.data[0])
     arrays = task.network.split(tf.constant(weights))
-    forward, mix = tf.function(task.forward), tf.function(task.mixed)
+    forward, mix = (tf.function(own, autograph=False) for own in (task.forward, task.mixed))
     for update, share in ((10, 0.0), (40, 0.4), (90, 0.8)):  # of 100, 5 an epoch: each begins one, from a state of 0
         moment = Moment(tf.constant(update), 100, Draws(seeds), None)
         outputs = forward(arrays, (samples, phones), task.carried(), moment)[0][0]
@@ -107,7 +107,7 @@ def test_a_forgotten_chunk_is_read_like_the_first_of_a_new_utterance(make):
     task = SpeechPrediction(make(forget_every=2))
     weights, network = fresh(task)
     arrays, carried, begun = task.network.split(tf.constant(weights)), task.carried(), []
-    forward, layer = tf.function(task.forward), network.get_layer("hidden")
+    forward, layer = tf.function(task.forward, autograph=False), network.get_layer("hidden")
     for update, inputs in enumerate(zip(*task.data[0])):
         moment = Moment(tf.constant(update), 5, Draws(tf.zeros([1, 2, 2], tf.int32)), None)
         outputs, carried = forward(arrays, inputs, carried, moment)
