@@ -209,6 +209,11 @@ def read_column(path: Path, column: str | None = None) -> pd.Series:
     cells = table[place]
     if not len(cells):
         raise ValueError(f"{path} must hold rows of numbers. Received: none below the names")
+    if _may_be_thousands(cells, table.drop(columns=place)):
+        raise ValueError(
+            f"{path} must have one decimal sign, and none for thousands. Received: what may be thousands in column "
+            f"{reprlib.repr(names[place])}, beside a column with the other sign"
+        )
     values = _numbers(cells, separator)
     if not (finite := np.isfinite(values)).all():
         row = finite.idxmin()
@@ -301,6 +306,19 @@ def _numbers(cells: pd.Series, separator: str) -> pd.Series:
     if separator != ";" and cells[commas].str.fullmatch(THOUSANDS).all():
         good &= ~commas
     return cells.str.replace(",", ".").where(good).astype(float)
+
+
+def _may_be_thousands(cells: pd.Series, others: pd.DataFrame) -> bool:
+    """Return whether texts have the signs of thousands, and one of the other columns has the other sign as its decimal one."""
+    for sign, other in ((".", ","), (",", ".")):
+        marked = cells[cells.str.contains(sign, regex=False)]
+        if len(marked) and marked.str.replace(sign, ",").str.fullmatch(THOUSANDS).all():
+            decimal = NUMBER.format("," if other == "," else r"\.")
+            return any(
+                own.str.contains(other, regex=False).any() and own.str.fullmatch(decimal).all()
+                for _, own in others.items()
+            )
+    return False
 
 
 def is_number(cell: str) -> bool:

@@ -19,6 +19,7 @@ from tasks.trained_model import load_model
 
 FILES = {"saved_model": "saved_model", "onnx": "model.onnx", "litert": "model.tflite"}
 PACKAGES = {"saved_model": (), "onnx": ("tf2onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}
+PARTS = ("assets", "fingerprint.pb", "saved_model.pb", "variables")  # of a SavedModel
 STEPS = 100  # of sequences whose length the model leaves open
 TOLERANCE = 1e-4  # of the largest output
 
@@ -57,6 +58,7 @@ def _export(folder: Path, kind: str, check: Callable[[], None]) -> str:
     wanted = np.asarray(model(inputs if len(inputs) > 1 else inputs[0], training=False))
     target = folder / FILES[kind]
     part = target.with_name(f".part.{target.name}")
+    _check_replaced(target, PARTS if kind == "saved_model" else ())
     lock = Lock(target.with_name(f".lock.{target.name}"), f"the export of {folder.name} to {kind}")
     try:
         folders.remove(part)  # of an export that was killed
@@ -76,6 +78,13 @@ def _export(folder: Path, kind: str, check: Callable[[], None]) -> str:
         folders.remove(part)
         lock.release()
     return f"{target}: {size / 1024:.0f} KiB, off by at most {largest:.1g} for inputs of shape {', '.join(map(str, shapes))}"
+
+
+def _check_replaced(target: Path, parts: Sequence[str]) -> None:
+    """Raise a ValueError where a folder would be replaced in which there is more than an export leaves."""
+    inside = target.iterdir() if target.is_dir() and not target.is_symlink() else ()
+    if others := sorted(path.name for path in inside if path.name not in parts):
+        raise ValueError(f"`export` must not replace what is not its own. Received: {others[0]} in {target}")
 
 
 def _written(kind: str, model: keras.Model, path: Path, inputs: list[np.ndarray]) -> np.ndarray:

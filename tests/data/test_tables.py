@@ -81,6 +81,8 @@ def test_numbers_are_rounded_as_python_rounds_them(table):
         ("a\n1_000\n", None, "Received: '1_000' in row 2"),
         ("a\n1.5\n1,5\n", None, "with one decimal sign and none for thousands. Received: '1.5' in row 2"),
         ("a\n1,500\n12\n", None, "with one decimal sign and none for thousands. Received: '1,500' in row 2"),
+        ("a;b\n950;0,5\n1.020;2,5\n", "a", "must have one decimal sign, .* Received: what may be thousands in column 'a', beside"),
+        ("a;b\n950;0.5\n1,020;2.5\n", "a", "must have one decimal sign, .* Received: what may be thousands in column 'a', beside"),
         ("a;b\n1.000,5;1\n", None, "Received: '1.000,5' in row 2"),
         ("a,b\n1,2,3\n", None, "table.csv must be a table of numbers. Received: Expected 2 fields in line 2, saw 3$"),
         ('a\n"1\n2\n', None, "must be a table of numbers. Received: EOF inside string"),

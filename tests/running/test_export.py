@@ -58,6 +58,24 @@ def test_what_else_is_asked_for_of_a_run_is_refused(trained, capsys):
     assert capsys.readouterr().err == "main.py: --predict must not come with --export. Received: a.csv\n"
 
 
+@pytest.mark.parametrize("kind", ["saved_model", "onnx"])
+def test_what_somebody_has_put_in_its_place_is_not_replaced(trained, kind):
+    folder = trained("generation") / "results" / "generation" / "a"
+    target = folder / export.FILES[kind]
+    kept = folder / "kept"
+    if target.exists():  # of another test
+        target.rename(kept)
+    target.mkdir()
+    (target / "mine.txt").touch()
+    said = f"`export` must not replace what is not its own. Received: mine.txt in .*{export.FILES[kind]}"
+    with pytest.raises(ValueError, match=said):
+        export.export_run(folder, kind)
+    assert [path.name for path in target.iterdir()] == ["mine.txt"]
+    folders.remove(target)
+    if kept.exists():
+        kept.rename(target)
+
+
 def test_what_a_library_cannot_make_is_one_line_and_nothing_is_left(trained, monkeypatch):
     folder = trained("generation") / "results" / "generation" / "a"
     before = sorted(folder.iterdir())
