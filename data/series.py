@@ -152,6 +152,8 @@ def _load_folder(folder: Path, roles: Roles, trained: Sequence[str] | None) -> S
         )
     if empty := [where for where, own in found.items() if not own]:
         raise ValueError(f"{folder} must hold files {', '.join(TABLES)} of each class. Received: none in {empty[0]}")
+    if deeper := [below for where in inner for below in _seen(where) if below.is_dir()]:
+        raise ValueError(f"{folder} must hold no folders in those of classes. Received: {deeper[0]}")
     if not inner:
         if trained is None:
             _check_asked(folder, roles)

@@ -196,6 +196,9 @@ def test_a_class_without_tables_is_refused_and_hidden_files_are_none(csv, tmp_pa
     (tmp_path / "classes" / "left").mkdir()
     with pytest.raises(ValueError, match="classes must hold files .csv, .* of each class. Received: none in .*left"):
         load(tmp_path / "classes", Roles())
+    csv("a\n1\n2\n", "classes/left/deeper/1.csv"), csv("a\n1\n2\n", "classes/left/1.csv")
+    with pytest.raises(ValueError, match="classes must hold no folders in those of classes. Received: .*left/deeper"):
+        load(tmp_path / "classes", Roles())
 
 
 def sequences(answers, groups=None):
