@@ -80,14 +80,12 @@ def _check_export_alone(settings: Any, folder: Path) -> None:
     """Raise a ValueError that names what else is asked for of a trained run, and would not be done."""
     file = folder / "config.json"
     trained_with = read_json(file) if file.is_file() else {}
-    asked = (own.name for own in settings_of(type(settings)) if own.group == "trained run")
-    for name in asked:
-        words = hints.words_of(getattr(settings, name))
-        before = trained_with.get(name, words)
-        if name not in ("run", "export") and words != hints.words_of(
-            tuple(before) if isinstance(before, list) else before
-        ):
-            raise ValueError(f"`{name}` must not come with `export`. Received: {' '.join(words)}")
+    names = {own.name for own in settings_of(type(settings)) if own.group == "trained run"} - {"run", "export"}
+    for name in sorted(names & trained_with.keys()):
+        value, before = getattr(settings, name), trained_with[name]
+        if value != (tuple(before) if isinstance(before, list) else before):
+            came = " ".join(hints.words_of(value))
+            raise ValueError(f"`{name}` must not come with `export`. Received: {came}")
 
 
 @signals.as_they_were()

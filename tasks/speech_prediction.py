@@ -143,11 +143,11 @@ class SpeechPrediction(Task):
         self.metrics = {"mse": mean_squared_error}
         _check(settings)
         self.utterance = load_utterance(find_utterance(settings.utterance, settings.timit))
-        count = len(self.utterance.samples)
-        used = min(count, round(settings.seconds * RATE)) if settings.seconds else count
-        if settings.seconds and used <= settings.window:
+        count, asked = len(self.utterance.samples), round(settings.seconds * RATE)
+        if settings.seconds and asked <= settings.window:
             wanted = f"more than the {settings.window} samples of `window`, {settings.window / RATE:g} s"
             raise ValueError(f"`seconds` must be {wanted}. Received: {settings.seconds:g}")
+        used = min(count, asked) if settings.seconds else count
         if used <= settings.window:
             raise ValueError(f"`window` must be below the {used} samples of the utterance. Received: {settings.window}")
         samples = self.utterance.samples[:used]
