@@ -45,16 +45,21 @@ def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
 def write_about(path: Path, argument: str, source: Path | str, suffix: str = "") -> Iterator[Path]:
     """Do the same for what was made of a file and is named after it, as others of its name would be.
 
+    `made_of.json` beside it remembers of which.
+
     Raises:
         ValueError: there is already something else of that name; names the argument that gave the file.
     """
+    memory, whole = path.with_name("made_of.json"), os.path.abspath(source)
+    made_of = read_json(memory) if memory.exists() else {}
     with write_whole(path, suffix) as part:
         yield part
-        if path.exists() and part.read_bytes() != path.read_bytes():
+        if path.exists() and made_of.get(path.name) != whole and part.read_bytes() != path.read_bytes():
             raise ValueError(
                 f"`{argument}` must not replace what was made of another file. Received: {source}, for {path}; "
                 "move that away first"
             )
+    write_json(memory, made_of | {path.name: whole})
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:

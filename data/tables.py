@@ -309,16 +309,19 @@ def _numbers(cells: pd.Series, separator: str) -> pd.Series:
 
 
 def _may_be_thousands(cells: pd.Series, others: pd.DataFrame) -> bool:
-    """Return whether texts have the signs of thousands, and one of the other columns has the other sign as its decimal one."""
+    """Return whether all marks in texts may be those of thousands, and another column has decimals by the other sign."""
     for sign, other in ((".", ","), (",", ".")):
-        marked = cells[cells.str.contains(sign, regex=False)]
-        if len(marked) and marked.str.replace(sign, ",").str.fullmatch(THOUSANDS).all():
+        if _all_thousands(cells, sign):
             decimal = NUMBER.format("," if other == "," else r"\.")
-            return any(
-                own.str.contains(other, regex=False).any() and own.str.fullmatch(decimal).all()
-                for _, own in others.items()
-            )
+            filled = (own[~own.str.strip().isin(MISSING)] for _, own in others.items())
+            return any(own.str.fullmatch(decimal).all() and _all_thousands(own, other) is False for own in filled)
     return False
+
+
+def _all_thousands(cells: pd.Series, sign: str) -> bool | None:
+    """Return whether a sign stands in texts only where thousands have theirs; None where it does not stand at all."""
+    marked = cells[cells.str.contains(sign, regex=False)]
+    return bool(marked.str.replace(sign, ",").str.fullmatch(THOUSANDS).all()) if len(marked) else None
 
 
 def is_number(cell: str) -> bool:

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from data.tables import Table, is_number
+from data.tables import LARGEST, Table, is_number
 
 STEADY = 0.05  # of a step, by which others may differ: rounded seconds, days of 23 and 25 hours
 OFFICE = ("bh", "cbh")  # eight hours a day, of which pandas says that they are from 9 to 17 whichever they are
@@ -26,7 +26,7 @@ def read_times(table: Table, place: int) -> np.ndarray:
     texts = table.texts(place)
     if is_number(texts[0]) and table.is_numeric(place):  # the first spares looking at all others
         numbers = table.floats(place)[1]
-        _refuse(table, place, ~np.isfinite(numbers))
+        _refuse(table, place, ~(np.abs(numbers) <= LARGEST))
         if len(texts[0]) not in PACKED:
             return numbers
         dates = _dates(texts, PACKED[len(texts[0])])
@@ -78,12 +78,13 @@ def calendar(times: np.ndarray) -> str | pd.DateOffset | None:
     if times.dtype == float or len(times) < 3:
         return None
     index = pd.DatetimeIndex(times)
-    if found := pd.infer_freq(index):
+    found = pd.infer_freq(index)
+    if found and not found.endswith("D"):  # three months may have a number of days in common
         return None if found in OFFICE else found
     months = np.diff(12 * index.year + index.month)
     day = index.day.max()  # of each month that has it, and of others the last one
     same = (index.day == np.minimum(day, index.days_in_month)).all() and len(set(index - index.normalize())) == 1
-    return pd.DateOffset(months=months[0], day=day) if same and months[0] > 0 and (months == months[0]).all() else None
+    return pd.DateOffset(months=months[0], day=day) if same and months[0] > 0 and (months == months[0]).all() else found
 
 
 def has_zones(table: Table, place: int) -> bool:

@@ -59,6 +59,7 @@ class Program:
         self.batch_first = batch_first
         self._compiled_forward = _compiled(lambda *given: self.forward(*given))
         self._compiled_backward = _compiled(lambda *given: self.backward(*given))
+        self._in_graph = tf.function(lambda *given: self.backward_again(*given), autograph=False)
 
     def __call__(self, inputs: Inputs, conditions: Conditions, jit_compile: bool = False) -> list[tf.Tensor]:
         forward, backward = self.forward, self.backward
@@ -71,17 +72,6 @@ class Program:
             given = dict(zip(places, tensors, strict=True))
             return tf.nest.pack_sequence_as(inputs, [given.get(place) for place in range(len(leaves))])
 
-        def again(given: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-            """Return gradients of `back`, second ones of the network: those TensorFlow works out by itself."""
-            tensors, errors = given[: len(places)], given[len(places) :]
-            with tf.GradientTape() as outer:
-                outer.watch(given)
-                with tf.GradientTape() as inner:
-                    inner.watch(tensors)
-                    outputs, _ = self.forward(packed(tensors), conditions)
-                gradients = inner.gradient(outputs, tensors, errors, unconnected_gradients="zero")
-            return outer.gradient(gradients, given, upstream, unconnected_gradients="zero")
-
         @tf.custom_gradient
         def run(*tensors: tf.Tensor):
             # An eager tape also watches inside of custom gradients, unless it is told to stop.
@@ -92,7 +82,12 @@ class Program:
                 known = [tf.stop_gradient(tensor) for tensor in given]
                 found = backward(packed(known[: len(places)]), conditions, ways, known[len(places) :])
                 gradients = tf.nest.flatten(found)
-                return [gradients[place] for place in places], lambda *upstream: again(given, upstream)
+
+                def again(*upstream: tf.Tensor) -> list[tf.Tensor]:
+                    tensors, errors = list(given[: len(places)]), list(given[len(places) :])
+                    return self._in_graph(packed(tensors), conditions, errors, packed(upstream))
+
+                return [gradients[place] for place in places], again
 
             return outputs, lambda *errors: back(*tensors, *errors)
 
@@ -127,6 +122,17 @@ class Program:
             return cascade.backward(ways[chosen].passages, list(zip(*parts, strict=True)), last)
 
         return self._time_first_back(followed(follow))
+
+    def backward_again(
+        self, inputs: Inputs, conditions: Conditions, errors: list[tf.Tensor], upstream: Inputs
+    ) -> list[tf.Tensor]:
+        """Return the gradients of what `backward` returns, by inputs and by errors: second ones, which TensorFlow works out."""
+        tensors, upstream = (
+            [leaf for leaf in tf.nest.flatten(part) if leaf is not None] for part in (inputs, upstream)
+        )
+        outputs, _ = self.forward(inputs, conditions)
+        gradients = tf.gradients(outputs, tensors, errors, unconnected_gradients="zero")
+        return tf.gradients(gradients, [*tensors, *errors], upstream, unconnected_gradients="zero")
 
     def _cascades(
         self, inputs: Inputs, conditions: Conditions, recurrent: list | None = None

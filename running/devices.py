@@ -29,7 +29,7 @@ def strategy(devices: int) -> tf.distribute.Strategy | None:
         if devices > 1:
             raise ValueError(f"`devices` must be 1 where TF_CONFIG names several workers. Received: {devices}")
         try:
-            with signals.by_default():  # TensorFlow waits without Python, and takes SIGTERM for its own
+            with signals.by_default():  # TensorFlow waits without Python, and takes SIGTERM for its own: Ctrl-C ends it
                 print(f"waiting for all of {', '.join(workers())} …", flush=True)
                 return tf.distribute.MultiWorkerMirroredStrategy()
         except tf.errors.OpError as error:
@@ -78,7 +78,7 @@ def _config() -> tuple[list[str], int]:
 
 
 def _is_address(worker: Any) -> bool:
-    return bool(re.fullmatch(r"\S+:\d{1,5}", str(worker))) and int(worker.rpartition(":")[2]) < 2**16
+    return bool(re.fullmatch(r"\S+:[0-9]{1,5}", str(worker))) and int(worker.rpartition(":")[2]) < 2**16
 
 
 class LostWorkerError(Exception):

@@ -204,8 +204,10 @@ def test_speech_trains_and_speaks(tmp_path, run_here):
     broken.write_text("0 100 h#\n50 200 aa\n")
     status, _, errors = run_here(tmp_path, "speech", "--generate", "--run", "a", "--phones", broken)
     assert run_here(tmp_path, "speech", "--generate", "--run", "a", "--phones", phones)[0] == 0  # the same again
-    phones.write_text("".join(phones.read_text().splitlines(True)[:4]))
-    others = run_here(tmp_path, "speech", "--generate", "--run", "a", "--phones", phones)
+    other = tmp_path / "other" / "clock.PHN"
+    other.parent.mkdir()
+    other.write_text("".join(phones.read_text().splitlines(True)[:4]))
+    others = run_here(tmp_path, "speech", "--generate", "--run", "a", "--phones", other)
     assert others[0] == 2 and "--phones must not replace what was made of another file. Received: " in others[2]
     assert len(soundfile.read(results / "spoken_clock.wav")[0]) == ends[-1]
     assert status == 2 and "must go on at sample 100" in errors and not (results / "spoken_broken.wav").exists()

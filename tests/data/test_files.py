@@ -37,13 +37,16 @@ def test_what_a_dead_process_left_is_swept_and_what_a_living_one_writes_stays(tm
 
 def test_what_was_made_of_another_file_of_the_same_name_stays(tmp_path):
     path, others = tmp_path / "of_a.csv", tmp_path / "others" / "a.csv"
-    for _ in range(2):  # the same again is no loss
+    for content in ("0", "1"):  # of the same file, which has changed
         with write_about(path, "predict", tmp_path / "a.csv") as part:
-            part.write_text("1")
+            part.write_text(content)
     said = f"`predict` must not replace what was made of another file. Received: {others}, for {path}; move that away first"
     with pytest.raises(ValueError) as caught, write_about(path, "predict", others) as part:
         part.write_text("2")
-    assert str(caught.value) == said and path.read_text() == "1" and list(tmp_path.iterdir()) == [path]
+    assert str(caught.value) == said and path.read_text() == "1"
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "made_of.json", path]
+    with write_about(path, "predict", others) as part:  # the same content is no loss
+        part.write_text("1")
 
 
 def test_errors_name_the_wanted_file(tmp_path):

@@ -60,6 +60,10 @@ def test_a_name_is_taken_before_a_number(table):
     assert column_names(table("0.5,1\n0,2\n")) == ["1", "2"]
 
 
+def test_thousands_in_another_column_say_nothing_of_decimals(table):
+    assert read_column(table('price,n\n1.020,"1,234"\n1.030,"2,345"\n'), "price").tolist() == [1.02, 1.03]
+
+
 def test_numbers_are_rounded_as_python_rounds_them(table):
     values = np.random.default_rng(0).normal(size=100) * 10.0 ** np.arange(-50, 50)
     column = read_column(table("a\n" + "\n".join(map(repr, values.tolist()))))
@@ -83,6 +87,7 @@ def test_numbers_are_rounded_as_python_rounds_them(table):
         ("a\n1,500\n12\n", None, "with one decimal sign and none for thousands. Received: '1,500' in row 2"),
         ("a;b\n950;0,5\n1.020;2,5\n", "a", "must have one decimal sign, .* Received: what may be thousands in column 'a', beside"),
         ("a;b\n950;0.5\n1,020;2.5\n", "a", "must have one decimal sign, .* Received: what may be thousands in column 'a', beside"),
+        ("a;b\n950;\n1.020;2,5\n", "a", "Received: what may be thousands in column 'a'"),
         ("a;b\n1.000,5;1\n", None, "Received: '1.000,5' in row 2"),
         ("a,b\n1,2,3\n", None, "table.csv must be a table of numbers. Received: Expected 2 fields in line 2, saw 3$"),
         ('a\n"1\n2\n', None, "must be a table of numbers. Received: EOF inside string"),

@@ -6,7 +6,7 @@ import pytest
 from loaded import same
 
 from data.series import Roles, load
-from data.times import _dates
+from data.times import _dates, calendar
 
 
 @pytest.mark.parametrize("every, steps", [("1h", 4), ("1D", 1), ("30min", 7)])
@@ -91,3 +91,22 @@ def test_times_are_in_utc_where_the_file_has_zones(csv):
         ValueError, match="t.csv must give a zone with all times or with none. Received: '2024-01-02T08:00' in row 3"
     ):
         load(csv("t,a\n2024-01-01T08:00Z,1\n2024-01-02T08:00,1\n"), roles)
+
+
+@pytest.mark.parametrize(
+    "times, following",
+    [
+        (["2023-12-29 12:00", "2024-01-29 12:00", "2024-02-29 12:00"], ["2024-03-29 12:00", "2024-04-29 12:00"]),
+        (["2023-02-28", "2023-04-30", "2023-06-30"], ["2023-08-31", "2023-10-31"]),  # ends of months
+        (["2023-12-31", "2024-01-31", "2024-02-29"], ["2024-03-31", "2024-04-30"]),
+        (["2024-01-01", "2024-02-01", "2024-03-03"], None),  # every 31 or 30 days
+        (["2024-01-01", "2024-02-01", "2024-03-03", "2024-04-03"], ["2024-05-04", "2024-06-04"]),  # every 31 days
+    ],
+)
+def test_months_go_on_by_their_days(times, following):
+    """Three of them may be 31 days apart each, as no others are."""
+    times = np.array(times, "datetime64[ns]")
+    found = calendar(times)
+    if following is not None:
+        went_on = pd.date_range(times[-1], periods=3, freq=found)[1:]
+        assert went_on.tolist() == [pd.Timestamp(own) for own in following]

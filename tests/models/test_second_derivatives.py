@@ -1,4 +1,4 @@
-"""Gradients of gradients, as for Hessians and penalties: by finite differences of the gradient, and those of Keras's layers."""
+"""Gradients of gradients, as for Hessians and penalties, and forward mode: by finite differences of the gradient, and those of Keras's layers."""
 
 import keras
 import numpy as np
@@ -52,6 +52,30 @@ def test_they_are_differences_of_gradients(kind, periods, in_graph, kwargs):
         ends.append(gradients(layer, tf.constant(X + sign * step * ALONG)))
     for own, after, before in zip(found, *ends, strict=True):
         np.testing.assert_allclose(own, (after - before) / (2 * step), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_forward_mode_is_a_difference_too(jit_compile):
+    """TensorFlow makes it by differentiating the way back by its errors; forward over reverse is a Hessian's product."""
+    layer = ClockworkLSTM(6, (1, 2, 6), return_sequences=True, dtype="float64", jit_compile=jit_compile, seed=1)
+    x, along, step = tf.constant(X), tf.constant(ALONG), 1e-5
+    for function in (layer, lambda own: gradients(layer, own)[0]):
+        with tf.autodiff.ForwardAccumulator(x, along) as accumulator:
+            found = function(x)
+        wanted = (function(x + step * along) - function(x - step * along)) / (2 * step)
+        np.testing.assert_allclose(accumulator.jvp(found), wanted, atol=1e-7)
+
+
+def test_a_hessian_is_made_of_products():
+    layer = ClockworkRNN(3, (1, 2), dtype="float64", jit_compile=False, seed=1)
+    layer.build(X.shape)
+    x = tf.constant(X[:1, :3])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        first = gradients(layer, x)[0]
+    hessian = tape.jacobian(first, x, experimental_use_pfor=False)
+    along = [tf.constant(ALONG[:1, :3]), *map(tf.zeros_like, layer.trainable_variables)]
+    np.testing.assert_allclose(tf.tensordot(hessian, along[0], 3), products(layer, x, along)[0], atol=1e-10)
 
 
 @pytest.mark.parametrize("kind, twin", [(ClockworkRNN, keras.layers.SimpleRNN), (ClockworkLSTM, keras.layers.LSTM)])
