@@ -144,7 +144,8 @@ def _load_folder(folder: Path, roles: Roles, trained: Sequence[str] | None) -> S
     if roles.group is not None:
         raise ValueError(f"`group` must not be given for a folder: each file is a sequence. Received: {roles.group}")
     inner = [below for below in _seen(folder) if below.is_dir()]
-    found = {where: [path for path in _seen(where) if path.suffix.lower() in TABLES] for where in inner or [folder]}
+    seen = {where: _seen(where) for where in inner or [folder]}
+    found = {where: [path for path in paths if path.suffix.lower() in TABLES] for where, paths in seen.items()}
     files = [path for own in found.values() for path in own]
     if not files:
         raise ValueError(
@@ -152,7 +153,7 @@ def _load_folder(folder: Path, roles: Roles, trained: Sequence[str] | None) -> S
         )
     if empty := [where for where, own in found.items() if not own]:
         raise ValueError(f"{folder} must hold files {', '.join(TABLES)} of each class. Received: none in {empty[0]}")
-    if deeper := [below for where in inner for below in _seen(where) if below.is_dir()]:
+    if deeper := [below for where in inner for below in seen[where] if below.is_dir()]:
         raise ValueError(f"{folder} must hold no folders in those of classes. Received: {deeper[0]}")
     if not inner:
         if trained is None:

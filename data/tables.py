@@ -6,6 +6,7 @@ commas. The first row holds the names of all columns, or numbers: then columns h
 
 import functools
 import io
+import re
 import reprlib
 import textwrap
 from collections import deque
@@ -312,7 +313,7 @@ def _may_be_thousands(cells: pd.Series, others: pd.DataFrame) -> bool:
     """Return whether all marks in texts may be those of thousands, and another column has decimals by the other sign."""
     for sign, other in ((".", ","), (",", ".")):
         if _all_thousands(cells, sign):
-            decimal = NUMBER.format("," if other == "," else r"\.")
+            decimal = NUMBER.format(re.escape(other))
             filled = (own[~own.str.strip().isin(MISSING)] for _, own in others.items())
             return any(own.str.fullmatch(decimal).all() and _all_thousands(own, other) is False for own in filled)
     return False

@@ -31,7 +31,8 @@ def ctc_loss(logits: tf.Tensor, labels: tf.Tensor, counts: tf.Tensor, steps: tf.
         steps: how many steps of each sequence count, likewise.
 
     Returns:
-        [..., B], where no class counts as less probable than 1e-37 at a step; infinite, with a gradient of 0, where a sequence is too short to say its labels, with blanks between equal ones.
+        [..., B], where no class counts as less probable than 1e-37 at a step; infinite, with a gradient of 0, where a
+        sequence is too short to say its labels, with blanks between equal ones.
 
     Raises:
         ValueError: labels, counts or steps are out of range. In a graph, which cannot raise it, the loss is not a number there.

@@ -59,7 +59,7 @@ class Program:
         self.batch_first = batch_first
         self._compiled_forward = _compiled(lambda *given: self.forward(*given))
         self._compiled_backward = _compiled(lambda *given: self.backward(*given))
-        self._in_graph = tf.function(lambda *given: self.backward_again(*given), autograph=False)
+        self._backward_again = tf.function(lambda *given: self.backward_again(*given), autograph=False)
 
     def __call__(self, inputs: Inputs, conditions: Conditions, jit_compile: bool = False) -> list[tf.Tensor]:
         forward, backward = self.forward, self.backward
@@ -85,7 +85,7 @@ class Program:
 
                 def again(*upstream: tf.Tensor) -> list[tf.Tensor]:
                     tensors, errors = list(given[: len(places)]), list(given[len(places) :])
-                    return self._in_graph(packed(tensors), conditions, errors, packed(upstream))
+                    return self._backward_again(packed(tensors), conditions, errors, list(upstream))
 
                 return [gradients[place] for place in places], again
 
@@ -124,12 +124,10 @@ class Program:
         return self._time_first_back(followed(follow))
 
     def backward_again(
-        self, inputs: Inputs, conditions: Conditions, errors: list[tf.Tensor], upstream: Inputs
+        self, inputs: Inputs, conditions: Conditions, errors: list[tf.Tensor], upstream: list[tf.Tensor]
     ) -> list[tf.Tensor]:
         """Return the gradients of what `backward` returns, by inputs and by errors: second ones, which TensorFlow works out."""
-        tensors, upstream = (
-            [leaf for leaf in tf.nest.flatten(part) if leaf is not None] for part in (inputs, upstream)
-        )
+        tensors = [leaf for leaf in tf.nest.flatten(inputs) if leaf is not None]
         outputs, _ = self.forward(inputs, conditions)
         gradients = tf.gradients(outputs, tensors, errors, unconnected_gradients="zero")
         return tf.gradients(gradients, [*tensors, *errors], upstream, unconnected_gradients="zero")

@@ -165,9 +165,9 @@ class Run:
 
     def goes_on(self) -> str:
         """Return what is left of a run that ended too early, and how to go on, as the end of a sentence."""
-        if self.finished and (self.results / PAGE).exists():
-            return f"; all that the run leaves is in {self.results}"
         if self.finished:
+            if (self.results / PAGE).exists():
+                return f"; all that the run leaves is in {self.results}"
             missing = f"the same flags with --name {self.name} --resume make what is missing"
             return f"; model and metrics are in {self.results}; {missing}"
         if checkpoints.exists(self.results):

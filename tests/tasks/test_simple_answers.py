@@ -60,7 +60,7 @@ def test_smoothing_is_statsmodels_at_the_first_origin(season, length):
     found = forecasts(history, [length, length + 1, length + 30], 30, season)["exponential smoothing"]
     options = {"seasonal": "add", "seasonal_periods": season} if season > 1 else {}
     fit = ExponentialSmoothing(history[:length], trend="add", damped_trend=True, **options).fit()
-    # A whole season ahead, statsmodels 0.15.0 takes the last season but one (its issue 9538).
+    # A whole season ahead, statsmodels 0.15.0 takes the last season but one: a known error.
     said = min(30, season - 1) or 30
     np.testing.assert_allclose(found[0][:said], fit.forecast(said), rtol=1e-9)
     for row, origin in enumerate([length, length + 1, length + 30]):  # the same parameters, more steps
