@@ -141,13 +141,7 @@ class Table:
             return ~np.isnan(values), values
         filled = (~cells.str.strip().isin(MISSING)).to_numpy()
         values = np.full(len(cells), np.nan)
-        plain = cells[filled]
-        try:  # much faster than by patterns
-            if plain.str.contains("_", regex=False).any():  # which Python takes for numbers
-                raise ValueError
-            values[filled] = plain.to_numpy(object).astype(float)
-        except ValueError:
-            values[filled] = _numbers(plain, self.separator)
+        values[filled] = _numbers(cells[filled], self.separator)
         return filled, values
 
 
@@ -302,11 +296,14 @@ def _place(column: str, names: list[str], path: Path, argument: str = "column") 
 
 def _numbers(cells: pd.Series, separator: str) -> pd.Series:
     """Return texts as floats, NaN where they are no numbers; their decimal sign is a comma if one of them has one."""
-    commas = cells.str.contains(",")
-    good = cells.str.fullmatch(NUMBER.format("," if commas.any() else r"\."))
+    values = pd.to_numeric(cells, errors="coerce").astype(float)
+    commas = cells.str.contains(",", regex=False) & values.isna()
+    if not commas.any():  # much faster than by patterns
+        return values
+    good = cells.str.fullmatch(NUMBER.format(","))
     if separator != ";" and cells[commas].str.fullmatch(THOUSANDS).all():
         good &= ~commas
-    return cells.str.replace(",", ".").where(good).astype(float)
+    return cells.str.replace(",", ".", regex=False).where(good).astype(float)
 
 
 def _may_be_thousands(cells: pd.Series, others: pd.DataFrame) -> bool:

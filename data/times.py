@@ -112,7 +112,8 @@ def usual_step(times: np.ndarray) -> float:
 def check_every(every: str) -> None:
     """Raise a ValueError unless the argument is a step of time."""
     try:
-        good = pd.Timestamp(0) + pd.tseries.frequencies.to_offset(every) > pd.Timestamp(0)
+        offset = pd.tseries.frequencies.to_offset(every)
+        good = pd.Timestamp(0) + offset > pd.Timestamp(0) and not isinstance(offset, pd.offsets.BusinessHour)
     except (ValueError, OverflowError):
         good = False
     if not good:
@@ -154,4 +155,4 @@ def _dates(texts: np.ndarray, form: str) -> np.ndarray:
 def _refuse(table: Table, place: int, bad: np.ndarray) -> None:
     if bad.any():
         came = table.at(int(bad.argmax()), place)
-        raise ValueError(f"{table.path} must hold times such as 2024-03-31 12:00, or numbers. Received: {came}")
+        raise ValueError(f"{table.path} must hold times such as 2024-03-31 12:00, from 1678 to 2261, or numbers. Received: {came}")

@@ -1,6 +1,6 @@
 """What a trained run says of the steps after the end of a table; axes as in `tasks/forecasting.py`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,11 @@ import pandas as pd
 from data.series import Roles, Sequences, load
 from data.times import calendar, usual_step
 from tasks.forecasting import LEVELS, QUANTILES, by_level, table_of, widened
+from tasks.expected import first_step
 from tasks.series_inputs import Scales, Series, make_series
 from tasks.trained_model import check_step, damaged, learned_names, learned_numbers, load_learned, load_model
+
+UNLIKE = 30  # times what was left in training, at the median, that no series leaves which is in the same units
 
 
 def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
@@ -25,6 +28,7 @@ def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     rows = []
     for place, one in enumerate(series):
         end = one.end
+        _check_like_training(path, one, targets)
         if roles.known:
             _check_known(path, one, sequences.values[place][end:], sequences, scales, roles)
         outputs = network(one.inputs[None, max(0, end - learned["window"]) : end].astype(np.float32))[0, -1].numpy()
@@ -37,6 +41,20 @@ def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
             when = {"time": sequences.written(_times_after(path, sequences.times[place][:end], roles))}
         rows.append(pd.DataFrame({"series": one.name} | table_of(targets, when, by_level(bands))))
     return pd.concat(rows, ignore_index=True)
+
+
+def _check_like_training(path: Path, one: Series, targets: Sequence[str]) -> None:
+    """Raise a ValueError where a series is too short for what is expected of it, or the expectations are of other units."""
+    least = max(first_step(own.season) for own in one.expectations)
+    if one.end < least:
+        came = f"{one.end} in {one.name}"
+        raise ValueError(f"{path} must hold {least} rows or more of a series, for its season. Received: {came}")
+    left = np.abs(one.left()[least - 1 : one.end])  # [T, m, H], NaN behind the end
+    for place, target in enumerate(targets):
+        known = left[:, place][np.isfinite(left[:, place])]
+        if len(known) and (times := np.median(known)) > UNLIKE:
+            came = f"{target} of {one.name}, {times:.2g} times as far from what is expected as in training"
+            raise ValueError(f"{path} must hold values in the units of training. Received: {came}")
 
 
 def _check_known(
@@ -87,8 +105,6 @@ def after_the_end(one: Series, outputs: np.ndarray, learned: Mapping[str, Any]) 
 
 def _times_after(path: Path, known: np.ndarray, roles: Roles) -> np.ndarray:
     """Return the next times after known ones."""
-    if len(known) < 3:  # of which nobody knows whether they are months
-        raise ValueError(f"{path} must hold three times or more, to say how they go on. Received: {len(known)}")
     step, ahead = usual_step(known), np.arange(1, roles.horizon + 1)
     if known.dtype.kind != "M":
         return known[-1] + step * ahead

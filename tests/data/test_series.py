@@ -135,6 +135,7 @@ def test_a_folder_of_classes_and_a_folder_of_files(csv, tmp_path):
         ("a\n1\n", Roles(target=("a",), horizon=-1), "`horizon` must be at least 0. Received: -1"),
         ("a\n1\n", Roles(target=("a",), horizon=1, every="1h"), "`every` must not be given without `time`. Received: 1h"),
         ("a\n1\n", Roles(target=("a",), horizon=1, every="-1h", time="t"), "`every` must be a step of time such as .* Received: -1h"),
+        ("a\n1\n", Roles(target=("a",), horizon=1, every="bh", time="t"), "`every` must be a step of time such as .* Received: bh"),
     ],
 )  # fmt: skip
 def test_refuses(csv, content, roles, message):

@@ -58,7 +58,7 @@ def test_times(csv, cells, first, last):
         ("2024-01-02 2024-01-01", None, "Received: '2024-01-01' in row 3 of column 't' after '2024-01-02' in row 2"),
         ("0 1 2 4", None, "t.csv must hold even steps of time, or `every` say which to make. Received: '4' in row 5 of column 't' after '2' in row 4 of column 't', where most steps are 1"),
         ("2024-01-01 2024-01-02 2024-01-03 2024-01-05", None, "Received: '2024-01-05' in row 5 .* where most steps are 1 days"),
-        ("2024-01-01 x", None, "t.csv must hold times such as 2024-03-31 12:00, or numbers. Received: 'x' in row 3 of column 't'"),
+        ("2024-01-01 x", None, "t.csv must hold times such as 2024-03-31 12:00, from 1678 to 2261, or numbers. Received: 'x' in row 3 of column 't'"),
         ("2024-01-01 2024-02-30", None, "Received: '2024-02-30' in row 3"),
         ("0 NA", None, "Received: 'NA' in row 3 of column 't'"),
         ("1600-01-01 1600-01-02", None, "Received: '1600-01-01' in row 2"),

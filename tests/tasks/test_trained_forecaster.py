@@ -113,7 +113,8 @@ def test_what_is_known_may_be_named_by_its_number(table, tmp_path):
 @pytest.mark.parametrize(
     "rows, times, message",
     [
-        (2, None, "must hold three times or more, to say how they go on. Received: 2"),
+        (2, None, "must hold 16 rows or more of a series, for its season. Received: 2 in own.csv"),
+        (15, None, "must hold 16 rows or more of a series, for its season. Received: 15 in own.csv"),
         (40, "2262-03-02", "must end early enough before 2262-04-11.* Received: 2262-04-10"),
     ],
 )
@@ -123,6 +124,25 @@ def test_a_file_that_says_too_little_is_named(run, table, tmp_path, rows, times,
         own["day"] = pd.date_range(times, periods=len(own)).astype(str)
     own.to_csv(path, index=False)
     with pytest.raises(ValueError, match=f"own.csv {message}"):
+        series.predict(run[0], path)
+
+
+def test_two_seasons_suffice(run, table, tmp_path):
+    """They are of 8 steps, as the table is made."""
+    path, own = tmp_path / "own.csv", pd.read_csv(table)
+    own[-16:].to_csv(path, index=False)
+    short, whole = series.predict(run[0], path), series.predict(run[0], table)
+    assert (short["median"] > whole["low_95"]).all() and (short["median"] < whole["high_95"]).all()
+
+
+def test_values_in_other_units_are_refused(run, table, tmp_path):
+    """A thousand times as large; ten times as large they could be a series that has become wilder."""
+    path, own = tmp_path / "own.csv", pd.read_csv(table)
+    own.assign(y=own.y * 10).to_csv(path, index=False)
+    series.predict(run[0], path)
+    own.assign(y=own.y * 1000).to_csv(path, index=False)
+    message = "own.csv must hold values in the units of training. Received: y of own.csv, .* times as far from what is expected"
+    with pytest.raises(ValueError, match=message):
         series.predict(run[0], path)
 
 
