@@ -155,4 +155,6 @@ def _dates(texts: np.ndarray, form: str) -> np.ndarray:
 def _refuse(table: Table, place: int, bad: np.ndarray) -> None:
     if bad.any():
         came = table.at(int(bad.argmax()), place)
-        raise ValueError(f"{table.path} must hold times such as 2024-03-31 12:00, from 1678 to 2261, or numbers. Received: {came}")
+        raise ValueError(
+            f"{table.path} must hold times such as 2024-03-31 12:00, from 1678 to 2261, or numbers. Received: {came}"
+        )

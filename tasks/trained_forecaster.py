@@ -9,8 +9,8 @@ import pandas as pd
 
 from data.series import Roles, Sequences, load
 from data.times import calendar, usual_step
-from tasks.forecasting import LEVELS, QUANTILES, by_level, table_of, widened
 from tasks.expected import first_step
+from tasks.forecasting import LEVELS, QUANTILES, by_level, table_of, widened
 from tasks.series_inputs import Scales, Series, make_series
 from tasks.trained_model import check_step, damaged, learned_names, learned_numbers, load_learned, load_model
 
