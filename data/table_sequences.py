@@ -1,6 +1,7 @@
 """Sequences from the rows of a table."""
 
 import reprlib
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,12 @@ class Sequences(NamedTuple):
     def written(self, times: np.ndarray) -> np.ndarray:
         """Return times as they are to be written: with their zone, UTC, where they had zones."""
         return pd.DatetimeIndex(times, tz="UTC").astype(str).to_numpy(str) if self.zoned else times
+
+    @property
+    def in_short(self) -> np.ndarray:
+        """What no other names and times have but by chance, from 0 to 65535."""
+        said = "\n".join([*self.columns, *self.names]).encode() + b"".join(own.tobytes() for own in self.times or ())
+        return np.array([zlib.crc32(said) % 2**16])
 
     @property
     def step(self) -> float | None:

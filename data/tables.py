@@ -5,8 +5,7 @@ commas. The first row holds the names of all columns, or numbers: then columns h
 """
 
 import functools
-import io
-import re
+import itertools
 import reprlib
 import textwrap
 from collections import deque
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from data.closest import did_you_mean
-from data.text import read_lines, read_text
+from data.text import read_lines
 
 NUMBER = r"\s*[+-]?(\d+{0}?\d*|{0}\d+)([eE][+-]?\d+)?\s*"  # {0}: the decimal sign
 THOUSANDS = r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*"  # or three decimals, which nobody can know
@@ -52,6 +51,7 @@ class Table:
         first: row of the file that the first of the cells stands in, from 1.
         separator: of cells in a CSV file.
         signs: decimal signs of columns that were read as texts, where they have one, by the columns' places.
+        thousands: places of those columns whose signs may all be for thousands.
     """
 
     path: Path
@@ -60,6 +60,7 @@ class Table:
     first: int
     separator: str = ""
     signs: Mapping[int, str] = field(default_factory=dict)
+    thousands: Set[int] = frozenset()
 
     def place(self, argument: str, column: str) -> int:
         """Return which column an argument names, from 0; raises a ValueError where there is none, or there are several."""
@@ -105,28 +106,35 @@ class Table:
         """Return for a message what the cell of a row, from 0, holds, and where in the file it stands."""
         cell = self.cells[place].iloc[row]
         came = reprlib.repr(cell) if isinstance(cell, str) else f"{cell:g}"
-        return (
-            f"{came if cell != '' else 'nothing'} in row {self.first + row} of column {reprlib.repr(self.names[place])}"
-        )
+        none = cell == "" or cell != cell
+        return f"{'nothing' if none else came} in row {self.first + row} of column {reprlib.repr(self.names[place])}"
 
     def with_floats(self, kept: Set[int]) -> "Table":
         """Return the table with floats in all columns that hold nothing else, but for those that are kept."""
-        columns, signs = dict(self.cells.items()), {}
+        columns, signs, thousands = dict(self.cells.items()), {}, set()
         for place in columns.keys() - kept:
             filled, values = self.floats(place)
             if (filled == ~np.isnan(values)).all():
                 texts = self.cells[place]
                 if texts.dtype != float and (found := [s for s in ".," if texts.str.contains(s, regex=False).any()]):
                     signs[place] = found[0]
+                    marked = texts[texts.str.contains(found[0], regex=False)]
+                    if marked.str.replace(found[0], ",").str.fullmatch(THOUSANDS).all():
+                        thousands.add(place)
                 columns[place] = values
-        return replace(self, cells=pd.DataFrame(columns, copy=False), signs=signs)
+        return replace(self, cells=pd.DataFrame(columns, copy=False), signs=signs, thousands=thousands)
 
     def check_signs(self, places: Sequence[int]) -> None:
-        """Raise a ValueError where columns have not the same decimal sign: in one of them it may be that for thousands."""
-        own = {self.signs[place]: reprlib.repr(self.names[place]) for place in places if place in self.signs}
-        if len(own) > 1:
-            came = f"commas in column {own[',']} and points in column {own['.']}"
-            raise ValueError(f"{self.path} must have one decimal sign, and none for thousands. Received: {came}")
+        """Raise a ValueError where one of some columns has decimals by one sign, and perhaps thousands by the other.
+
+        Other columns count where their sign is certainly that of decimals.
+        """
+        for one, two in itertools.product(self.signs.keys() & set(places), self.signs):
+            certain = one in self.thousands and two not in self.thousands
+            if self.signs[one] != self.signs[two] and (two in places or certain):
+                point, comma = sorted((one, two), key=lambda place: self.signs[place] == ",")
+                came = f"commas in column {reprlib.repr(self.names[comma])} and points in column {reprlib.repr(self.names[point])}"
+                raise ValueError(f"{self.path} must have one decimal sign, and none for thousands. Received: {came}")
 
     def holds_numbers(self, place: int) -> bool:
         """Return whether each filled cell of a column is a number."""
@@ -149,7 +157,8 @@ def read_table(path: Path, texts: Mapping[str, str]) -> Table:
     """Read all columns of a CSV file.
 
     Args:
-        path: of a file in UTF-8, as in `read_column`. Rows at the end in which all is missing do not count.
+        path: of a file in UTF-8, with or without a byte-order mark. A row with fewer cells than the first ends in gaps;
+            rows at the end in which all is missing do not count.
         texts: the columns that are to stay texts, by the argument that named them.
 
     Returns:
@@ -165,14 +174,14 @@ def read_table(path: Path, texts: Mapping[str, str]) -> Table:
     """
     line = next(read_lines(path), "")
     deque(read_lines(path), maxlen=0)  # what is no text would come out as odd cells
-    head, separator = _cells(path, lambda: path, line, nrows=SAMPLE)
+    head, separator = _cells(path, line, nrows=SAMPLE)
     marked = lambda: any({".", '"'} & set(line) for line in read_lines(path))  # noqa: E731
     names, first = _names(path, head, separator, marked)
     kept = {_place(column, names, path, argument) for argument, column in texts.items()}
     # Numbers are read at once as such, faster and smaller than by way of texts, as long as there is nothing else.
     cells = _read_floats(Table(path, names, head.loc[first:], first + 1, separator), kept)
     if cells is None:
-        cells = _cells(path, lambda: path, line)[0].loc[first:].reset_index(drop=True)
+        cells = _cells(path, line)[0].loc[first:].reset_index(drop=True)
     table = Table(path, names, cells, first + 1, separator).with_floats(kept)
     filled = (table.cells.notna() & table.cells.ne("")).any(axis=1).to_numpy()
     if not filled.any():
@@ -184,8 +193,7 @@ def read_column(path: Path, column: str | None = None) -> pd.Series:
     """Read a column of a CSV file.
 
     Args:
-        path: of a file in UTF-8, with or without a byte-order mark. A row with fewer cells than the first ends in gaps;
-            blank rows at the end do not count.
+        path: as in `read_table`.
         column: its name or, where none is named so, its number from 1; None is the first.
 
     Returns:
@@ -199,40 +207,16 @@ def read_column(path: Path, column: str | None = None) -> pd.Series:
         >>> read_column(Path("data/koutnik2014_figure5_targets.csv"), "2").shape
         (320,)
     """
-    table, names, separator = _read(path)
-    place = 0 if column is None else _place(column, names, path)
-    cells = table[place]
-    if not len(cells):
-        raise ValueError(f"{path} must hold rows of numbers. Received: none below the names")
-    if _may_be_thousands(cells, table.drop(columns=place)):
-        raise ValueError(
-            f"{path} must have one decimal sign, and none for thousands. Received: what may be thousands in column "
-            f"{reprlib.repr(names[place])}, beside a column with the other sign"
-        )
-    values = _numbers(cells, separator)
+    table = read_table(path, {})
+    place = 0 if column is None else table.place("column", column)
+    table.check_signs([place])
+    values = table.floats(place)[1]
     if not (finite := np.isfinite(values)).all():
-        row = finite.idxmin()
-        came = reprlib.repr(cells[row]) if cells[row].strip() else "nothing"
         raise ValueError(
             f"{path} must hold a finite number in each row, with one decimal sign and none for thousands. "
-            f"Received: {came} in row {row + 1} of column {reprlib.repr(names[place])}"
+            f"Received: {table.at(int(finite.argmin()), place)}"
         )
-    return values.rename(names[place]).reset_index(drop=True)
-
-
-def column_names(path: Path) -> list[str]:
-    """Return the names of a CSV file's columns, or their numbers where they have none; raises as `read_column`."""
-    return _read(path)[1]
-
-
-def _read(path: Path) -> tuple[pd.DataFrame, list[str], str]:
-    """Return the cells below the names as texts, by row and column from 0; the columns' names; and what separates cells."""
-    text = read_text(path)
-    cells, separator = _cells(path, lambda: io.StringIO(text), text.partition("\n")[0])
-    filled = cells.ne("").any(axis=1)
-    cells = cells.loc[: filled[::-1].idxmax()]  # without blank rows at the end
-    names, first = _names(path, cells, separator, lambda: {".", '"'} & set(text))
-    return cells.loc[first:], names, separator
+    return pd.Series(values, name=table.names[place])
 
 
 def _read_floats(sample: Table, kept: Set[int]) -> pd.DataFrame | None:
@@ -254,13 +238,13 @@ def _read_floats(sample: Table, kept: Set[int]) -> pd.DataFrame | None:
         return None
 
 
-def _cells(path: Path, source: Callable[[], Path | io.StringIO], line: str, **options: int) -> tuple[pd.DataFrame, str]:
+def _cells(path: Path, line: str, **options: int) -> tuple[pd.DataFrame, str]:
     """Return all cells as texts, by row and column from 0, and what separates them in the first line."""
     if (columns := 1 + max(map(line.count, "\t;,"))) > MOST:
         raise ValueError(f"{path} must have at most {MOST} columns. Received: {columns} in row 1")
     try:
-        separator = next((sign for sign in "\t;," if _parse(source(), sep=sign, nrows=1).shape[1] > 1), "\t")
-        return _parse(source(), sep=separator, **options), separator
+        separator = next((sign for sign in "\t;," if _parse(path, sep=sign, nrows=1).shape[1] > 1), "\t")
+        return _parse(path, sep=separator, **options), separator
     except ValueError as error:  # pandas' own among them
         reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise ValueError(f"{path} must be a table of numbers. Received: {reason}") from None
@@ -304,22 +288,6 @@ def _numbers(cells: pd.Series, separator: str) -> pd.Series:
     if separator != ";" and cells[commas].str.fullmatch(THOUSANDS).all():
         good &= ~commas
     return cells.str.replace(",", ".", regex=False).where(good).astype(float)
-
-
-def _may_be_thousands(cells: pd.Series, others: pd.DataFrame) -> bool:
-    """Return whether all marks in texts may be those of thousands, and another column has decimals by the other sign."""
-    for sign, other in ((".", ","), (",", ".")):
-        if _all_thousands(cells, sign):
-            decimal = NUMBER.format(re.escape(other))
-            filled = (own[~own.str.strip().isin(MISSING)] for _, own in others.items())
-            return any(own.str.fullmatch(decimal).all() and _all_thousands(own, other) is False for own in filled)
-    return False
-
-
-def _all_thousands(cells: pd.Series, sign: str) -> bool | None:
-    """Return whether a sign stands in texts only where thousands have theirs; None where it does not stand at all."""
-    marked = cells[cells.str.contains(sign, regex=False)]
-    return bool(marked.str.replace(sign, ",").str.fullmatch(THOUSANDS).all()) if len(marked) else None
 
 
 def is_number(cell: str) -> bool:

@@ -51,6 +51,8 @@ def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tu
         chosen = as_trained(task, chosen, values, task_class.fixed)
         file = str(configuration(task, chosen))
         _check_types(chosen, settings, file, f" in {file}")
+        if chosen.export:
+            _check_export_alone(values, settings)
     return task_class, chosen
 
 
@@ -125,6 +127,15 @@ def _check_types(chosen: Any, settings: Sequence[Setting], source: str, more: st
             wanted = hints.expected(setting.hint, "a tuple of ")
             raise ValueError(f"{setting.name} in {source} must be {wanted}. Received: {value!r}")
         hints.check_range(setting.name, value, more)
+
+
+def _check_export_alone(values: Mapping[str, Any], settings: Sequence[Setting]) -> None:
+    """Raise a ValueError that names what else is asked for of a trained run, and would not be done."""
+    for setting in settings:
+        name = setting.name
+        if setting.group == "trained run" and name in values and name not in ("run", "export"):
+            came = " ".join(hints.words_of(values[name]))
+            raise ValueError(f"`{name}` must not come with `export`. Received: {came}")
 
 
 def _leave_with_help(settings: Sequence[Setting], default: Any, description: str) -> None:

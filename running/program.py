@@ -4,19 +4,16 @@ import dataclasses
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from data.files import read_json
-from running import command_line, devices, hints, signals
+from running import command_line, devices, signals
 from running.checkpoints import CheckpointError
 from running.cluster import connect
 from running.devices import LostWorkerError
 from running.export import export_run
 from running.failures import FAILURES, in_words, output_may_fail
-from running.flags import settings_of
 from running.memory import check, check_use, make_task
 from running.metrics import counts, rows, table
 from running.runs import Run, staying, trained
@@ -67,25 +64,12 @@ def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
 def _use(task_class: type[Task], settings: Any, recipe: Any) -> None:
     folder = trained(task_class.name, settings)
     if settings.export:
-        _check_export_alone(settings, folder)
         print(export_run(folder, settings.export))
     else:
         check(task_class, dataclasses.replace(settings, replicas=1, epochs=1), recipe)
         check_use(task_class, settings)
         with staying(folder):
             task_class.use(settings, folder)
-
-
-def _check_export_alone(settings: Any, folder: Path) -> None:
-    """Raise a ValueError that names what else is asked for of a trained run, and would not be done."""
-    file = folder / "config.json"
-    trained_with = read_json(file) if file.is_file() else {}
-    names = {own.name for own in settings_of(type(settings)) if own.group == "trained run"} - {"run", "export"}
-    for name in sorted(names & trained_with.keys()):
-        value, before = getattr(settings, name), trained_with[name]
-        if value != (tuple(before) if isinstance(before, list) else before):
-            came = " ".join(hints.words_of(value))
-            raise ValueError(f"`{name}` must not come with `export`. Received: {came}")
 
 
 @signals.as_they_were()

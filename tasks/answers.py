@@ -119,7 +119,7 @@ class Answers(SeriesTask):
 
     @property
     def kept(self) -> tuple:
-        return self.data, self.training
+        return self.data, self.training, self.sequences.in_short
 
     def places(self) -> Callable[[int, int], np.ndarray]:
         """Return (first update, count) → the sequences of those updates [count, R, B]."""

@@ -110,7 +110,7 @@ class Forecasting(SeriesTask):
     @property
     def kept(self) -> tuple:
         inputs, targets = self.data
-        return inputs, np.nan_to_num(targets)  # of which the same is equal
+        return inputs, np.nan_to_num(targets), self.sequences.in_short  # without what is not equal to itself
 
     def _tested(self, lengths: np.ndarray) -> np.ndarray:
         """Return how many steps at the end are for testing."""

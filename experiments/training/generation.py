@@ -11,7 +11,7 @@ import numpy as np
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.sequences import Target, load_target
-from data.tables import column_names
+from data.tables import read_table
 from experiments.grid import Arrays, Cell
 from experiments.statistics import quartiles
 from main import recipe
@@ -38,7 +38,7 @@ def load_targets(names: Sequence[str]) -> dict[str, Target]:
 def _columns(name: str) -> list[str | None]:
     """Return the columns of a CSV file; another file has one without a name."""
     path = Path(name)
-    return column_names(path) if path.suffix.lower() == ".csv" and path.is_file() else [None]
+    return read_table(path, {}).names if path.suffix.lower() == ".csv" and path.is_file() else [None]
 
 
 def blocks(count: int, most: int) -> list[tuple[int, ...]]:

@@ -121,7 +121,7 @@ def test_a_folder_of_classes_and_a_folder_of_files(csv, tmp_path):
         ("g,k,a\n1,u,x\n2,v,y\n", CLASSES, "t.csv must have a column of numbers besides those of other roles. Received: none"),
         ("a,b\n1,\n2,NA\n", Roles(target=("a",), horizon=1, columns=("b",)), "t.csv must hold numbers in each feature. Received: none in 'b'"),
         ("g,q,a\n1,1,1\n1,2,2\n", Roles(target=("q",), group="g"), "t.csv must say the same in all rows of sequence '1'. Received: 1 in row 2 of column 'q' and 2 in row 3"),
-        ("g,q,a\n1,1,1\n1,,2\n", Roles(target=("q",), group="g"), "t.csv must have an answer in each row. Received: nan in row 3 of column 'q'"),
+        ("g,q,a\n1,1,1\n1,,2\n", Roles(target=("q",), group="g"), "t.csv must have an answer in each row. Received: nothing in row 3 of column 'q'"),
         ("g,k,a\n1,u,1\n", Roles(label="k"), "`group` must name which rows of .*t.csv are one sequence. Received: nothing, with `label` k"),
         ("g,k,a\n1,u,1\n", Roles(), "`label` or `target` must name the column of .*t.csv that is to be told. Received: neither"),
         ("g,k,a\n1,u,1\n", Roles(label="k", group="k"), "`group` must name a column of its own. Received: k, which `label` names too"),

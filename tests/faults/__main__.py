@@ -3,10 +3,16 @@
 What `--all`, `--only` and `--kills` find goes into `results/reliability.csv` and the table made of it.
 """
 
+import sys
+
+from running import signals
+
+if __name__ == "__main__":
+    signals.end_quietly()
+
 import collections
 import itertools
 import random
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

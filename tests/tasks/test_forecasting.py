@@ -7,11 +7,23 @@ import tensorflow as tf
 from forecasts import BANDS, task
 
 from main import recipe
-from running.trained import train_silently
+from running.trained import data_in_short, same_data, train_silently
 from tasks import forecasting, series, simple_answers
 from tasks.forecasting import QUANTILES, Forecasting
 
 RNG = np.random.default_rng(0)
+
+
+def test_other_times_or_names_are_other_data(table, tmp_path):
+    """By an hour, or one series of another name: a training that goes on must not go on with them."""
+    own, path = pd.read_csv(table), tmp_path / "own.csv"
+    own.assign(who="a").to_csv(path, index=False)
+    first = data_in_short(task(path, group="who").kept)
+    assert same_data(first, data_in_short(task(path, group="who").kept))
+    own.assign(who="b").to_csv(path, index=False)
+    assert not same_data(first, data_in_short(task(path, group="who").kept))
+    own.assign(who="a", day=pd.to_datetime(own.day) + pd.Timedelta("1h")).to_csv(path, index=False)
+    assert not same_data(first, data_in_short(task(path, group="who").kept))
 
 
 def test_training_sees_nothing_of_the_test(table):
