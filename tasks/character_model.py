@@ -24,6 +24,7 @@ from tasks.trained_model import load_json, load_model
 
 PRIME = "The "
 SHOWN = 100  # characters in the picture of the states
+BLOCK = 20_000  # characters that are written at once, between which Ctrl-C is heeded
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -232,32 +233,41 @@ def write(
         temperature: what the logits are divided by.
         seed: of the draws.
     """
-    begun = tf.constant([characters.index(character) for character in prime])
-    indices = _writer(network, len(prime), length)(begun, tf.constant(temperature), tf.constant(seed)).numpy()
-    return "".join(characters[index] for index in indices)
+    begun, steps = [characters.index(character) for character in prime], len(prime) + length - 1
+    block = min(steps, BLOCK)
+    step, read, state = _writer(network, len(begun), block), begun[:1], network.get_layer("hidden").get_initial_state(1)
+    for first in range(0, steps, block):
+        last, given = tf.constant(read[-1]), (tf.constant(value) for value in (begun, first, temperature, seed))
+        drawn, state = step(last, state, *given)
+        read.extend(drawn.numpy())
+    return "".join(characters[index] for index in read[len(begun) : steps + 1])
 
 
 @functools.lru_cache(maxsize=1)
-def _writer(network: keras.Model, begun: int, length: int):
-    """Return the compiled loop of `write`: (indices of the prime [begun], temperature, seed) → indices [length]."""
+def _writer(network: keras.Model, begun: int, block: int):
+    """Return the compiled loop of `write`, one block of it.
+
+    It takes the index of a character, the state before it, the indices of the prime [begun], the step of the character,
+    the temperature and the seed, and returns the indices behind it [block] and the state that they leave.
+    """
     hidden, output = network.get_layer("hidden"), network.get_layer("output")
 
-    def run(prime, temperature, seed):
-        step, steps = hidden.stepper(), begun + length
+    def run(index, state, prime, first, temperature, seed):
+        step = hidden.stepper()
         kernel, bias = (tf.convert_to_tensor(weights) for weights in (output.kernel, output.bias))
 
-        def read_and_draw(t, state, read):
-            seen = tf.one_hot(read.read(t)[None], output.units, dtype=kernel.dtype)
+        def read_and_draw(place, index, state, read):
+            t = first + place
+            seen = tf.one_hot(index[None], output.units, dtype=kernel.dtype)
             state = step(seen, state)
             logits = (state[0] @ kernel + bias) / temperature
             drawn = tf.random.stateless_categorical(logits, 1, [seed, t], tf.int32)[0, 0]
-            known = prime[tf.minimum(t + 1, begun - 1)]
-            return t + 1, state, read.write(t + 1, tf.where(t + 1 < begun, known, drawn))
+            index = tf.where(t + 1 < begun, prime[tf.minimum(t + 1, begun - 1)], drawn)
+            return place + 1, index, state, read.write(place, index)
 
-        read = tf.TensorArray(tf.int32, steps, element_shape=[], clear_after_read=False).write(0, prime[0])
-        start = (0, hidden.get_initial_state(1), read)
-        *_, read = tf.while_loop(lambda t, *_: t < steps - 1, read_and_draw, start)
-        return read.stack()[begun:]
+        start = (0, index, state, tf.TensorArray(tf.int32, block, element_shape=[]))
+        *_, state, read = tf.while_loop(lambda place, *_: place < block, read_and_draw, start)
+        return read.stack(), state
 
     return tf.function(run, jit_compile=True, autograph=False)
 

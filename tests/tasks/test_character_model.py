@@ -12,6 +12,7 @@ from networks import fresh
 from main import recipe
 from running.runs import Run
 from running.train import train
+from tasks import character_model
 from tasks.character_model import CharacterModel, write
 from tasks.network import Draws
 from tasks.task import Carried, Moment
@@ -101,6 +102,16 @@ def test_nearly_cold_writing_takes_the_most_probable_character_each_time(make):
     for _ in range(12):
         indices.append(int(loop(task, network, indices)[-1].argmax()))
     assert written == "".join(characters[index] for index in indices[4:])
+
+
+def test_what_is_written_in_blocks_is_what_is_written_at_once(make, monkeypatch):
+    """Also where the prime is longer than a block."""
+    task = CharacterModel(make(weight_std=0.5))
+    (_, network), characters = fresh(task), task.text.characters
+    given = network, characters, "slow slow", 30, 0.8, 3
+    written = write(*given)
+    monkeypatch.setattr(character_model, "BLOCK", 7)
+    assert write(*given) == written and len(written) == 30
 
 
 def test_warm_writing_draws_with_the_predicted_chances(make):
