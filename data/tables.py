@@ -19,7 +19,7 @@ import pandas as pd
 from data.closest import did_you_mean
 from data.text import read_lines
 
-NUMBER = r"\s*[+-]?(\d+{0}?\d*|{0}\d+)([eE][+-]?\d+)?\s*"  # {0}: the decimal sign
+NUMBER = r"\s*[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?\s*"  # with a comma for a decimal sign, perhaps
 THOUSANDS = r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*"  # or three decimals, which nobody can know
 GROUPED = r"\s*[+-]?[1-9]\d{0,2}([,'’ \u00a0\u202f]\d{3})+([,.]\d+)?\s*"  # with signs for thousands; points are in versions too
 MISSING = ("", "NA", "NaN", "nan", "null", "?", "-", "–")  # cells without a number, where there need not be one
@@ -281,10 +281,10 @@ def _place(column: str, names: list[str], path: Path, argument: str = "column") 
 def _numbers(cells: pd.Series, separator: str) -> pd.Series:
     """Return texts as floats, NaN where they are no numbers; their decimal sign is a comma if one of them has one."""
     values = pd.to_numeric(cells, errors="coerce").astype(float)
-    commas = cells.str.contains(",", regex=False) & values.isna()
+    commas = cells.str.contains(",", regex=False)
     if not commas.any():  # much faster than by patterns
         return values
-    good = cells.str.fullmatch(NUMBER.format(","))
+    good = cells.str.fullmatch(NUMBER)
     if separator != ";" and cells[commas].str.fullmatch(THOUSANDS).all():
         good &= ~commas
     return cells.str.replace(",", ".", regex=False).where(good).astype(float)
