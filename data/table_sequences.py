@@ -44,9 +44,9 @@ class Sequences(NamedTuple):
 
     @property
     def in_short(self) -> np.ndarray:
-        """What no other names and times have but by chance, from 0 to 65535."""
+        """What no other names and times have but by chance, [1]."""
         said = "\n".join([*self.columns, *self.names]).encode() + b"".join(own.tobytes() for own in self.times or ())
-        return np.array([zlib.crc32(said) % 2**16])
+        return np.array([zlib.crc32(said)])
 
     @property
     def step(self) -> float | None:

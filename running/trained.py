@@ -15,7 +15,7 @@ from tasks.task import Task
 
 State = dict[str, np.ndarray]
 
-ROUNDING = 1e-5  # of the norm of data
+ROUNDING, SUMMED = 1e-5, 1e-12  # of the norm of data, of features and of sums of whole numbers
 
 
 class Trained:
@@ -105,19 +105,19 @@ class Trained:
             f"progress_{place}": np.asarray(leaf) for place, leaf in enumerate(tf.nest.flatten(self.loop.progress))
         }
         own = {"stopped": self.stopped, "diverged": self.diverged, "best": self.best}
-        own |= {"seen": np.array(self.seen), "data": self._data}
+        own |= {"seen": np.array(self.seen), "fingerprint": self._fingerprint}
         return leaves | own | {"epochs": np.array(epochs)}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Take everything from a state; raises a CheckpointError if it is not of these networks and these data."""
         for name, own in self.state().items():
-            there = state.get(name, own if name == "data" else None)  # which earlier versions have not saved
+            there = state.get(name, own if name == "fingerprint" else None)  # which earlier versions have not saved
             if there is None or (there.dtype.kind, there.shape[1:]) != (own.dtype.kind, own.shape[1:]):
                 came = "nothing" if there is None else f"{there.dtype} of shape {there.shape}"
                 raise CheckpointError(
                     f"the checkpoint must hold {own.dtype} of shape {own.shape} as {name}. Received: {came}"
                 )
-        if not same_data(self._data, state.get("data", self._data)):
+        if not same_data(self._fingerprint, state.get("fingerprint", self._fingerprint)):
             raise CheckpointError("`resume` needs the data that the run began with. Received: others")
         self.join([state])
 
@@ -143,25 +143,30 @@ class Trained:
         ]
 
     @functools.cached_property
-    def _data(self) -> np.ndarray:
+    def _fingerprint(self) -> np.ndarray:
         return data_in_short(self.task.kept)
 
 
 def data_in_short(data: Any) -> np.ndarray:
-    """Return the size of each array, its norm, and its sum with signs drawn: what no other data have, and no hash.
+    """Return the size of each array, its norm, its sum with weights drawn, and how far off those may be, [arrays, 4].
 
-    Another machine may round the last bits of features otherwise, and there a training can go on.
+    No other data have the same but by chance, and it is no hash: another machine may round the last bits of features
+    otherwise, and there a training can go on. Whole numbers are not rounded.
     """
-    rng = np.random.default_rng(0)
-    arrays = [np.ravel(array).astype(float) for array in tf.nest.flatten(data)]
-    return np.array([(len(own), np.linalg.norm(own), own @ rng.choice((-1.0, 1.0), len(own))) for own in arrays])
+    rng, rows = np.random.default_rng(0), []
+    for array in tf.nest.flatten(data):
+        own = np.ravel(array).astype(float)
+        norm = np.linalg.norm(own)
+        rounding = ROUNDING if np.asarray(array).dtype.kind == "f" else SUMMED
+        rows.append((len(own), norm, own @ rng.normal(size=len(own)), rounding * norm))
+    return np.array(rows)
 
 
 def same_data(one: np.ndarray, other: np.ndarray) -> bool:
     """Return whether what `data_in_short` says of them is the same, to rounding."""
     if not np.array_equal(one[:, 0], other[:, 0]):
         return False
-    return bool((np.abs(one - other) <= ROUNDING * one[:, 1:2]).all())
+    return bool((np.abs(one - other)[:, 1:3] <= one[:, 3:]).all())
 
 
 def _held(values: np.ndarray, count: int) -> np.ndarray:

@@ -15,6 +15,15 @@ def test_other_data_are_told(change, place):
     assert not same_data(data_in_short(DATA), data_in_short(other))
 
 
+@pytest.mark.parametrize("places", [(0, 1), (0, 2), (1, 2), (5, 900)])
+def test_two_that_are_swapped_are_told(places):
+    """As where the labels of two sequences are corrected, or two characters of a long text."""
+    labels = np.array([3, 2, 1, 0] * 250_000)
+    other = labels.copy()
+    other[list(places)] = labels[list(places[::-1])]
+    assert (other != labels).sum() == 2 and not same_data(data_in_short(labels), data_in_short(other))
+
+
 def test_sizes_must_be_the_same():
     assert not same_data(data_in_short(DATA), data_in_short((DATA[0], np.append(DATA[1], 0))))
 
