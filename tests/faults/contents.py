@@ -64,6 +64,13 @@ SERIES = {  # cells of a column of times → (the cells, how it may end, what is
     "the thirtieth of February": ([*DAYS[:30], "2024-02-30", *DAYS[31:]], (2,), "2024-02-30"),
     "an epoch of its own": ([str(1.7e9 + 60 * place) for place in range(60)], (0,), ""),
 }  # fmt: skip
+PREDICTED = {  # what a run is to go on from → (its cells, how it may end, what is said)
+    "two seasons": (WAVE[:20], (0,), ""),
+    "too few rows": (WAVE[:5], (2,), "rows or more"),
+    "other units": ([f"{1e4 * float(cell)}" for cell in WAVE], (2,), "units"),
+    "no values": ([""] * 30, (2,), ""),
+    "the same value": (["5"] * 30, (0,), ""),
+}
 INK = {  # what is in the file → (its name, its content, what is said)
     "times of another name": ("b.csv", "stroke,x,y,timestamp\n1,0,0,0\n1,1,1,1\n", "times"),
     "a gap": ("b.csv", "stroke,x,y\n1,0,\n1,1,1\n", "row 2"),
@@ -111,6 +118,19 @@ def faults() -> Iterator[Fault]:
             lambda folder, content=content: folder.joinpath("a.csv").write_text(content) and None,
             statuses=statuses,
             says=says,
+        )
+    for what, (cells, statuses, says) in PREDICTED.items():
+        yield Fault(
+            "tables",
+            f"to go on from, {what}",
+            "series",
+            (*flags("series")[:-2], "--run", "a", "--predict", "b.csv"),
+            lambda folder, cells=cells: (
+                folder.joinpath("b.csv").write_text("a,b\n" + "".join(f"{cell},1\n" for cell in cells)) and None
+            ),
+            statuses=statuses,
+            says=says,
+            trained=True,
         )
     for what, (name, content, says) in INK.items():
         yield Fault(
