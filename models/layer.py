@@ -115,10 +115,10 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
                     f"With `stateful=True` the batch size must be known. Received: input shape {sequences_shape}"
                 )
             zeros = self.get_initial_state(sequences_shape[0])
-            self.states = [
+            self.states = tuple(
                 self.add_weight(zero.shape, "zeros", zero.dtype, trainable=False, autocast=False, name=name)
                 for name, zero in zip(self.state_names, zeros, strict=True)
-            ]
+            )
 
     def initial_bias(self, shape, dtype):
         """Return what the biases start from."""

@@ -20,7 +20,8 @@ def create(layer: "ClockworkLayer", features: int) -> None:
     """Give a layer its variables: kernel, recurrent_kernels, bias and peephole_kernel, None where there are none."""
     cell, n = layer.cell, layer.units
     dense = functools.cache(functools.partial(_dense, layer, features=features))
-    layer.kernel, *layer.recurrent_kernels = (_matrix(layer, piece, dense) for piece in _pieces(layer, features))
+    layer.kernel, *recurrent = (_matrix(layer, piece, dense) for piece in _pieces(layer, features))
+    layer.recurrent_kernels = tuple(recurrent)  # in a list TensorFlow's checkpoints would not see them
     layer.bias = layer.peephole_kernel = None
     if layer.use_bias:
         layer.bias = layer.add_weight(

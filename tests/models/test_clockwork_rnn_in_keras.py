@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras.src import testing
 from layers import expected, inputs, make_layer
 
-from models.clockwork_rnn import ClockworkRNN
+from models import ClockworkGRU, ClockworkLSTM, ClockworkRNN
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,6 +87,16 @@ def test_saved_model_gives_the_same_in_a_fresh_process(tmp_path):
     )
     subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=True, capture_output=True)
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [ClockworkRNN, ClockworkLSTM, ClockworkGRU])
+def test_a_checkpoint_of_tensorflow_holds_all_weights_and_states(kind, tmp_path):
+    first, second = (kind(6, periods=[1, 2, 4], stateful=True) for _ in range(2))
+    x = inputs((2, 7, 3), "float32")
+    first(x), second(x)
+    path = tf.train.Checkpoint(layer=first).save(tmp_path / "a")
+    tf.train.Checkpoint(layer=second).restore(path).assert_consumed()
+    np.testing.assert_array_equal(second(x), first(x))
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
