@@ -25,7 +25,7 @@ def read_ink(path: Path) -> Line:
 
     Args:
         path: InkML (`.inkml`, `.xml`): `<trace>x y t, x y t</trace>` for each stroke, or channels in the order of its
-            `traceFormat`, times in milliseconds unless it says seconds. JSON: a list of strokes, each a list of points
+            `traceFormat`, times in milliseconds unless it says seconds, later by the trace's `timeOffset`. JSON: a list of strokes, each a list of points
             [x, y, seconds]. CSV: columns stroke, x, y and t (or time), in seconds. Where there are no times, a point is 10 ms after
             the one before.
 
@@ -87,8 +87,9 @@ def _inkml(path: Path) -> list[np.ndarray]:
     if len(formats) > 1:
         raise ValueError(f"{path} must have one <traceFormat>. Received: {len(formats)}")
     channels = next(iter(formats), None)
-    traces = [trace for trace in root.iter("trace") if trace.get("type") != "penUp"]
-    return [_trace(path, number, trace.text or "", channels) for number, trace in enumerate(traces, start=1)]
+    defined = {trace for definitions in root.iter("definitions") for trace in definitions.iter("trace")}
+    traces = [trace for trace in root.iter("trace") if trace.get("type") != "penUp" and trace not in defined]
+    return [_trace(path, number, trace, channels) for number, trace in enumerate(traces, start=1)]
 
 
 def _channels(path: Path, form: Element) -> list[tuple[str, float]]:
@@ -101,13 +102,20 @@ def _channels(path: Path, form: Element) -> list[tuple[str, float]]:
     if turned:
         came = f"{turned[0].get('name')} with {turned[0].get('orientation')}"
         raise ValueError(f"{path} must have channels that grow (orientation +ve). Received: {came:.60}")
+    lengths = {channel.get("units") for channel in form.iter("channel") if channel.get("name") in ("X", "Y")}
+    if len(lengths) > 1:
+        came = " and ".join(sorted(map(str, lengths)))
+        raise ValueError(f"{path} must have the channels X and Y in one unit. Received: {came:.60}")
     if odd := [unit for name, unit in channels if name == "T" and unit not in SECONDS]:
         raise ValueError(f"{path} must have times in {' or '.join(SECONDS)}. Received: {odd[0]}")
     return [(name, SECONDS[unit] if name == "T" else 1.0) for name, unit in channels]
 
 
-def _trace(path: Path, number: int, text: str, channels: tuple[tuple[str, float], ...] | None) -> np.ndarray:
+def _trace(path: Path, number: int, trace: Element, channels: tuple[tuple[str, float], ...] | None) -> np.ndarray:
     """Return the points of a trace [points, 2 or 3]; without a format they are x, y and perhaps milliseconds."""
+    text, offset = trace.text or "", trace.get("timeOffset", "0")
+    if not _is_number(offset):
+        raise ValueError(f"{path} must have a number as timeOffset of trace {number}. Received: {offset!r:.60}")
     rows = [re.split(r"\s+", point.strip()) for point in text.split(",")] if text.strip() else []
     if channels is None:
         channels = (("X", 1.0), ("Y", 1.0), ("T", SECONDS["ms"]))[: max(2, len(rows[0]) if rows else 2)]
@@ -118,7 +126,11 @@ def _trace(path: Path, number: int, text: str, channels: tuple[tuple[str, float]
             raise ValueError(f"{path} must have numbers {wanted} for each point. Received: {came}")
     places = [[name for name, _ in channels].index(name) for name in "XYT" if (name in dict(channels))]
     scale = np.array([factor for _, factor in channels])
-    return (np.array(rows, float).reshape(-1, len(channels)) * scale)[:, places]
+    points = (np.array(rows, float).reshape(-1, len(channels)) * scale)[:, places]
+    points[:, 2:] += SECONDS["ms"] * float(
+        offset
+    )  # by which its times are later, in milliseconds whatever the times are in
+    return points
 
 
 def _is_number(text: str) -> bool:

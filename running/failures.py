@@ -43,17 +43,22 @@ def warn(text: str) -> None:
 
 
 @contextlib.contextmanager
-def output_may_fail() -> Iterator[None]:
+def output_may_fail() -> Iterator["_Output"]:
     """Print where that is possible: whoever reads may go, and a log may be full, without an end of what is computed."""
-    with contextlib.redirect_stdout(_Output(sys.stdout)):
-        yield
+    with contextlib.redirect_stdout(_Output(sys.stdout)) as output:
+        yield output
 
 
 class _Output:
-    """A stream that says once that it cannot be written, and is silent from there on."""
+    """A stream that says once that it cannot be written, and is silent from there on.
+
+    Attributes:
+        failed: whether it could not.
+    """
 
     def __init__(self, stream: TextIO):
         self._stream = stream
+        self.failed = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -68,6 +73,7 @@ class _Output:
         try:
             call(*arguments)
         except OSError as error:
+            self.failed = True
             nowhere = os.open(os.devnull, os.O_WRONLY)
             # Also for what waits to be written, or Python would end with an error.
             os.dup2(nowhere, self._stream.fileno())

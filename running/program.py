@@ -40,7 +40,8 @@ def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
         recipe: what they started from.
 
     Returns:
-        The exit status: 0; 1 where all networks diverged, a worker was lost, or disk or memory did not suffice; 2 refused;
+        The exit status: 0; 1 where all networks diverged, a worker was lost, or disk or memory did not suffice, or where what a
+        trained run was asked for could not be printed; 2 refused;
         128 and the number of the signal that ended it: 130 for Ctrl-C, 143 for SIGTERM.
     """
     try:
@@ -48,8 +49,9 @@ def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
             try:
                 if settings.run:
                     settings.check()
-                    _use(task_class, settings, recipe)
-                    return 0
+                    with output_may_fail() as output:
+                        _use(task_class, settings, recipe)
+                    return int(output.failed)  # what is printed may be all that was asked for
                 prepared = _prepare(task_class, settings, recipe)
             except (ValueError, *FAILURES) as error:
                 return command_line.refuse(error)

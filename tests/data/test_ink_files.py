@@ -58,6 +58,15 @@ def test_the_same_ink_in_all_forms(file, name, content):
     assert (line.text, line.writer, line.name) == ("", "", str(path))
 
 
+def test_traces_begin_at_their_offsets_and_definitions_are_no_ink(file):
+    """As InkML 1.0 has it: timeOffset is in milliseconds, and what is in definitions is there to be referred to."""
+    defined = "<definitions><trace>0 0 0, 9 9 9</trace></definitions>"
+    traces = '<trace>10 20 0, 11 21.5 20</trace><trace timeOffset="500">30 -20 0, 31 21 10</trace>'
+    line = read_ink(file("a.inkml", f"<ink>{defined}{traces}</ink>"))
+    np.testing.assert_allclose(line.points[:, 2], [0, 0.02, 0.5, 0.51], atol=1e-12)
+    np.testing.assert_array_equal(line.points[:, 0], [10, 11, 30, 31])
+
+
 WITHOUT_TIMES = [
     ("a.inkml", inkml("10 20, 11 21.5", "30 -20,31 21,32 22")),
     ("a.inkml", inkml("20 10, 21.5 11", "-20 30,21 31,22 32", form=channels("Y", "X"))),
@@ -104,6 +113,8 @@ def test_points_without_times_are_10_ms_apart(file, name, content):
         ("a.inkml", inkml("1 2", form=channels()), "must have the channels X and Y once. Received: none"),
         ("a.inkml", inkml("1 2 3", form=channels("X", "Y", "X")), "must have the channels X and Y once. Received: X Y X"),
         ("a.inkml", inkml("1 2 3", form=channels("X", "Y", "T", units=' units="year"')), "must have times in s or ms. Received: year"),
+        ("a.inkml", inkml("1 2", form=channels("X", "Y").replace('"X"', '"X" units="mm"')), "must have the channels X and Y in one unit. Received: None and mm"),
+        ("a.inkml", '<ink><trace timeOffset="now">1 2 3</trace></ink>', "must have a number as timeOffset of trace 1. Received: 'now'"),
         ("a.inkml", inkml("1 2", form=channels("X", "Y") + channels("Y", "X")), "must have one <traceFormat>. Received: 2"),
         ("a.inkml", inkml("1 2 0, 2 3 600001"), "a.inkml must have a line of at most 600 s. Received: 600.001 s"),
         ("a.json", "[[[1, 2]]", "a.json must be JSON. Received: "),

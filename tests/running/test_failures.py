@@ -36,9 +36,10 @@ def test_a_computation_does_not_end_with_its_output(stream, why, monkeypatch, ca
     """A training stopped with its progress bar, where the terminal or the disk of its log had gone."""
     with stream() as output:
         monkeypatch.setattr(sys, "stdout", output)
-        with output_may_fail():
+        with output_may_fail() as said:
             for number in range(3):
                 print(number, flush=True)
+    assert said.failed
     assert capsys.readouterr().err == f"main.py: standard output: {why}; what follows is not shown\n"
 
 
