@@ -21,7 +21,7 @@ def load_model(folder: Path, features: int | None = None, outputs: int | None = 
         outputs: that it must have.
 
     Raises:
-        ValueError: there is none, it is damaged, or it is none of such a network.
+        ValueError: there is none, it is damaged, it is none of such a network, or its weights are no numbers.
         OSError: it cannot be read.
     """
     file = folder / "model.keras"
@@ -43,6 +43,8 @@ def load_model(folder: Path, features: int | None = None, outputs: int | None = 
             f"`run` must have a model of {wanted[0]} features and {wanted[1]} outputs, {file}. "
             f"Received: {found[0]} and {found[1]}"
         )
+    if odd := [own.path for own in model.weights if not np.isfinite(own.numpy()).all()]:
+        raise ValueError(f"`run` must have a model of finite weights, {file}. Received: others in {odd[0]}")
     return model
 
 

@@ -151,6 +151,11 @@ def test_forecasts_that_are_no_numbers_are_refused(run, table, tmp_path):
     save_run(own, weights, tmp_path)
     own.network.keras_model(np.full_like(weights[0], np.nan)).save(tmp_path / "model.keras")
     with pytest.raises(
+        ValueError, match="`run` must have a model of finite weights, .*model.keras. Received: others in hidden"
+    ):
+        series.predict(tmp_path, table)
+    own.network.keras_model(np.full_like(weights[0], 3e38)).save(tmp_path / "model.keras")
+    with pytest.raises(
         ValueError, match="own.csv must hold values like those of training. Received: forecasts without end"
     ):
         series.predict(tmp_path, table)
