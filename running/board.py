@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from running.failures import in_words
 from running.metrics import as_words, results
+from tasks.measures import quartiles
 from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.task import layer_modules
@@ -113,9 +114,9 @@ def write(scalars: Mapping[str, np.ndarray], step: int, arrays: Mapping[str, np.
             continue
         parts.append(scalar_pb(name, np.mean(values)))
         if len(values) > 1:
-            quartiles = zip(("lower_quartile", "median", "upper_quartile"), (25, 50, 75), strict=True)
-            kind_of = f"replicas/{name.split('/')[-1]}"
-            parts += [scalar_pb(f"{kind_of}/{kind}", np.percentile(values, share)) for kind, share in quartiles]
+            kinds, kind_of = ("lower_quartile", "median", "upper_quartile"), f"replicas/{name.split('/')[-1]}"
+            spread = zip(kinds, quartiles(values), strict=True)
+            parts += [scalar_pb(f"{kind_of}/{kind}", value) for kind, value in spread]
     parts += [histogram_pb(name, array) for name, array in (arrays or {}).items() if np.isfinite(array).all()]
     for part in parts[1:]:
         parts[0].MergeFrom(part)

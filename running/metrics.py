@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tasks.measures import quartiles
+
 
 def summary(values: Mapping[str, Any], more_is_better: Sequence[str], lost: np.ndarray) -> dict[str, Any]:
     """Return the mean of each metric under its plain name and, of several replicas, all values and their spread.
@@ -85,7 +87,7 @@ def table(lines: Sequence[Sequence[str]]) -> str:
 
 
 def _spread(values: np.ndarray, more_is_better: bool) -> dict[str, Any]:
-    low, median, high = np.percentile(values, (25, 50, 75)).tolist()
+    low, median, high = quartiles(values).tolist()
     return {
         "standard_deviation": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
         "median": median,

@@ -20,6 +20,7 @@ from running.runs import Run, where
 from running.settings import TrainingSettings
 from running.spread import train_parts
 from running.trained import Trained
+from tasks.measures import quartiles
 from tasks.report import Report, write_table
 from tasks.task import Task, clock_pictures
 
@@ -281,8 +282,8 @@ def _spread(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if values.shape[1] == 1:
             spread[name] = values[:, 0]
         else:
-            kinds = (name, f"{name}_lower_quartile", f"{name}_upper_quartile")
-            spread |= dict(zip(kinds, np.percentile(values, (50, 25, 75), axis=1), strict=True))
+            lower, median, upper = quartiles(values, axis=1)
+            spread |= {name: median, f"{name}_lower_quartile": lower, f"{name}_upper_quartile": upper}
     return spread
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tasks.measures import quartiles
 from tasks.report import Quantity
 
 STYLE = {
@@ -317,7 +318,7 @@ def _median(axis: Axes, x: np.ndarray, values: np.ndarray, **style) -> None:
     if len(values) == 1:
         axis.plot(x, values[0], **style)
     else:
-        low, median, high = np.percentile(values, (25, 50, 75), axis=0)
+        low, median, high = quartiles(values, axis=0)
         axis.plot(x, median, **style)
         axis.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)
 

@@ -17,6 +17,16 @@ def pair():
     return truth, forecasts
 
 
+@pytest.mark.filterwarnings("error")
+def test_quartiles_lie_between_the_values_beside_them_and_say_nothing_of_infinities():
+    np.testing.assert_allclose(
+        measures.quartiles(np.array([4.0, 1, 2, 3])), [1.75, 2.5, 3.25]
+    )  # places 3/4, 3/2 and 9/4
+    found = measures.quartiles(np.array([[0.0, 1, 2], [np.inf, np.inf, 1]]), axis=1)
+    np.testing.assert_array_equal(found[:, 0], [0.5, 1, 1.5])
+    assert not np.isfinite(found[1:, 1]).any()
+
+
 def known(truth, forecasts):
     return [(y, f) for y, f in zip(truth.ravel(), forecasts.ravel()) if not math.isnan(y)]
 
