@@ -1,5 +1,6 @@
 """The command line: `python main.py [TASK] [--flag value …]`, its help, and refusals of one line."""
 
+import contextlib
 import inspect
 import shutil
 import sys
@@ -95,8 +96,9 @@ def run(
 
 
 def refuse(error: Exception, program: str = "main.py") -> int:
-    """Print an error as one line on stderr, with arguments spelt as flags; returns the exit status."""
-    print(f"{program}:", as_flags(in_words(error)), file=sys.stderr)
+    """Print an error as one line on stderr, if that can be written, with arguments spelt as flags; returns the exit status."""
+    with contextlib.suppress(OSError):
+        print(f"{program}:", as_flags(in_words(error)), file=sys.stderr, flush=True)
     return 2
 
 
