@@ -108,7 +108,9 @@ def given(
     """
     for word in arguments:
         if word.encode(errors="replace").decode() != word:  # it could be neither logged nor written into a page
-            raise ValueError(f"flags and their values must be in UTF-8, and so must the locale. Received: {ascii(word)}")
+            raise ValueError(
+                f"flags and their values must be in UTF-8, and so must the locale. Received: {ascii(word)}"
+            )
     try:
         found, unknown = make_parser(settings).parse_known_args([_plain(word) for word in arguments])
     except argparse.ArgumentError as error:  # only flags that switch can be refused: all others take any words

@@ -13,6 +13,7 @@ from data.files import write_whole
 from running import board, checkpoints, optimizers, signals
 from running.devices import LostWorkerError, make_loop
 from running.failures import FAILURES, in_words, warn
+from running.flags import as_flags
 from running.loop import Loop
 from running.metrics import summary
 from running.report import PAGE, write_run_page
@@ -288,11 +289,15 @@ def _spread(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _write_networks(following: Following, metrics: dict) -> None:
-    """Write what a run is made for; after it nothing can be lost."""
+    """Write what a run is made for, but for networks that diverged; after it nothing can be lost."""
     task, run, weights = following.task, following.run, following.weights
     kept = task.replicas if task.settings.keep == "all" else 1
     for replica in range(kept):
         name = f"model_{replica}.keras" if replica else "model.keras"
+        if following.lost[replica]:
+            others = "; with `keep` all the others are" if kept < task.replicas else ""
+            warn(as_flags(f"{name} is not kept, because its network diverged{others}"))
+            continue
         with write_whole(run.results / name, suffix=".keras") as path:
             task.network.keras_model(weights[replica], replica).save(path)
     run.write_json("config.json", run.about)  # again, for whoever removed the folder meanwhile

@@ -131,7 +131,9 @@ def test_an_experiment_leaves_with_a_status(capsys):
 
 
 def test_refuses_words_that_are_no_text():
-    with pytest.raises(ValueError, match=r"flags and their values must be in UTF-8, and so must the locale. Received: 'caf.udce9.csv'"):
+    with pytest.raises(
+        ValueError, match=r"flags and their values must be in UTF-8, and so must the locale. Received: 'caf.udce9.csv'"
+    ):
         command_line.read(["generation", "--target", "caf\udce9.csv"], main.TASKS)
 
 

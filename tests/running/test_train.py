@@ -188,7 +188,7 @@ def test_after_a_resume_the_bar_goes_by_this_sitting(tmp_path, monkeypatch, caps
     assert "updates: " in capsys.readouterr().out
 
 
-def test_replicas_that_diverge_are_counted_and_left_out(tmp_path, monkeypatch):
+def test_replicas_that_diverge_are_counted_and_left_out(tmp_path, monkeypatch, capsys):
     settings, run = make_run(tmp_path, replace(TINY, epochs=60, replicas=3, keep="all"))
     start = Network.start
     monkeypatch.setattr(
@@ -198,6 +198,8 @@ def test_replicas_that_diverge_are_counted_and_left_out(tmp_path, monkeypatch):
     assert metrics["diverged"] == 1 and metrics["replicas"]["mse"][1] is None
     kept = [metrics["replicas"]["mse"][replica] for replica in (0, 2)]
     assert metrics["mse"] == pytest.approx(np.mean(kept)) and np.isfinite(kept).all()
+    assert {path.name for path in run.results.glob("*.keras")} == {"model.keras", "model_2.keras"}
+    assert "main.py: model_1.keras is not kept, because its network diverged\n" in capsys.readouterr().err
 
 
 def weights(start, network, seed):
