@@ -112,7 +112,10 @@ def _channels(path: Path, form: Element) -> list[tuple[str, float]]:
 
 
 def _trace(path: Path, number: int, trace: Element, channels: tuple[tuple[str, float], ...] | None) -> np.ndarray:
-    """Return the points of a trace [points, 2 or 3]; without a format they are x, y and perhaps milliseconds."""
+    """Return the points of a trace [points, 2 or 3]; without a format they are x, y and perhaps milliseconds.
+
+    Times are later by the trace's offset.
+    """
     text, offset = trace.text or "", trace.get("timeOffset", "0")
     if not _is_number(offset):
         raise ValueError(f"{path} must have a number as timeOffset of trace {number}. Received: {offset!r:.60}")
@@ -127,9 +130,7 @@ def _trace(path: Path, number: int, trace: Element, channels: tuple[tuple[str, f
     places = [[name for name, _ in channels].index(name) for name in "XYT" if (name in dict(channels))]
     scale = np.array([factor for _, factor in channels])
     points = (np.array(rows, float).reshape(-1, len(channels)) * scale)[:, places]
-    points[:, 2:] += SECONDS["ms"] * float(
-        offset
-    )  # by which its times are later, in milliseconds whatever the times are in
+    points[:, 2:] += SECONDS["ms"] * float(offset)  # of milliseconds, whatever the times are in
     return points
 
 
