@@ -1,5 +1,6 @@
 """What is said of the metrics of R replicas."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,15 @@ def summary(values: Mapping[str, Any], more_is_better: Sequence[str], lost: np.n
         for name, value in several.items()
     }
     return means | {"replicas": replicas, "spread": spread, "diverged": int(lost.sum())}
+
+
+def in_json(value: Any) -> Any:
+    """Return metrics with None where there is no finite number, for which JSON has no word."""
+    if isinstance(value, Mapping):
+        return {name: in_json(own) for name, own in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_json(own) for own in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def results(metrics: Mapping[str, Any]) -> dict[str, float]:

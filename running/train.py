@@ -15,7 +15,7 @@ from running.devices import LostWorkerError, make_loop
 from running.failures import FAILURES, in_words, warn
 from running.flags import as_flags
 from running.loop import Loop
-from running.metrics import summary
+from running.metrics import in_json, summary
 from running.report import PAGE, write_run_page
 from running.runs import Run, where
 from running.settings import TrainingSettings
@@ -301,7 +301,7 @@ def _write_networks(following: Following, metrics: dict) -> None:
         with write_whole(run.results / name, suffix=".keras") as path:
             task.network.keras_model(weights[replica], replica).save(path)
     run.write_json("config.json", run.about)  # again, for whoever removed the folder meanwhile
-    run.write_json("metrics.json", metrics)
+    run.write_json("metrics.json", in_json(metrics))
     run.finish()
 
 

@@ -81,9 +81,7 @@ class Handwriting(Task):
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
         super().__init__(settings, seeds)
         self.metrics = {"nats_per_line": self.loss}
-        for name, lowest in {"lines": 1, "every": 1, "batch_size": 1, "input_noise": 0, "patience": 0}.items():
-            if not lowest <= getattr(settings, name) < math.inf:
-                raise ValueError(f"`{name}` must be at least {lowest}. Received: {getattr(settings, name)}")
+        _check(settings)
         if settings.lines > MOST_LINES:
             raise ValueError(f"`lines` must be at most {MOST_LINES}. Received: {settings.lines}")
         if settings.read:
@@ -219,6 +217,7 @@ class Handwriting(Task):
         """Print what a trained run reads in files of strokes, and draw it beside the run."""
         if not settings.read:
             raise ValueError("`run` needs `read`, files of strokes to read. Received: none")
+        _check(settings)
         from tasks import ink_figures
 
         scale = Scale(*load_json(folder / "metrics.json", **Scale.__annotations__))
@@ -238,6 +237,12 @@ def load_corpus(settings: Settings) -> Corpus:
     if settings.iam is not None:
         return iam.load_iam(Path(settings.iam))
     return make_handwriting.made(settings.lines, math.ceil(settings.lines / 6), math.ceil(settings.lines / 4))
+
+
+def _check(settings: Settings) -> None:
+    for name, lowest in {"lines": 1, "every": 1, "batch_size": 1, "input_noise": 0, "patience": 0}.items():
+        if not lowest <= getattr(settings, name) < math.inf:
+            raise ValueError(f"`{name}` must be at least {lowest}. Received: {getattr(settings, name)}")
 
 
 def possible(corpus: Corpus, every: int) -> tuple[Corpus, int]:

@@ -11,7 +11,7 @@ from graphs import plain_graphs
 
 import main
 from running import command_line, compare
-from running.metrics import rows, said, table
+from running.metrics import in_json, rows, said, table
 from running.runs import as_trained, command
 
 TINY = ["--epochs", "20", "--length", "40", "--units", "4", "--periods", "1", "2"]
@@ -232,3 +232,15 @@ def test_numbers_are_said_in_four_digits_with_units_and_whole_ones_as_whole_ones
     }
     assert rows(metrics) == [("test error", "10 ± 0.12 %", "96 %, one word")]
     assert table([["a", "b"], ["long", "c"]]) == "a     b\nlong  c"
+
+
+def test_what_is_no_number_is_none_in_json():
+    """As the scaled error of a series of which no two neighbours are known; JSON has no word for it (RFC 8259, section 6)."""
+    metrics = {
+        "mase": float("nan"),
+        "spread": {"mase": {"quartiles": [float("inf"), 1.0]}},
+        "task": "series",
+        "epochs": 3,
+    }
+    found = json.loads(json.dumps(in_json(metrics), allow_nan=False))
+    assert found == {"mase": None, "spread": {"mase": {"quartiles": [None, 1.0]}}, "task": "series", "epochs": 3}

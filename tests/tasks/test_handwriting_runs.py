@@ -131,6 +131,15 @@ def test_a_trained_run_reads_nothing_without_ink_nor_as_another(trained, run_her
         assert (status, output) == (2, "") and errors.startswith(f"main.py: {message}")
 
 
+def test_a_configuration_that_somebody_has_damaged_is_named(trained, run_here, tmp_path):
+    """It must not be NumPy that says so."""
+    shutil.copytree(trained[0] / "results", tmp_path / "results")
+    file = tmp_path / "results" / "handwriting" / "a" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"every": 0}))
+    status, output, errors = run_here(tmp_path, "handwriting", "--run", "a", "--read", SAMPLE)
+    assert (status, output, errors) == (2, "", "main.py: --every must be at least 1. Received: 0\n")
+
+
 @pytest.mark.parametrize(
     "flags, message",
     [
