@@ -9,6 +9,9 @@ from data.files import naming
 
 LOUDEST = 2.0**31  # a sample of 32 bits, where a file of floats holds integers; the squares of far louder ones overflow
 
+INEXACT = ("OGG", "MP3")  # kinds of files in which libsndfile does not find a sample exactly
+UNKNOWN = 2**62  # samples at least, as libsndfile says, where a file does not say how many
+
 
 def read_samples(
     path: Path, span: tuple[int, int] | None = None, longest: float = math.inf, dtype: str = "float32"
@@ -37,12 +40,17 @@ def read_samples(
     try:
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
+            if file.frames >= UNKNOWN:  # then libsndfile cannot read it
+                raise ValueError(
+                    "its header does not say how long it is, as of one written to a pipe; convert it once more"
+                )
             start, stop, _ = slice(*span or (None, None)).indices(file.frames)
             if stop - start > longest * rate:
                 raise ValueError(f"longer than {longest} s: {(stop - start) / rate:.1f} s")
-            if start:  # not every kind of file can be read from elsewhere
+            before = start if file.format in INEXACT else 0  # samples that are read to get past them
+            if start > before:  # not every kind of file can be read from elsewhere
                 file.seek(start)
-            samples = file.read(max(stop - start, 0), dtype, always_2d=True).mean(axis=1)
+            samples = file.read(max(before + stop - start, 0), dtype, always_2d=True)[before:].mean(axis=1)
     except soundfile.LibsndfileError as error:
         raise ValueError(_reason(path, error.error_string)) from None
     if len(loud := np.flatnonzero(~(np.abs(samples) <= LOUDEST))):

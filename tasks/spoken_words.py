@@ -162,6 +162,11 @@ class SpokenWords(Task):
         for kind, chosen in (("training", training), ("testing", testing)):
             if not len(chosen):
                 raise ValueError(f"`corpus` must leave clips for {kind} that can be read. Received: none")
+        if unheard := set(range(len(self.words))) - set(self.labels[training].tolist()):
+            word = self.words[min(unheard)]
+            raise ValueError(
+                f"`corpus` must leave clips of each word for training that can be read. Received: none of {word}"
+            )
         return training, testing
 
     def _fold(self, training: np.ndarray, fold: int, folds: int) -> tuple[np.ndarray, np.ndarray]:
