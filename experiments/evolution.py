@@ -65,7 +65,7 @@ def tables(store: Store) -> dict[str, str]:
     better, worse = (frame.ratio < 1).sum(), (frame.ratio > 1).sum()
     p = stats.binomtest(int(better), int(better + worse)).pvalue
     said = f"Below the exponential periods in {better} of {len(frame)} seeds (sign test, two-sided, p = {p:.2g}), "
-    said += f"within a factor of 2 of them in {(frame.ratio <= 2).sum()}; median ratio {frame.ratio.median():.2g}."
+    said += f"at most twice theirs in {(frame.ratio <= 2).sum()}; median ratio {frame.ratio.median():.2g}."
     return {"evolution": f"{markdown(head, lines)}\n\n{said}"}
 
 

@@ -222,7 +222,7 @@ def tables(store: Store) -> dict[str, str]:
     head += ("fine-tuned", "MSE, all 7", "MSE, 1, 2, 4, … 256", "learned : exponential")
     frame = store["learned_periods"][list(ROW)]
     lines = [(*row[:4], *(f"{value:.2g}" for value in row[4:])) for row in frame.itertuples(index=False)]
-    short = ("loss", "start", "learned : exponential, median (range)", "within a factor of 2", "p of the sign test")
+    short = ("loss", "start", "learned : exponential, median (range)", "at most twice as high", "p of the sign test")
     short += ("at most twice the error before snapping",)
     methods = ("method", "parameters", "updates a target", "seconds", "MSE", "over exponential periods", "p")
     methods += ("over learned ones, bad start", "p", "diverged")
@@ -256,10 +256,10 @@ def _method_lines(store: Store) -> Iterator[Sequence[str]]:
 
 
 def answers(store: Store) -> list[Answer]:
-    """Return in how many seeds learned periods come within a factor of 2 of exponential ones, for each start."""
+    """Return in how many seeds learned periods have at most twice the error of exponential ones, for each start."""
     found = []
     for start, own in store["learned_periods"].groupby("start", sort=False):
-        said = f"Within a factor of 2 of exponential ones in {(own.ratio <= 2).sum()} of {len(own)} seeds"
+        said = f"At most twice the error of exponential ones in {(own.ratio <= 2).sum()} of {len(own)} seeds"
         effect = f"learned : exponential {times(ratio(own.fine_tuned, own.exponential))}"
         found.append(Answer(f"Can periods be learned by gradient, from a {start} start?", said, effect, len(own)))
     rows, compared = store["learned_periods_methods"], comparisons(store).set_index(["method", "other"])

@@ -193,7 +193,7 @@ def test_sentences_say_what_was_measured():
     assert moved.max(axis=None) < 0.001 and "less than 0.1%" in page
     within = (store["learned_periods"].query("start == 'bad'").ratio <= 2).sum()
     assert (
-        f"so that the {within} of 10 within a factor of 2 from the bad start" in page
+        f"so that the {within} of 10 with at most twice the error from the bad start" in page
         and f"and {len(p)} comparisons" in page
     )
 
