@@ -5,6 +5,7 @@ What is to replace `NAME` is written into `NAME~new`; for an instant the old one
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 NEW, OLD, LOCK = "~new", "~old", "~lock"
@@ -13,6 +14,15 @@ NEW, OLD, LOCK = "~new", "~old", "~lock"
 def beside(folder: Path, kind: str) -> Path:
     """Return the path beside a run's folder that is for its new or its old content, or for its lock."""
     return folder.with_name(folder.name + kind)
+
+
+def check_replaced(results: Path, log: Path, own: Sequence[str]) -> None:
+    """Raise a ValueError where what is to be replaced is not of a run, in whose results one of some files of its own is."""
+    found = [[name for name in own if (folder / name).exists()] for folder in (results, log)]
+    if results.is_dir() and any(results.iterdir()) and not found[0]:
+        raise ValueError(f"`overwrite` must replace a run. Received: {results}, which has none of {', '.join(own)}")
+    if found[1]:
+        raise ValueError(f"`log_dir` must not be where results are. Received: {log}, which has {found[1][0]}")
 
 
 def is_there(path: Path) -> bool:

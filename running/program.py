@@ -107,8 +107,6 @@ def _train(task: Task, settings: Any, sharing: tf.distribute.Strategy | None, ru
                 print(remark)
         return 0
     except CheckpointError as error:
-        if run is not None:
-            run.undo()
         return command_line.refuse(error)
     except DivergenceError as error:
         what, status, left = f"{error}; what was logged is in {run.log} and {run.results}", 1, str

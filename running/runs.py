@@ -64,6 +64,7 @@ class RunSettings:
 
 
 MODEL = "model.keras"  # of a trained run
+OF_A_RUN = ("config.json", checkpoints.LAST, "metrics.json", MODEL)  # one of which is there as soon as anything is
 WHERE = frozenset(field.name for field in dataclasses.fields(RunSettings))
 # Of a trained network, whatever is done with it; the seed is also that of what it draws then.
 FIXED = {field.name for kind in (NetworkSettings, TrainingSettings) for field in dataclasses.fields(kind)} - {"seed"}
@@ -173,7 +174,7 @@ class Run:
         if checkpoints.exists(self.results):
             instead = " instead of --overwrite" if self.settings.overwrite else ""
             return f"; go on with the same flags and --name {self.name} --resume{instead}"
-        return ""
+        return "" if self.results.exists() else "; nothing of this run is left"
 
     def _choose(self, new: Sequence[Path]) -> Sequence[Path]:
         """Return where results and log go: into the run's folders, or beside them if they hold what must not be lost."""
@@ -195,6 +196,7 @@ class Run:
             )
         if not there:
             return self._final
+        folders.check_replaced(*self._final, OF_A_RUN)
         _begin(new)
         return new
 

@@ -54,12 +54,17 @@ def train(task: Task, settings: TrainingSettings, run: Run, sharing: tf.distribu
         CheckpointError: the checkpoint to go on from is not of this network.
         DivergenceError: says at which update; what was logged until then stays.
         LostWorkerError: after a checkpoint was written, from which the run can be resumed.
-        KeyboardInterrupt, OSError, MemoryError: likewise, if a checkpoint could be written.
+        KeyboardInterrupt, OSError, MemoryError: likewise, if a checkpoint could be written; before there was an update,
+            nothing is left of the run.
     """
     try:
-        following = Following(make_loop(task, settings, sharing), run)
-        compile_seconds = {} if settings.ray else {"compile_seconds": _compile(following.loop)}
-        following.log_about()
+        try:
+            following = Following(make_loop(task, settings, sharing), run)
+            compile_seconds = {} if settings.ray else {"compile_seconds": _compile(following.loop)}
+            following.log_about()
+        except BaseException:
+            run.undo()  # nothing was learned, and the same command can begin again
+            raise
         try:
             following.to_the_end().checkpoint()  # from which more epochs can be trained, too
             metrics = following.metrics() | compile_seconds

@@ -59,9 +59,7 @@ def test_the_words_below_the_table_count_seeds(tmp_path):
     Store(tmp_path).write("evolution", [row | errors for row in rows], experiment.ROW)
     text = experiment.tables(Store(tmp_path))["evolution"]
     # 3 of 4 signs: p = 2 · (1 + 4) / 16
-    assert (
-        "in 3 of 4 seeds (sign test, two-sided, p = 0.62), at most twice theirs in 3; median ratio 0.7." in text
-    )
+    assert "in 3 of 4 seeds (sign test, two-sided, p = 0.62), at most twice theirs in 3; median ratio 0.7." in text
 
 
 RATIOS = (0.5, 0.9, 0.5, 3.0)

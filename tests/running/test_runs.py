@@ -99,6 +99,24 @@ def test_a_run_that_fails_to_overwrite_leaves_the_good_one_and_can_go_on(setting
     assert train(SequenceGeneration(alone), alone, Run("generation", alone))["mse"] == metrics["mse"]
 
 
+def test_only_runs_are_overwritten(settings):
+    """Neither other people's folders, nor results that somebody took for a folder of logs."""
+    results = settings.results_dir / "generation"
+    (results / "mine").mkdir()
+    (results / "mine" / "thesis.txt").touch()
+    before = contents(settings)
+    with pytest.raises(
+        ValueError, match="`overwrite` must replace a run. Received: .*mine, which has none of config.json, "
+    ):
+        Run("generation", replace(settings, name="mine", overwrite=True))
+    swapped = replace(settings, results_dir=settings.results_dir.with_name("other"), log_dir=settings.results_dir)
+    with pytest.raises(
+        ValueError, match="`log_dir` must not be where results are. Received: .*a, which has config.json"
+    ):
+        Run("generation", replace(swapped, overwrite=True))
+    assert contents(settings) == before
+
+
 def test_a_run_that_diverges_does_not_take_the_place_of_a_good_one(settings):
     before = contents(settings)
     again = replace(settings, overwrite=True, optimizer="sgd", learning_rate=1e30, clip_norm=0.0)

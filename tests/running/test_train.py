@@ -242,3 +242,24 @@ def test_words_stop_each_for_itself_with_the_weights_of_its_best_epoch(tmp_path,
 def test_refuses(changes, message):
     with pytest.raises(ValueError, match=message):
         replace(TINY, **changes).check()
+
+
+def test_what_ends_before_the_first_update_leaves_nothing(tmp_path, monkeypatch):
+    """So that the same command can begin again; with a trained run of that name, that run stays."""
+    settings, run = make_run(tmp_path, replace(TINY, name="a"))
+
+    def interrupted(loop, updates):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Loop, "call", interrupted)
+        train(SequenceGeneration(settings), settings, run)
+    assert not run.results.exists() and not run.log.exists() and run.goes_on() == "; nothing of this run is left"
+    train(SequenceGeneration(settings), settings, Run("generation", settings))
+    before = {path: path.stat().st_mtime_ns for path in run.results.iterdir()}
+    again = replace(settings, overwrite=True)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Loop, "call", interrupted)
+        train(SequenceGeneration(again), again, Run("generation", again))
+    assert {path: path.stat().st_mtime_ns for path in run.results.iterdir()} == before
+    assert {path.name for path in run.results.parent.iterdir()} <= {"a", "a~lock"}
