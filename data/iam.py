@@ -65,8 +65,8 @@ def load_iam(folder: Path) -> Corpus:
 def read_transcription(path: Path) -> list[str]:
     """Return the lines of a text, which stand below `CSR:`; raises a ValueError that names a file without them."""
     with reading(path):
-        lines = path.read_text(encoding="latin-1").splitlines()  # whatever the bytes: a strange one skips its line only
-    stripped = [line.strip() for line in lines]
+        text = path.read_text(encoding="latin-1")  # whatever the bytes: a strange one skips its line only
+    stripped = [line.strip(" \t") for line in text.split("\n")]  # strange ones may end lines elsewhere
     if "CSR:" not in stripped or not (texts := [line for line in stripped[stripped.index("CSR:") + 1 :] if line]):
         raise ValueError(f"{path} must have lines of text below a line CSR:. Received: none")
     return texts

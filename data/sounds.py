@@ -50,9 +50,13 @@ def read_samples(
             before = start if file.format in INEXACT else 0  # samples that are read to get past them
             if start > before:  # not every kind of file can be read from elsewhere
                 file.seek(start)
-            samples = file.read(max(before + stop - start, 0), dtype, always_2d=True)[before:].mean(axis=1)
+            wanted = max(before + stop - start, 0)
+            read = file.read(wanted, dtype, always_2d=True)  # [N, channels]
     except soundfile.LibsndfileError as error:
         raise ValueError(_reason(path, error.error_string)) from None
+    if len(read) < wanted:  # of which libsndfile says nothing in an MP3
+        raise ValueError(f"damaged: {len(read)} samples where there are {wanted}")
+    samples = read[before:].mean(axis=1)
     if len(loud := np.flatnonzero(~(np.abs(samples) <= LOUDEST))):
         raise ValueError(f"sample {start + loud[0]} is {samples[loud[0]]:g}, not a number from −2³¹ to 2³¹")
     return samples, rate

@@ -234,6 +234,12 @@ def test_a_text_without_lines(tmp_path, content):
         read_transcription(tmp_path / "a.txt")
 
 
+def test_strange_characters_end_no_line(tmp_path):
+    """The ellipsis of Windows-1252, which Unicode takes for the end of a line, and a form feed."""
+    (tmp_path / "a.txt").write_bytes(b"CSR:\nwait\x85 and see\nso\x0con\n")
+    assert read_transcription(tmp_path / "a.txt") == ["wait\x85 and see", "so\x0con"]
+
+
 def test_a_text_of_windows(tmp_path):
     write(tmp_path / "a.txt", "OCR:\r\n\r\nNO\r\n\r\nCSR: \r\n\r\nA MOVE \r\nto stop\r\n")
     assert read_transcription(tmp_path / "a.txt") == ["A MOVE", "to stop"]

@@ -44,6 +44,15 @@ def floats(*values):
     return lambda path: soundfile.write(path, np.array(values, float), 8000, subtype="FLOAT")
 
 
+def holed(path):
+    """Write an MP3 file with 400 bytes of zeros in its middle."""
+    soundfile.write(path, np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000), 16_000, format="MP3")
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 400] = bytes(400)
+    path.write_bytes(content)
+
+
 def of_a_pipe(path):
     """Write a FLAC file whose header says 0 samples, which stands for a number that nobody knew."""
     content = bytearray((sorted(SHIPPED.glob("making/*"))[0]).read_bytes())
@@ -78,6 +87,7 @@ def claiming(path):
         ("a.wav", floats(0, 0, -np.inf), "sample 2 is -inf"),
         ("a.wav", floats(1e30), r"sample 0 is 1e\+30"),
         ("a.wav", floats(*[0] * 72001), "longer than 9 s: 9.0 s"),
+        ("a.mp3", holed, "damaged: [0-9]+ samples where there are 16000"),
         ("a.flac", of_a_pipe, "its header does not say how long it is"),
         ("a.flac", claiming, "longer than 9 s: 4294967.3 s"),
     ],
