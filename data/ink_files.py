@@ -25,9 +25,9 @@ def read_ink(path: Path) -> Line:
 
     Args:
         path: InkML (`.inkml`, `.xml`): `<trace>x y t, x y t</trace>` for each stroke, or channels in the order of its
-            `traceFormat`, times in milliseconds unless it says seconds, later by the trace's `timeOffset`. JSON: a list of strokes, each a list of points
-            [x, y, seconds]. CSV: columns stroke, x, y and t (or time), in seconds. Where there are no times, a point is 10 ms after
-            the one before.
+            `traceFormat`, times in milliseconds unless it says seconds, later by the trace's `timeOffset`. JSON: a list of
+            strokes, each a list of points [x, y, seconds]. CSV: columns stroke, x, y and t (or time), in seconds. Where
+            there are no times, a point is 10 ms after the one before.
 
     Returns:
         The line, with "" as text and as writer, named as the file.
@@ -94,7 +94,8 @@ def _inkml(path: Path) -> list[np.ndarray]:
 
 def _channels(path: Path, form: Element) -> list[tuple[str, float]]:
     """Return a format's channels, and what their values are to be multiplied by."""
-    channels = [(channel.get("name", ""), channel.get("units", "ms")) for channel in form.iter("channel")]
+    channels = [(channel.get("name", ""), channel.get("units")) for channel in form.iter("channel")]
+    channels = [(name, "ms" if (name, unit) == ("T", None) else unit) for name, unit in channels]
     names = [name for name, _ in channels]
     if not {"X", "Y"} <= set(names) or len(set(names)) < len(names):
         raise ValueError(f"{path} must have the channels X and Y once. Received: {' '.join(names) or 'none'}")
@@ -102,8 +103,7 @@ def _channels(path: Path, form: Element) -> list[tuple[str, float]]:
     if turned:
         came = f"{turned[0].get('name')} with {turned[0].get('orientation')}"
         raise ValueError(f"{path} must have channels that grow (orientation +ve). Received: {came:.60}")
-    lengths = {channel.get("units") for channel in form.iter("channel") if channel.get("name") in ("X", "Y")}
-    if len(lengths) > 1:
+    if len(lengths := {unit for name, unit in channels if name in ("X", "Y")}) > 1:
         came = " and ".join(sorted(map(str, lengths)))
         raise ValueError(f"{path} must have the channels X and Y in one unit. Received: {came:.60}")
     if odd := [unit for name, unit in channels if name == "T" and unit not in SECONDS]:

@@ -8,7 +8,6 @@ import numpy as np
 from data.files import naming
 
 LOUDEST = 2.0**31  # a sample of 32 bits, where a file of floats holds integers; the squares of far louder ones overflow
-
 INEXACT = ("OGG", "MP3")  # kinds of files in which libsndfile does not find a sample exactly
 UNKNOWN = 2**62  # samples at least, as libsndfile says, where a file does not say how many
 

@@ -13,7 +13,6 @@ from data.files import write_whole
 from running import board, checkpoints, optimizers, signals
 from running.devices import LostWorkerError, make_loop
 from running.failures import FAILURES, in_words, warn
-from running.flags import as_flags
 from running.loop import Loop
 from running.metrics import in_json, summary
 from running.report import PAGE, write_run_page
@@ -300,8 +299,8 @@ def _write_networks(following: Following, metrics: dict) -> None:
     for replica in range(kept):
         name = f"model_{replica}.keras" if replica else "model.keras"
         if following.lost[replica]:
-            others = "; with `keep` all the others are" if kept < task.replicas else ""
-            warn(as_flags(f"{name} is not kept, because its network diverged{others}"))
+            others = "; with --keep all the others are" if kept < task.replicas else ""
+            warn(f"{name} is not kept, because its network diverged{others}")
             continue
         with write_whole(run.results / name, suffix=".keras") as path:
             task.network.keras_model(weights[replica], replica).save(path)

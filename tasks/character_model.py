@@ -235,10 +235,9 @@ def write(
     """
     begun, steps = [characters.index(character) for character in prime], len(prime) + length - 1
     block = min(steps, BLOCK)
-    step, read, state = _writer(network, len(begun), block), begun[:1], network.get_layer("hidden").get_initial_state(1)
+    draw, read, state = _writer(network, len(begun), block), begun[:1], network.get_layer("hidden").get_initial_state(1)
     for first in range(0, steps, block):
-        last, given = tf.constant(read[-1]), (tf.constant(value) for value in (begun, first, temperature, seed))
-        drawn, state = step(last, state, *given)
+        drawn, state = draw(state, *map(tf.constant, (read[-1], first, begun, temperature, seed)))
         read.extend(drawn.numpy())
     return "".join(characters[index] for index in read[len(begun) : steps + 1])
 
@@ -247,12 +246,12 @@ def write(
 def _writer(network: keras.Model, begun: int, block: int):
     """Return the compiled loop of `write`, one block of it.
 
-    It takes the index of a character, the state before it, the indices of the prime [begun], the step of the character,
-    the temperature and the seed, and returns the indices behind it [block] and the state that they leave.
+    It takes the state before a character, its index and step, the indices of the prime [begun], the temperature and the
+    seed, and returns the indices behind it [block] and the state that they leave.
     """
     hidden, output = network.get_layer("hidden"), network.get_layer("output")
 
-    def run(index, state, prime, first, temperature, seed):
+    def run(state, index, first, prime, temperature, seed):
         step = hidden.stepper()
         kernel, bias = (tf.convert_to_tensor(weights) for weights in (output.kernel, output.bias))
 
