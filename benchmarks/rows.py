@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from benchmarks import timing
-from data.files import write_csv
+from data.files import DamagedError, write_csv
 
 RESULTS = Path(__file__).parents[1] / "results"
 CSV = RESULTS / "benchmark.csv"
@@ -47,15 +47,15 @@ def measured(row: Row, quantity: str, seconds: Sequence[float], unit: str = "ms"
 
 
 def read(path: Path = CSV) -> list[Row]:
-    """Return the rows of a file; raises a ValueError that names it if it is damaged, or has none."""
+    """Return the rows of a file; raises a DamagedError that names it if it is damaged, or has none."""
     with open(path, newline="", encoding="utf-8") as file:
         try:
             found = [Row(**{one.name: one.type(row[one.name]) for one in fields(Row)}) for row in csv.DictReader(file)]
         except (LookupError, TypeError, ValueError, csv.Error) as error:
             why = f"{type(error).__name__}, {error}"
-            raise ValueError(f"{path} must be a table as the benchmark leaves it. Received: {why}") from None
+            raise DamagedError(f"{path} must be a table as the benchmark leaves it. Received: {why}") from None
     if not found:
-        raise ValueError(f"{path} must be a table as the benchmark leaves it. Received: no rows")
+        raise DamagedError(f"{path} must be a table as the benchmark leaves it. Received: no rows")
     return found
 
 

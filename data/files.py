@@ -16,6 +16,10 @@ from typing import Any
 MOST = 2**30
 
 
+class DamagedError(ValueError):
+    """A file is not as this project wrote it; the message names it."""
+
+
 @contextlib.contextmanager
 def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
     """Give a path beside the wanted one to write to, and move it there when all went well.

@@ -10,6 +10,7 @@ import pandas as pd
 from benchmarks import rows, summary
 from benchmarks.figure import scaling_figure
 from data.closest import did_you_mean
+from data.files import DamagedError, in_a_line
 from experiments import (
     arithmetic,
     diary,
@@ -146,33 +147,34 @@ def render(store: Store) -> None:
         Report(experiment.pictures(store)).write(RESULTS)
 
 
+def _refuse(why: str) -> int:
+    """Say in a line what was wrong; returns the exit status."""
+    print(f"python -m experiments: {' '.join(why.split())}", file=sys.stderr)
+    return 2
+
+
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; returns the exit status."""
     store = Store(RESULTS)
+    name, *flags = arguments or ["--help"]
+    if name == "--render" and flags:
+        return _refuse(f"--render must stand alone. Received: {' '.join(flags)}")
+    if name not in {*EXPERIMENTS, "--render", "--help", "-h"}:
+        near = did_you_mean(name, EXPERIMENTS)
+        return _refuse(f"NAME must be one that `python -m experiments` lists. Received: {name}{near}")
     try:
-        if not arguments or arguments[0] in ("-h", "--help"):
-            head = ("name", "question", "minutes", "last full run")
-            print(USAGE, "", metrics.table([head, *_listed(store)]), sep="\n")
-            return 0
-        name, *flags = arguments
         if name == "--render":
-            if flags:
-                raise ValueError(f"--render must stand alone. Received: {' '.join(flags)}")
             render(store)
             return 0
         if name not in EXPERIMENTS:
-            near = did_you_mean(name, EXPERIMENTS)
-            raise ValueError(f"NAME must be one that `python -m experiments` lists. Received: {name}{near}")
-    except (ValueError, OSError) as error:  # of a table that is damaged or not there
-        print(f"python -m experiments: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except (LookupError, AttributeError, TypeError) as error:
-        print(
-            f"python -m experiments: {store.latest}, or a table read before it, must be as an experiment leaves it. "
-            f"Received: {type(error).__name__}, {' '.join(str(error).split())}",
-            file=sys.stderr,
-        )
-        return 2
+            head = ("name", "question", "minutes", "last full run")
+            print(USAGE, "", metrics.table([head, *_listed(store)]), sep="\n")
+            return 0
+    except (DamagedError, OSError) as error:
+        return _refuse(str(error))
+    except (ValueError, LookupError, AttributeError, TypeError) as error:  # of what is made of a table
+        what = f"{store.latest}, or a table read before it, must be as an experiment leaves it"
+        return _refuse(f"{what}. Received: {type(error).__name__}, {in_a_line(error)}")
     import running.quiet  # noqa: F401 (here, because documents are made without TensorFlow)
     from running import command_line
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.files import write_whole
+from data.files import DamagedError, write_whole
 from data.text import read_text
 
 
@@ -35,7 +35,7 @@ class Store:
         """Return the rows of NAME.csv; empty fields are not a number, other texts stay as they are.
 
         Raises:
-            ValueError: the file is damaged; names it.
+            DamagedError: the file is damaged; names it.
             OSError: it cannot be read.
         """
         self.latest = path = self.folder / f"{name}.csv"
@@ -49,7 +49,7 @@ class Store:
                     raise ValueError("no rows")
             except ValueError as error:  # pandas' own among them
                 self._frames.pop(name, None)
-                raise ValueError(f"{path} must be a table as an experiment leaves it. Received: {error}") from None
+                raise DamagedError(f"{path} must be a table as an experiment leaves it. Received: {error}") from None
         return self._frames[name]
 
     def __contains__(self, name: str) -> bool:

@@ -25,6 +25,16 @@ def check_replaced(results: Path, log: Path, own: Sequence[str]) -> None:
         raise ValueError(f"`log_dir` must not be where results are. Received: {log}, which has {found[1][0]}")
 
 
+def check_writable(setting: str, folder: Path) -> None:
+    """Raise a ValueError that names the setting where a run's folder cannot be written, or made."""
+    above = (path for path in folder.absolute().parents if is_there(path))
+    existing = folder if folder.exists() else next(above)
+    if existing == folder and not folder.is_dir():
+        raise ValueError(f"`name` must be that of a folder, or new. Received: {folder.name}, where {folder} is a file")
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise ValueError(f"`{setting}` must be a folder that can be written. Received: {folder}, but for {existing}")
+
+
 def is_there(path: Path) -> bool:
     """Return whether there is anything of a name, be it a link to nothing."""
     return os.path.lexists(path)

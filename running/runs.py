@@ -95,7 +95,7 @@ class Run:
     def __init__(self, task: str, settings: RunSettings, recipe: RunSettings | None = None):
         self.settings = settings
         _check(settings)
-        self.name, self._lock = _claim(task, settings)
+        self.name, self._locks = _claim(task, settings)
         self._absent: list[Path] = []
         try:
             self._final = _folders(task, settings, self.name)
@@ -162,7 +162,7 @@ class Run:
 
     def release(self) -> None:
         """Let other processes have the name; all is written."""
-        self._lock.release()
+        self._locks.close()
 
     def goes_on(self) -> str:
         """Return what is left of a run that ended too early, and how to go on, as the end of a sentence."""
@@ -226,9 +226,8 @@ def trained(task: str, settings: RunSettings) -> Path:
     """Return the folder of the trained run that the settings name; raises a ValueError that names those there are if not."""
     folder, log = _folders(task, settings, settings.run)
     if not folder.exists() and folders.beside(folder, folders.OLD).exists():
-        lock = _lock(folder)
-        folders.recover(folder, log)
-        lock.release()
+        with _lock(folder, log):
+            folders.recover(folder, log)
     if (folder / MODEL).is_file():
         return folder
     there = sorted(folder.parent.glob(f"*/{MODEL}"), key=lambda model: -model.stat().st_mtime)
@@ -333,30 +332,30 @@ def _check(settings: RunSettings) -> None:
         raise ValueError(f"`checkpoint_seconds` must be at least 0. Received: {settings.checkpoint_seconds}")
 
 
-def _claim(task: str, settings: RunSettings) -> tuple[str, Lock]:
-    """Return the name of the run and its lock; without a name, one that is free."""
+def _claim(task: str, settings: RunSettings) -> tuple[str, contextlib.ExitStack]:
+    """Return the name of the run and its locks; without a name, one that is free."""
     given = settings.name or settings.model
-    for setting, folder in zip(("results_dir", "log_dir"), _folders(task, settings, given), strict=True):
-        _check_writable(setting, folder)
-    if settings.resume and not where(_folders(task, settings, given)[0]).exists():
+    found = _folders(task, settings, given)
+    for setting, folder in zip(("results_dir", "log_dir"), found, strict=True):
+        folders.check_writable(setting, folder)
+    if settings.resume and not where(found[0]).exists():
         raise ValueError(
             f"`resume` needs a run with a checkpoint. Received: {settings.results_dir / task / given}, which is not there"
         )
-    (settings.results_dir / task).mkdir(parents=True, exist_ok=True)
     if settings.name:
-        return given, _lock(_folders(task, settings, given)[0])
+        return given, _lock(*found)
     for number in itertools.count(1):
         name = f"{given}-{number}"
         found = _folders(task, settings, name)
         if any(map(folders.is_there, found)):
             continue
         try:
-            lock = _lock(found[0])
+            lock = _lock(*found)
         except LockedError:  # somebody else has just begun
             continue
         if not any(map(folders.is_there, found)):
             return name, lock
-        lock.release()
+        lock.close()
 
 
 def _folders(task: str, settings: RunSettings, name: str) -> tuple[Path, Path]:
@@ -364,8 +363,13 @@ def _folders(task: str, settings: RunSettings, name: str) -> tuple[Path, Path]:
     return settings.results_dir / task / name, settings.log_dir / task / name
 
 
-def _lock(results: Path) -> Lock:
-    return Lock(folders.beside(results, folders.LOCK), f"the run {results.name}")
+def _lock(results: Path, log: Path) -> contextlib.ExitStack:
+    """Lock the folders of a run, of which another run may share one; closing what is returned lets go of them."""
+    with contextlib.ExitStack() as held:
+        for folder in (results, log):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            held.callback(Lock(folders.beside(folder, folders.LOCK), f"the run {folder.name}").release)
+        return held.pop_all()
 
 
 def _begin(new: Iterable[Path]) -> None:
@@ -373,15 +377,6 @@ def _begin(new: Iterable[Path]) -> None:
     for folder in new:
         folders.remove(folder)
         folder.mkdir(parents=True)
-
-
-def _check_writable(setting: str, folder: Path) -> None:
-    above = (path for path in folder.absolute().parents if folders.is_there(path))
-    existing = folder if folder.exists() else next(above)
-    if existing == folder and not folder.is_dir():
-        raise ValueError(f"`name` must be that of a folder, or new. Received: {folder.name}, where {folder} is a file")
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise ValueError(f"`{setting}` must be a folder that can be written. Received: {folder}, but for {existing}")
 
 
 def _plain(settings: RunSettings) -> dict:

@@ -1,6 +1,7 @@
 """The documents are those of the committed CSV files, and the command line of all experiments."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,18 @@ def test_a_table_that_is_damaged_or_gone_is_named_in_one_line(words, content, me
     said = capsys.readouterr().err
     assert said.startswith("python -m experiments: ") and said.count("\n") == 1
     assert message in said and str(tmp_path / "experiments.csv") in said
+
+
+def test_a_text_where_a_number_was_is_told_with_its_table(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(command, "RESULTS", tmp_path)
+    monkeypatch.setattr(documents, "write_tables", lambda tables: None)
+    for path in RESULTS.glob("*.csv"):
+        shutil.copy(path, tmp_path)
+    table = tmp_path / "equal_span.csv"
+    table.write_text(table.read_text().replace(",6.81899e-06,", ",6.8x,"))
+    assert command.main(["--render"]) == 2
+    said = capsys.readouterr().err
+    assert f"{table}, or a table read before it, must be as an experiment leaves it" in said and said.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,19 @@ def test_a_run_in_progress_is_neither_overwritten_nor_resumed(settings):
         Run("generation", replace(settings, name="b"))
 
 
+@pytest.mark.parametrize("shared", ["results_dir", "log_dir"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_one_of_two_runs_that_share_a_folder_is_refused(tmp_path, shared, overwrite):
+    settings = settings_in(tmp_path)
+    other = replace(settings_in(tmp_path / "other", overwrite=overwrite), **{shared: getattr(settings, shared)})
+    live = Run("generation", settings)
+    with pytest.raises(ValueError, match="the run a must not be in progress elsewhere"):
+        Run("generation", other)
+    assert live.results.is_dir() and live.log.is_dir() and not list((tmp_path / "other").glob("*/*/*"))
+    live.release()
+    assert names(settings) == {"a"}
+
+
 @pytest.mark.parametrize("setting", ["results_dir", "log_dir"])
 def test_where_a_folder_cannot_be_made_nothing_is_left_in_the_other(tmp_path, setting):
     settings = replace(settings_in(tmp_path), **{setting: Path("/proc/nowhere")})
