@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data import mfcc
+from data import mfcc, timit
 from data.files import write_whole
 from data.sounds import read_samples
 from data.spoken_words import Clip
 
-FORMAT = 2  # of the file; another one is made anew
+FORMAT = 3  # of the file; another one is made anew
 HIGHEST_RATE = 768_000  # samples a second; the filters for far higher ones do not fit into memory
 
 
@@ -49,13 +49,14 @@ class Features:
         return batch
 
 
-def load_features(clips: Sequence[Clip], cache: Path, longest: float) -> Features:
+def load_features(clips: Sequence[Clip], cache: Path, longest: float, corpus: str) -> Features:
     """Return the features of clips, from the cache if neither clips nor files have changed.
 
     Args:
         clips: what to read.
         cache: a folder; one file is kept for each set of clips, if it can be written.
         longest: seconds; a longer clip is skipped.
+        corpus: name of the setting that says where they are.
 
     Raises:
         ValueError: not one clip can be used, and says why the first cannot; or all are silent.
@@ -69,9 +70,9 @@ def load_features(clips: Sequence[Clip], cache: Path, longest: float) -> Feature
     for message in skipped:
         print(f"skipped {message}")
     if not len(frames):
-        raise ValueError(f"`corpus` must hold sounds that can be used. Received: {skipped[0]}")
+        raise ValueError(f"`{corpus}` must hold sounds that can be used. Received: {skipped[0]}")
     if (frames == frames[0]).all():
-        raise ValueError(f"`corpus` must not be silent. Received: nothing else in {len(kept['places'])} clips")
+        raise ValueError(f"`{corpus}` must not be silent. Received: nothing else in {len(kept['places'])} clips")
     return Features([clips[place] for place in kept["places"]], frames, kept["ends"], skipped)
 
 
@@ -83,6 +84,10 @@ def read_features(clip: Clip, longest: float) -> np.ndarray:
         samples, rate = read_samples(clip.path, clip.span, longest)
         if rate > HIGHEST_RATE:
             raise ValueError(f"{rate} samples a second, more than {HIGHEST_RATE}")
+        if clip.span and rate != timit.RATE:
+            raise ValueError(f"{rate} samples a second, where the times of its words count {timit.RATE}")
+        if clip.span and len(samples) < clip.span[1] - clip.span[0]:
+            raise ValueError(f"ends before its word, {clip.word}, that is said up to sample {clip.span[1]}")
         common = np.gcd(mfcc.RATE, rate)
         return mfcc.mfcc(signal.resample_poly(samples, mfcc.RATE // common, rate // common))
     except (ValueError, OSError) as error:

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from data.sounds import read_samples
-from data.spoken_words import files_below, read_times
+from data.timit import RATE, Times, beside, files_below, read_times
 
 SHIPPED = Path(__file__).parent / "speech"
-RATE = 16000  # samples a second
 # The 61 labels of TIMIT (its documentation, phoncode.doc).
 TIMIT_PHONES = """
     b d g p t k dx q bcl dcl gcl pcl tcl kcl jh ch s sh z zh f th v dh m n ng em en eng nx l r w y hh hv el
@@ -18,8 +17,6 @@ TIMIT_PHONES = """
 PHONES = (*TIMIT_PHONES.split(), "sil")  # the last as forced aligners write silence
 LONGEST = 3600.0  # seconds of an utterance
 SLACK = RATE // 50  # samples by which the last phone may miss the end of the sound, as TIMIT's do
-
-Times = list[tuple[int, int, str]]
 
 
 @dataclass(frozen=True)
@@ -50,16 +47,17 @@ def find_utterance(utterance: str | None, timit: str | None) -> Path:
         if not path.is_file():
             raise ValueError(f"`utterance` must be a sound file that exists. Received: {path}")
         return path
-    sounds = [path for path in files_below(Path(timit), ".wav") if _phone_file(path)]
+    sounds = [path for path in files_below(Path(timit), ".wav") if beside(path, ".phn")]
     if not sounds:
         raise ValueError(f"`timit` must be a folder with .WAV and .PHN files somewhere below. Received: {timit}")
     if utterance is None:
         return sounds[0]
-    named = [path for path in sounds if path.with_suffix("").as_posix().lower().endswith("/" + utterance.lower())]
+    names = {path: path.absolute().with_suffix("").as_posix() for path in sounds}
+    named = [path for path in sounds if names[path].lower().endswith("/" + utterance.lower())]
     if len(named) != 1:
         raise ValueError(
-            f"`utterance` must name one of the {len(sounds)} utterances of `timit`, as {sounds[0].parent.name}/"
-            f"{sounds[0].stem}. Received: {utterance}, which names {len(named)}"
+            f"`utterance` must name one of the {len(sounds)} utterances of `timit`, as "
+            f"{'/'.join(names[sounds[0]].split('/')[-2:])}. Received: {utterance}, which names {len(named)}"
         )
     return named[0]
 
@@ -76,7 +74,7 @@ def load_utterance(path: Path) -> Utterance:
         raise ValueError(f"`utterance` must be a sound that can be read. Received: {path}: {problem}") from None
     if rate != RATE:
         raise ValueError(f"`utterance` must have {RATE} samples a second. Received: {path} with {rate}")
-    phone_file = _phone_file(path)
+    phone_file = beside(path, ".phn")
     if phone_file is None:
         raise ValueError(f"`utterance` must have a .PHN file beside it. Received: {path} without")
     times = load_times(phone_file)
@@ -115,8 +113,3 @@ def phones_at_samples(times: Times) -> np.ndarray:
     """Return the index in `PHONES` of the phone at each sample, int32 [N]."""
     indices = [PHONES.index(phone) for _, _, phone in times]
     return np.repeat(indices, [end - start for start, end, _ in times]).astype(np.int32)
-
-
-def _phone_file(path: Path) -> Path | None:
-    found = [path.with_suffix(suffix) for suffix in (".PHN", ".phn") if path.with_suffix(suffix).is_file()]
-    return found[0] if found else None

@@ -3,16 +3,14 @@
 Three sources, one result: the words that ship, a folder of one's own with a folder for each word, and TIMIT.
 """
 
-import glob
-import os
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data.make_words import VOCABULARY
 from data.text import read_text
+from data.timit import beside, files_below, read_times
 
 SHIPPED = Path(__file__).parent / "words"
 SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".sph"}  # fmt: skip
@@ -28,7 +26,7 @@ class Clip:
         path: the sound file.
         word: what it says.
         test: whether it is kept for testing.
-        span: first sample, and the one after the last; None is the whole file.
+        span: first sample, and the one after the last, at TIMIT's rate; None is the whole file.
     """
 
     path: Path
@@ -106,15 +104,11 @@ def load_timit(folder: Path, seed: int) -> list[Clip]:
     vocabulary = {word for words in VOCABULARY.values() for word in words}
     said: dict[str, dict[str, Clip]] = {}
     for transcript in transcripts:
-        sounds = [
-            path
-            for path in transcript.parent.glob(glob.escape(transcript.stem) + ".*")
-            if path.suffix.lower() == ".wav"
-        ]
+        sound = beside(transcript, ".wav") or transcript.with_suffix(".WAV")  # which is not there, and will be named
         for start, end, word in read_times(transcript):
-            if word in vocabulary and sounds:
+            if word in vocabulary:
                 speaker = transcript.parent.name.lower()
-                said.setdefault(word, {}).setdefault(speaker, Clip(sounds[0], word, span=(start, end)))
+                said.setdefault(word, {}).setdefault(speaker, Clip(sound, word, span=(start, end)))
     clips = []
     for word, speakers in sorted(said.items()):
         chosen = sorted(speakers)
@@ -125,34 +119,6 @@ def load_timit(folder: Path, seed: int) -> list[Clip]:
             clips += [replace(speakers[s], test=place >= len(chosen) - tests) for place, s in enumerate(chosen)]
     _check_words("timit", folder, clips)
     return clips
-
-
-def files_below(folder: Path, suffix: str) -> list[Path]:
-    """Return all files of a kind below a folder, sorted, if it is one; raises an OSError if a folder cannot be read."""
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    if not folder.is_dir():
-        return []
-    files = (Path(root, name) for root, _, names in os.walk(folder, onerror=fail) for name in names)
-    return sorted(path for path in files if path.suffix.lower() == suffix)
-
-
-def read_times(path: Path) -> list[tuple[int, int, str]]:
-    """Read a TIMIT transcript: lines of first sample, sample after the last, and label. A sample has up to nine digits.
-
-    Raises:
-        ValueError: names the line that is none.
-    """
-    entries = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        found = re.fullmatch(r"\s*(\d{1,9})\s+(\d{1,9})\s+(\S+)\s*", line)
-        if found and int(found[1]) < int(found[2]):
-            entries.append((int(found[1]), int(found[2]), found[3].lower()))
-        elif line.strip():
-            raise ValueError(f"{path} must have lines of start, end and label. Received: {line!r} in line {number}")
-    return entries
 
 
 def _check_words(argument: str, folder: Path, clips: Sequence[Clip]) -> None:

@@ -122,11 +122,14 @@ class SpokenWords(Task):
         )  # before features are computed, which takes minutes of a large corpus
         drawn = {seed: load_clips(dataclasses.replace(settings, seed=seed)) for seed in dict.fromkeys(self.seeds)}
         every = {(clip.path, clip.span): clip for clips in drawn.values() for clip in clips}
-        self.features = load_features(list(every.values()), settings.cache_dir, settings.longest)
+        self.corpus = "corpus" if settings.timit is None else "timit"
+        self.features = load_features(list(every.values()), settings.cache_dir, settings.longest, self.corpus)
         clips = self.features.clips
         self.words = sorted({clip.word for clip in clips})
         if len(self.words) < 2:
-            raise ValueError(f"`corpus` must hold sounds of two words that can be used. Received: only {self.words[0]}")
+            raise ValueError(
+                f"`{self.corpus}` must hold sounds of two words that can be used. Received: only {self.words[0]}"
+            )
         self.labels = np.array([self.words.index(clip.word) for clip in clips], np.int32)  # [N]
         splits = {seed: self._split(own) for seed, own in drawn.items()}
         statistics = [self._statistics(splits[seed][0]) for seed in self.seeds for _ in range(max(folds, 1))]
@@ -161,11 +164,11 @@ class SpokenWords(Task):
         )
         for kind, chosen in (("training", training), ("testing", testing)):
             if not len(chosen):
-                raise ValueError(f"`corpus` must leave clips for {kind} that can be read. Received: none")
+                raise ValueError(f"`{self.corpus}` must leave clips for {kind} that can be read. Received: none")
         if unheard := set(range(len(self.words))) - set(self.labels[training].tolist()):
-            word = self.words[min(unheard)]
             raise ValueError(
-                f"`corpus` must leave clips of each word for training that can be read. Received: none of {word}"
+                f"`{self.corpus}` must leave clips of each word for training that can be read. "
+                f"Received: none of {self.words[min(unheard)]}"
             )
         return training, testing
 
@@ -315,7 +318,7 @@ def load_clips(settings: Settings) -> list[Clip]:
     """Return the clips that the settings name; raises a ValueError that says what is wrong with them."""
     given = [name for name in ("timit", *CHOICES) if getattr(settings, name) not in (None, ())]
     if len(given) > 1:
-        raise ValueError(f"`{given[1]}` must not come with `{given[0]}`. Received: {getattr(settings, given[1])}")
+        raise ValueError(f"`{given[1]}` must not come with `{given[0]}`. Received: both")
     if settings.timit is not None:
         if settings.corpus is not None:
             raise ValueError(f"`timit` must not come with `corpus`. Received: {settings.timit} and {settings.corpus}")

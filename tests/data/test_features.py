@@ -19,7 +19,7 @@ def tone(path, seconds=0.3, rate=16000, hertz=440.0, **kwargs):
 
 
 def load(clips, tmp_path):
-    return load_features(clips, tmp_path / "cache", longest=3.0)
+    return load_features(clips, tmp_path / "cache", 3.0, "corpus")
 
 
 def test_features_are_those_of_each_clip(tmp_path):
@@ -31,6 +31,21 @@ def test_features_are_those_of_each_clip(tmp_path):
         expected = mfcc.mfcc(soundfile.read(clip.path, dtype="float32")[0])
         np.testing.assert_array_equal(row[: len(expected)], expected)
         assert not row[len(expected) :].any()
+
+
+def test_a_word_that_its_sound_does_not_hold_is_skipped_and_named(tmp_path):
+    """A sound that was cut, and one that was resampled while the times of its words still count TIMIT's samples."""
+    cut, whole = (tone(tmp_path / f"{name}.wav").path for name in ("cut", "whole"))  # 4800 samples
+    slow = tone(tmp_path / "slow.wav", rate=8000, seconds=0.6).path
+    clips = [Clip(path, "making", span=(1000, end)) for path in (cut, whole, slow) for end in (4000, 4801)]
+    loaded = load([*clips, Clip(cut, "subway", span=(5000, 6000))], tmp_path)
+    assert loaded.clips == [clips[0], clips[2]]
+    assert loaded.skipped == [
+        f"{cut}: ends before its word, making, that is said up to sample 4801",
+        f"{whole}: ends before its word, making, that is said up to sample 4801",
+        *[f"{slow}: 8000 samples a second, where the times of its words count 16000"] * 2,
+        f"{cut}: ends before its word, subway, that is said up to sample 6000",
+    ]
 
 
 def test_kept_features_are_used_until_a_file_changes(tmp_path, monkeypatch):
@@ -171,7 +186,7 @@ def test_a_cache_of_another_version_is_made_anew(tmp_path, monkeypatch, capsys):
 def test_without_a_cache_that_can_be_written_it_goes_on(tmp_path, capsys, folder):
     clips = [tone(tmp_path / f"{n}.wav") for n in range(2)]
     (tmp_path / "file").write_text("in the way")
-    loaded = load_features(clips, tmp_path / folder, longest=3.0)
+    loaded = load_features(clips, tmp_path / folder, 3.0, "corpus")
     assert loaded.lengths.tolist() == [28, 28]
     assert f"the features are not kept: {tmp_path / folder}: " in capsys.readouterr().out
 

@@ -53,6 +53,16 @@ def test_timit_utterances_are_found_by_name(tmp_path):
         find_utterance("SA1", str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["fcjf0/SA1", "DR1/FCJF0/SA1"])
+def test_an_utterance_of_the_working_folder_is_found_by_the_name_that_is_shown(tmp_path, monkeypatch, name):
+    path = write(tmp_path, "TRAIN/DR1/FCJF0/SA1")
+    for folder, timit in [(path.parent, "."), (path.parents[1], "."), (path.parents[2], "DR1/FCJF0")]:
+        monkeypatch.chdir(folder)
+        assert find_utterance(name, timit).resolve() == path
+        with pytest.raises(ValueError, match="as FCJF0/SA1. Received: SA2, which names 0"):
+            find_utterance("SA2", timit)
+
+
 def test_the_last_phone_may_miss_the_end_a_little_as_in_timit(tmp_path):
     utterance = load_utterance(write(tmp_path, samples=1700))
     assert utterance.times[-1] == (600, 1700, "aa") and len(utterance.phones) == 1700

@@ -115,6 +115,7 @@ def test_it_learns_and_a_trained_run_says_the_words(settings, corpus, capsys):
         ({"input_noise": 2.0}, "`input_noise` must be at most 1. Received: 2.0"),
         ({"patience": -1}, "`patience` must be at least 0. Received: -1"),
         ({"timit": "x"}, "`timit` must not come with `corpus`"),
+        ({"timit": "x", "test_speakers": ("a",)}, "`test_speakers` must not come with `timit`. Received: both"),
         ({"classify": ("a.wav",)}, "`classify` needs `run`"),
     ],
 )
@@ -122,6 +123,15 @@ def test_refuses(settings, changes, message):
     with pytest.raises(ValueError) as refusal:
         SpokenWords(replace(settings, **changes))
     assert message in str(refusal.value)
+
+
+def test_refuses_a_silent_timit_by_the_name_of_its_flag(settings, tmp_path):
+    for speaker in ("a", "b"):
+        (tmp_path / speaker).mkdir()
+        soundfile.write(tmp_path / speaker / "SA1.WAV", np.zeros(16000), 16000, format="NIST")
+        (tmp_path / speaker / "SA1.WRD").write_text("0 8000 making\n8000 16000 subway\n")
+    with pytest.raises(ValueError, match="`timit` must not be silent. Received: nothing else in 4 clips"):
+        SpokenWords(replace(settings, corpus=None, timit=str(tmp_path)))
 
 
 def test_refuses_a_corpus_of_which_one_word_can_be_used(settings, tmp_path):
