@@ -74,7 +74,8 @@ def answers(store: Store) -> list[Answer]:
     frame = store["evolution"]
     said = f"Yes: below them in {(frame.ratio < 1).sum()} of {len(frame)} seeds"
     effect = f"evolved : exponential {times(ratio(frame.evolved, frame.exponential))}"
-    return [Answer("Are evolved periods as good as 1, 2, 4, … 256?", said, effect, len(store["evolution_generations"]))]
+    trained = len(store["evolution_generations"]) * EXPERIMENT.options.candidates + 3 * len(frame)
+    return [Answer("Are evolved periods as good as 1, 2, 4, … 256?", said, effect, trained)]
 
 
 def pictures(store: Store) -> dict[str, Figure]:

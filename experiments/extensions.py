@@ -121,7 +121,8 @@ def answer(rows: pd.DataFrame, found: pd.DataFrame, question: str, asked: str) -
         name = ANSWERS.get(best.variant, best.variant)
         said.append(f"{TASKS[task][0]}: {name if best.verdict == 'better' else 'none shown'}")
         effects.append(f"{name} {times(ratio(best.own, best.base))}")
-    return Answer(asked, "; ".join(said), "; ".join(effects), int(rows.question.fillna("").isin(["", question]).sum()))
+    asked_of = rows.task.isin(found.task[found.question == question]) & rows.question.fillna("").isin(["", question])
+    return Answer(asked, "; ".join(said), "; ".join(effects), int(asked_of.sum()))
 
 
 def verdicts(found: pd.DataFrame) -> np.ndarray:
@@ -132,7 +133,8 @@ def verdicts(found: pd.DataFrame) -> np.ndarray:
 
 def against(row: Any) -> str:
     """Return a row's `ratio`, `verdict` and `p` in words."""
-    return f"×{float(f'{row.ratio:.3g}'):,g}, {row.verdict} (p = {row.p:.1g})"
+    digits = ".2g" if row.p > SIGNIFICANT == float(f"{row.p:.1g}") else ".1g"
+    return f"×{float(f'{row.ratio:.3g}'):,g}, {row.verdict} (p = {row.p:{digits}})"
 
 
 def listed(found: pd.DataFrame) -> list[tuple[str, str]]:

@@ -39,7 +39,7 @@ def answers(store: Store) -> list[Answer]:
         factor = ratio(lstm, own)
         asked = f"Is the Clockwork RNN ahead of the LSTM on the paper's sequences, in {TITLES[setting]}?"
         effect = f"LSTM : Clockwork RNN {times(factor)}, {cell.parameters.iloc[0]} parameters"
-        found.append(Answer(asked, ahead(factor), effect, int((frame.setting == setting).sum())))
+        found.append(Answer(asked, ahead(factor, rank_p(own, lstm)), effect, int((frame.setting == setting).sum())))
     return found
 
 

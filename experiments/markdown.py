@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from experiments.statistics import quartiles
+from experiments.statistics import SIGNIFICANT, quartiles
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -43,10 +43,11 @@ def times(ratio: tuple[float, float, float]) -> str:
     return f"×{middle} ({low}–{high})"
 
 
-def ahead(ratio: tuple[float, float, float]) -> str:
-    """Return whether another method's error over one's own is shown to be above 1, or below."""
-    _, low, high = ratio
-    return "Yes" if low > 1 else "No" if high < 1 else "Not shown"
+def ahead(ratio: tuple[float, float, float], p: float) -> str:
+    """Return whether another method's error over one's own is shown to be above 1, or below, by a test of their order."""
+    if p > SIGNIFICANT:
+        return "Not shown"
+    return "Yes" if ratio[0] > 1 else "No"
 
 
 def mean(values: Sequence[float], digits: str = ".2g", deviation: str = ".1g") -> str:

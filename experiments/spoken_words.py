@@ -83,7 +83,7 @@ def tables(store: Store) -> dict[str, str]:
     """Return the test errors of both settings, those of the largest networks as in Table 3, and those on digits."""
     found = {}
     if "figure4" in store:
-        by_size = dict(list(store["figure4"].groupby(["setting", "parameters"], sort=False)))
+        by_size = of_words(store)
         ps = compared(by_size)
         for setting in SETTINGS:
             groups = {group: rows for group, rows in by_size.items() if group[0] == setting}
@@ -97,17 +97,24 @@ def tables(store: Store) -> dict[str, str]:
 
 def answers(store: Store) -> list[Answer]:
     """Return how many times as many words the LSTM gets wrong with 10,000 parameters, in both settings, and digits."""
-    frame, found = store["figure4"], []
-    largest = frame[frame.parameters == frame.parameters.max()]
-    groups = {f"words, with {SETTINGS[setting]}": own for setting, own in largest.groupby("setting", sort=False)}
-    groups |= {f"digits of {said}": store[name] for name, said in DIGITS.items()}
-    for name, cell in groups.items():
-        own, lstm = (cell[cell.method == method].test_error for method in ("clockwork_rnn", "lstm"))
+    words, digits = of_words(store), {name: store[name] for name in DIGITS}
+    ps, largest = compared(words) | compared(digits), max(parameters for _, parameters in words)
+    said = {(setting, largest): f"words, with {what}" for setting, what in SETTINGS.items()}
+    said |= {name: f"digits of {what}" for name, what in DIGITS.items()}
+    found = []
+    for group, what in said.items():
+        rows = (words | digits)[group]
+        own, lstm = (rows.test_error[rows.method == method] for method in PAIRS[0])
         factor = ratio(lstm, own)
         effect = f"LSTM : Clockwork RNN {times(factor)}, 10,000 parameters"
-        asked = f"Does the Clockwork RNN err less than the LSTM on {name}?"
-        found.append(Answer(asked, ahead(factor), effect, len(cell)))
+        asked = f"Does the Clockwork RNN err less than the LSTM on {what}?"
+        found.append(Answer(asked, ahead(factor, ps[group, PAIRS[0]]), effect, len(rows)))
     return found
+
+
+def of_words(store: Store) -> Groups:
+    """Return the rows of Figure 4 for each setting and number of parameters."""
+    return dict(list(store["figure4"].groupby(["setting", "parameters"], sort=False)))
 
 
 def compared(groups: Groups) -> dict[tuple, float]:

@@ -14,7 +14,7 @@ from experiments.grid import ROOT, Arrays, Cell, Options, compute
 from experiments.markdown import ahead, markdown, mean, times
 from experiments.pictures import COLOURS, NAMES, PUBLISHED, band, generated, legend, panels
 from experiments.published import TENSORFLOW_2016_EPOCHS, TENSORFLOW_2016_MSE
-from experiments.statistics import ratio
+from experiments.statistics import rank_p, ratio
 from experiments.store import Store
 
 SETTINGS = {"tensorflow-2016": "the setting of 2016", "modern": "the best setting known"}
@@ -114,14 +114,16 @@ def answers(store: Store) -> list[Answer]:
         factor = ratio(lstm.mse, own.mse)
         asked = f"Is the Clockwork RNN of 36 units ahead of the LSTM of 13, in {said}?"
         effect = f"MSE, LSTM : Clockwork RNN {times(factor)}"
-        found.append(Answer(asked, ahead(factor), effect, int((frame.setting == setting).sum())))
+        found.append(
+            Answer(asked, ahead(factor, rank_p(own.mse, lstm.mse)), effect, int((frame.setting == setting).sum()))
+        )
     own, lstm = _largest(alone, "tensorflow-2016")
     factor = ratio(lstm.seconds, own.seconds)
     asked, effect = (
         "Does it train faster, alone, in the setting of 2016?",
         f"seconds, LSTM : Clockwork RNN {times(factor)}",
     )
-    return [*found, Answer(asked, ahead(factor), effect, len(own) + len(lstm))]
+    return [*found, Answer(asked, ahead(factor, rank_p(own.seconds, lstm.seconds)), effect, len(own) + len(lstm))]
 
 
 def _largest(frame: pd.DataFrame, setting: str) -> list[pd.DataFrame]:

@@ -122,6 +122,12 @@ def test_committed_rows_are_all_answers():
     assert set(rows.task) == set(extensions.TASKS) == set(training.BASES)
 
 
+def test_networks_of_tasks_that_were_not_asked_are_not_counted():
+    """Ten networks each of the base and of two others: on words and text for the input, on text alone for the reset."""
+    found = {answer.question.split(":")[0]: answer.networks for answer in extensions.answers(Store(RESULTS))}
+    assert found["Input"] == 2 * 30 and found["Reset of the state"] == 30
+
+
 def test_runs_small(tmp_path, monkeypatch):
     def trained(_, cells, *__):
         """Stand in for training, which has its own test: what is written of a result is tested, not the result."""

@@ -27,7 +27,11 @@ def test_a_ratio_of_medians_has_an_interval_that_covers_it():
     assert 51 <= sum(low <= 3 <= high for _, low, high in found) <= 60
     assert ratio([2.0, 4, 6], [2.0, 2]) == (2, 1, 3)
     assert times(ratio([2.0, 4, 6], [2.0, 2])) == "×2 (1–3)"
-    assert [ahead((2, *interval)) for interval in ((1.5, 3), (0.5, 3), (0.5, 0.9))] == ["Yes", "Not shown", "No"]
+    assert [ahead((middle, 0.9, 3), p) for middle, p in ((2, 0.05), (2, 0.06), (0.95, 0.05))] == [
+        "Yes",
+        "Not shown",
+        "No",
+    ]
 
 
 def test_rank_test_counts_orders():
