@@ -6,6 +6,11 @@ table and writes `results/handwriting_speed.csv`, in about 9 minutes.
 Axes: lines B, time T, classes C (the last one is the blank), labels L.
 """
 
+from running import signals
+
+if __name__ == "__main__":
+    signals.end_quietly()
+
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -23,7 +28,6 @@ from benchmarks.contest import OURS
 from benchmarks.rows import Row
 from main import recipe
 from models.ctc import ctc_loss
-from running import signals
 from running.loop import Loop
 from tasks.handwriting import CLASSES, Handwriting
 from tasks.ink_inputs import Ink, Lines
@@ -257,5 +261,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    signals.end_quietly()
     main()

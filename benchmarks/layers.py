@@ -7,6 +7,13 @@ installed: `pip install -r requirements-benchmark.txt`. Rules are in `benchmarks
 """
 
 import sys
+
+from running import signals, surroundings
+
+if __name__ == "__main__":
+    signals.end_quietly()
+    surroundings.prepare()
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +26,7 @@ from benchmarks.contestants import exponential
 from benchmarks.field import Field
 from benchmarks.figure import scaling_figure
 from benchmarks.rows import Row, measured
-from running import command_line, signals, surroundings
+from running import command_line
 from tasks.figures import png
 
 SECONDS, ROUNDS = 8.0, 7  # of timing, for each comparison: about so long, and so many rounds at the least
@@ -165,6 +172,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    surroundings.prepare()
-    signals.end_quietly()
     sys.exit(main(sys.argv[1:]))

@@ -1,12 +1,16 @@
 """Print the peak memory in MiB of one training update: `python -m benchmarks.memory UNITS MODULES STEPS BATCH`."""
 
+from running import signals
+
+if __name__ == "__main__":
+    signals.end_quietly()
+
 import re
 import sys
 from pathlib import Path
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from benchmarks import contestants
-from running import signals
 
 
 def peak() -> float:
@@ -24,5 +28,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    signals.end_quietly()
     main()

@@ -4,6 +4,11 @@
 and of the simple RNN, with their own window and with one of 200 samples, and writes `results/speech_speed.csv`.
 """
 
+from running import signals
+
+if __name__ == "__main__":
+    signals.end_quietly()
+
 import argparse
 import os
 from dataclasses import replace
@@ -18,7 +23,6 @@ from data.files import write_csv
 from data.speech import RATE
 from experiments.speech import speed_table
 from main import recipe
-from running import signals
 from tasks.speech_prediction import SpeechPrediction, speak
 
 CSV = Path(__file__).parents[1] / "results" / "speech_speed.csv"
@@ -52,5 +56,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    signals.end_quietly()
     main()

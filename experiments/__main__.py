@@ -1,6 +1,13 @@
 """`python -m experiments`: list the experiments, run one, or make all documents again from the committed results."""
 
 import sys
+
+from running import signals, surroundings
+
+if __name__ == "__main__":
+    signals.end_quietly()
+    surroundings.prepare()
+
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -41,7 +48,7 @@ from experiments.experiment import RESULTS, Experiment
 from experiments.grid import Options, cores, processor
 from experiments.markdown import markdown
 from experiments.store import Store
-from running import metrics, signals, surroundings
+from running import metrics
 from tasks.report import Report
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -185,6 +192,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    surroundings.prepare()
-    signals.end_quietly()
     sys.exit(main(sys.argv[1:]))

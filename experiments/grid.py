@@ -3,7 +3,7 @@
 import platform
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from experiments.store import Store
@@ -12,10 +12,8 @@ from running.cluster import ROOT, Arrays, Cell, cores
 
 __all__ = ["ROOT", "Arrays", "Cell", "Options", "compute", "cores", "processor"]
 
-# Of settings that say how much is computed, in whichever experiment.
-LOWEST = {"workers": 0, "seeds": 1, "epochs": 1, "draws": 1, "candidates": 8, "annealing": 1, "fine_tuning": 1}
-LOWEST |= {"steps": 1, "batch": 1, "timings": 1, "characters": 10_000, "search_seeds": 1, "sets": 1, "share": 1}
-LOWEST |= {"lines": 1, "batch_size": 1, "search_epochs": 1}
+LOWEST = {"workers": 0, "candidates": 8, "characters": 10_000}  # all other whole numbers are at least 1
+MOST_SEEDS = 100_000  # cells of many more would not be listed in seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +32,16 @@ class Options:
 
     def check(self) -> None:
         """Raise a ValueError that names the first setting out of range, also of those that experiments add."""
-        for name, lowest in LOWEST.items():
-            value = getattr(self, name, None)
-            if value is not None and value < lowest:
-                raise ValueError(f"`{name}` must be at least {lowest}. Received: {value}")
+        for name, value in ((field.name, getattr(self, field.name)) for field in fields(self)):
+            values = value if isinstance(value, tuple) else (value,)
+            if len(set(values)) < len(values):
+                raise ValueError(f"`{name}` must not say a thing twice. Received: {' '.join(map(str, values))}")
+            for number in values:
+                lowest = 0 if isinstance(number, float) else LOWEST.get(name, 1)
+                if isinstance(number, int | float) and not isinstance(number, bool) and not lowest <= number:
+                    raise ValueError(f"`{name}` must be at least {lowest}. Received: {number}")
+            if name.endswith("seeds") and value > MOST_SEEDS:
+                raise ValueError(f"`{name}` must be at most {MOST_SEEDS}. Received: {value}")
 
 
 def processor() -> str:

@@ -58,9 +58,9 @@ class Flags(Options):
     """Epochs of each network that is trained to find a learning rate."""
 
     def check(self) -> None:
-        super().check()
         if not self.rates or not all(0 < rate < math.inf for rate in self.rates):
             raise ValueError(f"`rates` must be learning rates above 0. Received: {' '.join(map(str, self.rates))}")
+        super().check()
 
 
 def run(options: Flags, store: Store) -> None:

@@ -54,8 +54,6 @@ class Flags(Options):
         super().check()
         if min(self.lags, default=0) < 8:
             raise ValueError(f"`lags` must be at least 8. Received: {self.lags}")
-        if self.updates < 1:
-            raise ValueError(f"`updates` must be at least 1. Received: {self.updates}")
 
 
 def run(options: Flags, store: Store) -> None:

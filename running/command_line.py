@@ -81,13 +81,16 @@ def run(
         left: what there is to say where it was interrupted.
 
     Returns:
-        The exit status: the experiment's, 2 where it was refused, 128 and the number of the signal that ended it.
+        The exit status: the experiment's, 2 where it was refused, 1 where one of its processes died, 128 and the number of the signal that ended it.
     """
     try:
         with signals.raised(program), signals.as_they_were():
             options = parse(arguments, default, program)
             with output_may_fail():
                 return experiment(options) or 0
+    except ChildProcessError as error:  # once it computed
+        refuse(error, program)
+        return 1
     except (ValueError, *FAILURES) as error:
         return refuse(error, program)
     except signals.Stopped as stop:

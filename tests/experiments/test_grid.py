@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from experiments.__main__ import EXPERIMENTS
 from experiments.grid import Cell, Options, compute
 from experiments.store import Store
 
@@ -30,9 +32,55 @@ def test_the_store_knows_how_long_all_took_whenever_it_was(tmp_path):
     assert store.seconds == pytest.approx(sum(float(result["elapsed"]) for result in results))
 
 
-def test_refuses_fewer_than_no_workers():
-    with pytest.raises(ValueError, match="`workers` must be at least 0. Received: -1"):
-        Options(workers=-1).check()
+@dataclass(frozen=True, kw_only=True)
+class Several(Options):
+    seeds: int = 1
+    rate: float = 0.0
+    epochs: int | None = None
+    names: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = (1, 2)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"workers": -1}, "`workers` must be at least 0. Received: -1"),
+        ({"seeds": 0}, "`seeds` must be at least 1. Received: 0"),
+        ({"seeds": 100_001}, "`seeds` must be at most 100000. Received: 100001"),
+        ({"epochs": 0}, "`epochs` must be at least 1. Received: 0"),
+        ({"rate": -0.5}, "`rate` must be at least 0. Received: -0.5"),
+        ({"rate": float("nan")}, "`rate` must be at least 0. Received: nan"),
+        ({"sizes": (3, 0)}, "`sizes` must be at least 1. Received: 0"),
+        ({"names": ("lstm", "gru", "lstm")}, "`names` must not say a thing twice. Received: lstm gru lstm"),
+    ],
+)
+def test_refuses_what_cannot_be_computed(changes, message):
+    Several().check()
+    with pytest.raises(ValueError, match=message):
+        Several(**changes).check()
+
+
+def test_every_experiment_takes_its_own_numbers():
+    for experiment in EXPERIMENTS.values():
+        experiment.start(quick=False).check()
+        experiment.start(quick=True).check()
+
+
+@pytest.mark.parametrize("module", ["experiments", "benchmarks.layers", "benchmarks.handwriting", "benchmarks.speech"])
+def test_ctrl_c_while_modules_are_imported_is_no_traceback(module):
+    command = [sys.executable, "-m", module, "--help"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "numpy" not in Path(f"/proc/{process.pid}/maps").read_text():  # which is among the first
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "") and process.returncode == -signal.SIGINT
+
+
+def test_a_folder_where_a_cell_is_kept_is_refused_before_anything_is_computed(tmp_path):
+    cell = Cell("a", {"number": 1}, networks=1)
+    (Store(tmp_path, "one").cells / cell.file).mkdir(parents=True)
+    with pytest.raises(ValueError, match=f"{cell.file} must be a file, or not there. Received: a folder"):
+        compute(one, [cell], Store(tmp_path, "one"), HERE)
 
 
 def test_ray_is_not_imported_without_being_asked_for():

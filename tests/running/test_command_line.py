@@ -130,6 +130,14 @@ def test_an_experiment_leaves_with_a_status(capsys):
     assert capsys.readouterr().err == "program: --seed is not known: did you mean --seeds?\n"
 
 
+def test_where_a_process_of_an_experiment_died_it_had_begun(capsys):
+    def killed(options):
+        raise ChildProcessError("a process was killed; what is done is kept")
+
+    assert command_line.run(killed, [], Options(), "program") == 1
+    assert capsys.readouterr().err == "program: a process was killed; what is done is kept\n"
+
+
 def test_refuses_words_that_are_no_text():
     with pytest.raises(
         ValueError, match=r"flags and their values must be in UTF-8, and so must the locale. Received: 'caf.udce9.csv'"
