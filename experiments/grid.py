@@ -1,5 +1,6 @@
 """Where the pieces of an experiment are computed."""
 
+import math
 import platform
 import re
 from collections.abc import Callable, Sequence
@@ -32,14 +33,18 @@ class Options:
 
     def check(self) -> None:
         """Raise a ValueError that names the first setting out of range, also of those that experiments add."""
-        for name, value in ((field.name, getattr(self, field.name)) for field in fields(self)):
+        for field in fields(self):
+            name, value = field.name, getattr(self, field.name)
             values = value if isinstance(value, tuple) else (value,)
+            if not values and field.default:
+                raise ValueError(f"`{name}` must say something. Received: nothing")
             if len(set(values)) < len(values):
                 raise ValueError(f"`{name}` must not say a thing twice. Received: {' '.join(map(str, values))}")
             for number in values:
-                lowest = 0 if isinstance(number, float) else LOWEST.get(name, 1)
-                if isinstance(number, int | float) and not isinstance(number, bool) and not lowest <= number:
+                if type(number) is int and number < (lowest := LOWEST.get(name, 1)):
                     raise ValueError(f"`{name}` must be at least {lowest}. Received: {number}")
+                if type(number) is float and not 0 <= number < math.inf:
+                    raise ValueError(f"`{name}` must be at least 0 and finite. Received: {number}")
             if name.endswith("seeds") and value > MOST_SEEDS:
                 raise ValueError(f"`{name}` must be at most {MOST_SEEDS}. Received: {value}")
 

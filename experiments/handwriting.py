@@ -1,6 +1,5 @@
 """Koutník et al. 2014 (ICML), section 4.3: handwriting, by networks of three sizes; and why the Clockwork RNN loses."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -58,9 +57,9 @@ class Flags(Options):
     """Epochs of each network that is trained to find a learning rate."""
 
     def check(self) -> None:
-        if not self.rates or not all(0 < rate < math.inf for rate in self.rates):
-            raise ValueError(f"`rates` must be learning rates above 0. Received: {' '.join(map(str, self.rates))}")
         super().check()
+        if not all(self.rates):
+            raise ValueError(f"`rates` must be learning rates above 0. Received: {' '.join(map(str, self.rates))}")
 
 
 def run(options: Flags, store: Store) -> None:

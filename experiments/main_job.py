@@ -124,7 +124,7 @@ def training_figure(frame: pd.DataFrame) -> Figure:
             for method, cell in own.groupby("model", sort=False):
                 curve = cell.groupby("update").mse.agg(low="min", median="median", high="max")
                 band(axis, curve.index, curve, method)
-            axis.set(title=target, xlabel="updates", xlim=(0, frame["update"].max()), yscale="log")
+            axis.set(title=target, xlabel="updates", xlim=(0, max(frame["update"].max(), 1)), yscale="log")
         axes[0].set_ylabel("MSE")
         legend(figure, axes[0])
     return figure

@@ -48,9 +48,10 @@ class Several(Options):
         ({"seeds": 0}, "`seeds` must be at least 1. Received: 0"),
         ({"seeds": 100_001}, "`seeds` must be at most 100000. Received: 100001"),
         ({"epochs": 0}, "`epochs` must be at least 1. Received: 0"),
-        ({"rate": -0.5}, "`rate` must be at least 0. Received: -0.5"),
-        ({"rate": float("nan")}, "`rate` must be at least 0. Received: nan"),
+        ({"rate": -0.5}, "`rate` must be at least 0 and finite. Received: -0.5"),
+        ({"rate": float("nan")}, "`rate` must be at least 0 and finite. Received: nan"),
         ({"sizes": (3, 0)}, "`sizes` must be at least 1. Received: 0"),
+        ({"sizes": ()}, "`sizes` must say something. Received: nothing"),
         ({"names": ("lstm", "gru", "lstm")}, "`names` must not say a thing twice. Received: lstm gru lstm"),
     ],
 )

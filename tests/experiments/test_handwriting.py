@@ -225,7 +225,7 @@ def test_errors_by_group_are_of_what_was_written_of_it():
         (["--search-epochs", "0"], "--search-epochs must be at least 1. Received: 0"),
         (["--sizes", "20000"], "20000"),
         (["--models", "gru"], "gru"),
-        (["--rates", "nan"], "--rates must be learning rates above 0. Received: nan"),
+        (["--rates", "0"], "--rates must be learning rates above 0. Received: 0.0"),
     ],
 )
 def test_refuses(flags, message, tmp_path, capsys):

@@ -140,7 +140,7 @@ def test_the_temperature_falls_evenly_on_a_logarithmic_scale():
     [
         ({"choices": (2, 1)}, "`choices` must be at least 2 each, to choose among. Received: (2, 1)"),
         ({"first_temperature": 0.0}, "`first_temperature` must be above 0. Received: 0.0"),
-        ({"last_temperature": -1.0}, "`last_temperature` must be above 0. Received: -1.0"),
+        ({"last_temperature": 0.0}, "`last_temperature` must be above 0. Received: 0.0"),
         ({"falling": 1.5}, "`falling` must be above 0 and at most 1. Received: 1.5"),
     ],
 )

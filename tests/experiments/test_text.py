@@ -77,5 +77,5 @@ def test_runs_small(tmp_path, corpus, in_this_process):
     (line,) = [line for line in text.tables(store)["text"].splitlines() if line.startswith("| simple RNN")]
     assert f" {store['text'].bits_per_character[0]:.3f} " in line
     assert set(text.pictures(store)) == {"text"}
-    with pytest.raises(ValueError, match="`minutes` must be above 0. Received: 0"):
-        text.Flags(minutes=0).check()
+    with pytest.raises(ValueError, match="`minutes` must be above 0. Received: 0.0"):
+        text.Flags(minutes=0.0).check()
