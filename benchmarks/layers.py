@@ -151,14 +151,15 @@ def measure(options: Options) -> None:
     """Time what is asked for, put its rows in the place of earlier ones, draw the picture and print the tables."""
     if not options.only:
         raise ValueError(f"`only` must be some of {', '.join(JOBS)}. Received: nothing")
+    written = rows.read() if rows.CSV.exists() else []  # before anything is measured
     with Field() as field:
         for name in options.only:
             new = []
             for row in JOBS[name](field):
                 new.append(row)
                 print(row, flush=True)
-            rows.write(rows.merge(rows.read() if rows.CSV.exists() else [], new, list(JOBS)))
-    written = rows.read()
+            written = rows.merge(written, new, list(JOBS))
+            rows.write(written)
     (rows.RESULTS / "benchmark.png").write_bytes(png(scaling_figure(written)))
     if contest.missing():
         print("Left out, for it is not installed:", ", ".join(contest.missing()))

@@ -106,6 +106,8 @@ def load_times(path: Path) -> Times:
         if phone not in PHONES:
             raise ValueError(f"{path} must name phones of TIMIT ({', '.join(PHONES)}). Received: {phone}")
         before = end
+    if before > LONGEST * RATE:
+        raise ValueError(f"{path} must end within {LONGEST:g} s. Received: {before / RATE:.1f} s")
     return times
 
 

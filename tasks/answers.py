@@ -249,7 +249,8 @@ class Answers(SeriesTask):
         else:
             counts = np.zeros((len(self.classes),) * 2, int)
             np.add.at(counts, tuple(np.searchsorted(self.classes, both) for both in (truth, said)), 1)
-            drawn = {"confusion": figures.confusion_figure(counts, list(self.classes))}
+            share = "share of the class's test sequences"
+            drawn = {"confusion": figures.confusion_figure(counts, list(self.classes), "truth", "answer", share)}
             columns = {"truth": truth, "answer": said}
         return Report(drawn, tables={"predictions": {"sequence": names} | columns})
 

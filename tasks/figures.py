@@ -21,6 +21,7 @@ STYLE = {
     "legend.frameon": False,
     "savefig.dpi": 150,
 }
+LONG_TITLE = 40  # characters
 MOST_LABELS = 40  # on an axis
 MOST_COLUMNS = 4096  # of a picture of states, which has fewer pixels
 SHOWN_AS = str.maketrans({"\n": "¶", "\t": "→", "$": r"\$"})  # a dollar begins a formula
@@ -49,7 +50,8 @@ def signal_figure(
             for axis in (signal, rest):
                 axis.axvline(time[trained] - time[1] / 2, color="black", linewidth=0.8, linestyle=":")
             signal.plot([], [], color="black", linewidth=0.8, linestyle=":", label="end of training")
-        signal.set(title=plain(title), ylabel="amplitude")
+        above = "\n" * (len(title) > LONG_TITLE)  # or it would run into the legend
+        signal.set(title=plain(title) + above, ylabel="amplitude")
         signal.margins(x=0)
         signal.legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
         signal.title.set_ha("left")
@@ -182,6 +184,8 @@ def epochs_figure(
         _naive(axis, quantities[name])
         axis.set(xlabel="epochs", ylabel=axis_label, ylim=(0, None))
         axis.xaxis.get_major_locator().set_params(integer=True)
+        if len(epochs) == 1:  # around which there are no others
+            axis.set_xticks([1])
     return figure
 
 
@@ -210,8 +214,14 @@ def comparison_figure(
     return figure
 
 
-def confusion_figure(counts: np.ndarray, labels: Sequence[str]) -> Figure:
-    """Draw how often each word (rows) is taken for each word (columns), as shares of the row."""
+def confusion_figure(counts: np.ndarray, labels: Sequence[str], rows: str, columns: str, share: str) -> Figure:
+    """Draw how often each class (rows) is taken for each class (columns), as shares of the row.
+
+    Args:
+        counts: [classes, classes].
+        labels: of the classes; those that would be shortened to the same text have their numbers, from 1, before them.
+        rows, columns, share: what these are, beside the axes and the colours.
+    """
     side = max(4.0, 1.5 + 0.2 * min(len(labels), MOST_LABELS))
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(side + 0.8, side), layout="constrained")
@@ -220,10 +230,12 @@ def confusion_figure(counts: np.ndarray, labels: Sequence[str]) -> Figure:
         image = axis.imshow(shares, cmap="Greys", vmin=0, vmax=1)
         places = range(0, len(labels), -(-len(labels) // MOST_LABELS))
         shown = [plain(labels[place], most=20) for place in places]
+        if len(set(shown)) < len(shown):
+            shown = [f"{place + 1}: {label}" for place, label in zip(places, shown, strict=True)]
         axis.set_xticks(places, shown, rotation=90)
         axis.set_yticks(places, shown)
-        axis.set(xlabel="heard", ylabel="said")
-        figure.colorbar(image, label="share of the word's test clips", shrink=0.7)
+        axis.set(xlabel=columns, ylabel=rows)
+        figure.colorbar(image, label=share, shrink=0.7)
     return figure
 
 

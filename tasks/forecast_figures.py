@@ -50,11 +50,15 @@ def _draw(
     """Draw one target: [T], its bands [H, Q] and simple forecasts [H]."""
     horizon = len(bands)
     shown, ahead = slice(max(known - HISTORY * horizon, 0), known), slice(known, known + horizon)
+    over = times[ahead]
+    if horizon == 1:  # as wide as a step, since a line of one point cannot be seen
+        half = (times[known] - times[known - 1]) / 2
+        over, bands = np.array([over[0] - half, over[0] + half]), np.repeat(bands, 2, axis=0)
     axis.plot(times[shown], truth[shown], color="0.5", linewidth=1.2, label="known")
-    axis.fill_between(times[ahead], bands[:, 0], bands[:, 4], color="#0173b2", alpha=0.15, linewidth=0, label="95 %")
-    axis.fill_between(times[ahead], bands[:, 1], bands[:, 3], color="#0173b2", alpha=0.3, linewidth=0, label="80 %")
+    axis.fill_between(over, bands[:, 0], bands[:, 4], color="#0173b2", alpha=0.15, linewidth=0, label="95 %")
+    axis.fill_between(over, bands[:, 1], bands[:, 3], color="#0173b2", alpha=0.3, linewidth=0, label="80 %")
     for (method, values), colour in zip(simple.items(), COLOURS, strict=False):
-        axis.plot(times[ahead], values, "--", color=colour, linewidth=0.9, label=method)
-    axis.plot(times[ahead], bands[:, 2], color="#0173b2", linewidth=1.6, label="forecast")
-    axis.plot(times[ahead], truth[ahead], "k.", markersize=4, label="what came")
-    axis.set_xlim(times[shown][0], times[ahead][-1])
+        axis.plot(over, np.broadcast_to(values, over.shape), "--", color=colour, linewidth=0.9, label=method)
+    axis.plot(over, bands[:, 2], color="#0173b2", linewidth=1.6, label="forecast")
+    axis.plot(times[ahead], truth[ahead], "k.", markersize=4, label="what came", clip_on=False)
+    axis.set_xlim(times[shown][0], over[-1])

@@ -165,7 +165,7 @@ class Handwriting(Task):
 
         lines, answers = self.corpus.test, self.texts(weights[:1], self.test)[0]
         truths, writers = [line.text for line in lines], [line.writer for line in lines]
-        chosen = np.linspace(0, len(lines) - 1, SHOWN, dtype=int)
+        chosen = np.linspace(0, len(lines) - 1, min(len(lines), SHOWN), dtype=int)
         network = functools.partial(self.network.apply, self.network.split(tf.constant(weights[:1])))
         drawn = [drawn_line(lines[place], self.settings, lambda steps: network(steps)[0]) for place in chosen]
         tables = {"confusions": confusions(truths, answers), "writers": by_writer(writers, truths, answers)}

@@ -248,11 +248,14 @@ class SpokenWords(Task):
         frames = self.features.padded([testing[0]], self.features.lengths[testing[0]])
         states = self.network.states_and_outputs(self.network.split(tf.constant(weights)), frames)[0][0, 0].numpy()
         drawn = {
-            "confusion": figures.confusion_figure(counts, self.words),
+            "confusion": figures.confusion_figure(
+                counts, self.words, "said", "heard", "share of the word's test clips"
+            ),
             "states": figures.states_figure(states, modules, rate, title=f"{truth[0]}, heard as {given[0]}"),
         }
         sounds = {}
-        for number, place in enumerate(np.linspace(0, len(testing) - 1, SOUNDS, dtype=int), start=1):
+        chosen = np.linspace(0, len(testing) - 1, min(len(testing), SOUNDS), dtype=int)
+        for number, place in enumerate(chosen, start=1):
             samples = read_samples(clips[place].path, clips[place].span)
             sounds[f"test_clip_{number}"] = Sound(*samples, f"{truth[place]}, heard as {given[place]}")
         names = [f"{clip.path}:{clip.span[0]}-{clip.span[1]}" if clip.span else str(clip.path) for clip in clips]

@@ -105,6 +105,12 @@ def test_refuses_a_sound_that_would_fill_the_memory(tmp_path, monkeypatch):
         load_utterance(write(tmp_path))
 
 
+def test_refuses_phones_of_more_than_an_hour(tmp_path):
+    (tmp_path / "a.PHN").write_text(f"0 {3600 * RATE + 1} h#\n")
+    with pytest.raises(ValueError, match="a.PHN must end within 3600 s. Received: 3600.0 s"):
+        load_times(tmp_path / "a.PHN")
+
+
 def test_refuses_what_is_not_there(tmp_path):
     for call, message in [
         (lambda: find_utterance("a.wav", None), "`utterance` must be a sound file that exists. Received: a.wav"),

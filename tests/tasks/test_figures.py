@@ -132,7 +132,7 @@ def test_every_picture_takes_every_name(name):
     pictures = [
         figures.signal_figure(two[0], two, None, name),
         figures.states_figure(two.T, [("all units", slice(None))], None, title=name, below=name[:3].ljust(3)),
-        figures.confusion_figure(np.eye(2, dtype=int), [name, "b"]),
+        figures.confusion_figure(np.eye(2, dtype=int), [name, "b"], "truth", "answer", "share"),
         figures.comparison_figure({name: (np.arange(3), np.ones((3, 3)))}, "updates", MSE),
     ]
     with warnings.catch_warnings():
@@ -140,6 +140,29 @@ def test_every_picture_takes_every_name(name):
         assert all(figures.png(figure).startswith(b"\x89PNG") for figure in pictures)
     (legend,) = pictures[-1].legends
     assert [text.get_text() for text in legend.get_texts()] == [figures.plain(name), "a constant"]
+
+
+def test_labels_that_would_be_alike_are_numbered():
+    labels = [f"a long name with a number, {number}, in the middle" for number in range(3)]
+    figure = figures.confusion_figure(np.eye(3, dtype=int), labels, "truth", "answer", "share")
+    shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert shown == [f"{number}: a long nam…the middle" for number in (1, 2, 3)]
+
+
+def test_one_epoch_has_one_tick():
+    figure = figures.epochs_figure([{"error": np.array([50.0])}], "error (%)", {"error": MSE})
+    assert figure.axes[0].get_xticks().tolist() == [1]
+
+
+@pytest.mark.parametrize("title", ["short", "a title that would run into the legend, steps 0 to 319"])
+def test_no_title_runs_into_the_legend(title):
+    figure = figures.signal_figure(np.zeros(9), np.zeros((1, 9)), None, title, trained=5)
+    figure.draw_without_rendering()
+    axis = figure.axes[0]
+    line = axis.title.get_window_extent().height / (1 + axis.get_title().count("\n"))
+    words = [text.get_window_extent() for text in axis.get_legend().get_texts()]
+    own = axis.title.get_window_extent()
+    assert own.x1 < min(word.x0 for word in words) or own.y1 - line > max(word.y1 for word in words)
 
 
 def test_png_is_one():

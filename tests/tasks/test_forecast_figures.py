@@ -5,6 +5,14 @@ import numpy as np
 from tasks.forecast_figures import forecast_figure
 
 
+def test_a_horizon_of_one_is_drawn_as_wide_as_a_step():
+    times = np.datetime64("2024-01-01", "ns") + np.arange(9) * np.timedelta64(1, "h")
+    figure = forecast_figure(np.zeros((9, 1)), 8, np.zeros((1, 1, 5)), {"naive": np.zeros((1, 1))}, times, ["a"])
+    lines = {line.get_label(): line.get_xdata() for line in figure.axes[0].lines}
+    for name in ("forecast", "naive"):
+        assert (lines[name] - times[8]).astype("timedelta64[m]").astype(int).tolist() == [-30, 30]
+
+
 def test_everything_is_drawn_where_it_belongs():
     truth, bands = np.arange(40.0)[:, None], np.arange(30.0, 34.0)[None, :, None] + np.array([-3, -1, 0, 1, 3])
     figure = forecast_figure(truth, 30, bands, {"naive": np.full((1, 4), 29.0)}, np.arange(40), ["load $x$"])
