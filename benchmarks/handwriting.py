@@ -6,12 +6,13 @@ table and writes `results/handwriting_speed.csv`, in about 9 minutes.
 Axes: lines B, time T, classes C (the last one is the blank), labels L.
 """
 
+import sys
+
 from running import signals
 
 if __name__ == "__main__":
     signals.end_quietly()
 
-import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,6 +29,8 @@ from benchmarks.contest import OURS
 from benchmarks.rows import Row
 from main import recipe
 from models.ctc import ctc_loss
+from running import command_line
+from running.command_line import NoFlags
 from running.loop import Loop
 from tasks.handwriting import CLASSES, Handwriting
 from tasks.ink_inputs import Ink, Lines
@@ -250,8 +253,8 @@ def _timed(row: Row, quantity: str, times: dict[str, np.ndarray]) -> Iterator[Ro
         yield rows.measured(replace(row, network=name), quantity, seconds)
 
 
-def main() -> None:
-    argparse.ArgumentParser("python -m benchmarks.handwriting", description=__doc__.partition("\n")[0]).parse_args()
+def measure(_: NoFlags) -> None:
+    """Time all, write the rows and print the table."""
     found = []
     for row in (row for part in (losses, directions, epochs) for row in part()):
         print(row, flush=True)
@@ -261,4 +264,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command_line.run(measure, sys.argv[1:], NoFlags(), "python -m benchmarks.handwriting", "nothing is kept"))

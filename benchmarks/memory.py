@@ -5,8 +5,8 @@ from running import signals
 if __name__ == "__main__":
     signals.end_quietly()
 
+import argparse
 import re
-import sys
 from pathlib import Path
 
 import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
@@ -20,7 +20,10 @@ def peak() -> float:
 
 
 def main() -> None:
-    units, modules, steps, batch = map(int, sys.argv[1:])
+    parser = argparse.ArgumentParser("python -m benchmarks.memory", description=__doc__.partition(":")[0])
+    for name in ("units", "modules", "steps", "batch"):
+        parser.add_argument(name, type=int)
+    units, modules, steps, batch = vars(parser.parse_args()).values()
     contestants.with_keras(contestants.clockwork(units, modules), 2, 1, xla=True).update()  # what compiling takes
     before = peak()
     contestants.with_keras(contestants.clockwork(units, modules), steps, batch, xla=True).update()

@@ -4,12 +4,13 @@
 and of the simple RNN, with their own window and with one of 200 samples, and writes `results/speech_speed.csv`.
 """
 
+import sys
+
 from running import signals
 
 if __name__ == "__main__":
     signals.end_quietly()
 
-import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from data.files import write_csv
 from data.speech import RATE
 from experiments.speech import speed_table
 from main import recipe
+from running import command_line
+from running.command_line import NoFlags
 from tasks.speech_prediction import SpeechPrediction, speak
 
 CSV = Path(__file__).parents[1] / "results" / "speech_speed.csv"
@@ -30,7 +33,7 @@ COLUMNS = ("network", "units", "window", "times_real_time_low", "times_real_time
 SECONDS = 1.0  # of speech
 
 
-def measure() -> list[dict]:
+def measured() -> list[dict]:
     """Return one row for each network and window: seconds of speech a second, quartiles and median."""
     rows = []
     for settings in (recipe("speech", model=model) for model in ("clockwork_rnn", "lstm", "simple_rnn")):
@@ -46,14 +49,13 @@ def measure() -> list[dict]:
     return rows
 
 
-def main() -> None:
-    argparse.ArgumentParser("python -m benchmarks.speech", description=__doc__.partition("\n")[0]).parse_args()
+def measure(_: NoFlags) -> None:
+    """Time all on one core, write the rows and print the table."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    rows = measure()
-    write_csv(CSV, COLUMNS, rows)
+    write_csv(CSV, COLUMNS, measured())
     print(speed_table(pd.read_csv(CSV)))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command_line.run(measure, sys.argv[1:], NoFlags(), "python -m benchmarks.speech", "nothing is kept"))

@@ -6,7 +6,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from data.closest import did_you_mean
@@ -55,6 +55,11 @@ def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tu
         if chosen.export:
             _check_export_alone(values, settings)
     return task_class, chosen
+
+
+@dataclass(frozen=True)
+class NoFlags:
+    """The flags of a program that has none but --help."""
 
 
 def parse(arguments: Sequence[str], default: Any, program: str) -> Any:

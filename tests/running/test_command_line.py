@@ -130,6 +130,12 @@ def test_an_experiment_leaves_with_a_status(capsys):
     assert capsys.readouterr().err == "program: --seed is not known: did you mean --seeds?\n"
 
 
+def test_a_program_without_flags_has_help_alone(capsys):
+    assert command_line.run(lambda options: None, [], command_line.NoFlags(), "program") == 0
+    assert command_line.run(lambda options: None, ["--units", "3"], command_line.NoFlags(), "program") == 2
+    assert capsys.readouterr().err == "program: --units is not known: program --help names the flags\n"
+
+
 def test_where_a_process_of_an_experiment_died_it_had_begun(capsys):
     def killed(options):
         raise ChildProcessError("a process was killed; what is done is kept")
