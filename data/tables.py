@@ -21,7 +21,8 @@ from data.text import read_lines
 
 NUMBER = r"\s*[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?\s*"  # with a comma for a decimal sign, perhaps
 THOUSANDS = r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*"  # or three decimals, which nobody can know
-GROUPED = r"\s*[+-]?[1-9]\d{0,2}([,'’ \u00a0\u202f]\d{3})+([,.]\d+)?\s*"  # with signs for thousands; points are in versions too
+# With signs for thousands; points are in versions, too, which have no comma behind them.
+GROUPED = r"\s*[+-]?[1-9]\d{0,2}(([,'’ \u00a0\u202f]\d{3})+([,.]\d+)?|(\.\d{3})+,\d+)\s*"
 MISSING = ("", "NA", "NaN", "nan", "null", "?", "-", "–")  # cells without a number, where there need not be one
 LARGEST = float(np.finfo(np.float32).max)  # networks compute with 32 bits
 MOST = 10_000  # columns; pandas takes minutes to read many more
@@ -279,10 +280,10 @@ def _place(column: str, names: list[str], path: Path, argument: str = "column") 
 
 
 def _numbers(cells: pd.Series, separator: str) -> pd.Series:
-    """Return texts as floats, NaN where they are no numbers; their decimal sign is a comma if one of them has one."""
+    """Return texts as floats, NaN where they are no numbers; their decimal sign is the one that more of them have."""
     values = pd.to_numeric(cells, errors="coerce").astype(float)
     commas = cells.str.contains(",", regex=False)
-    if not commas.any():  # much faster than by patterns
+    if not commas.any() or commas.sum() < cells.str.contains(".", regex=False).sum():  # much faster than by patterns
         return values
     good = cells.str.fullmatch(NUMBER)
     if separator != ";" and cells[commas].str.fullmatch(THOUSANDS).all():

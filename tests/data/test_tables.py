@@ -67,6 +67,22 @@ def test_thousands_in_another_column_say_nothing_of_decimals(table):
     assert read_column(table('price,n\n1.020,"1,234"\n1.030,"2,345"\n'), "price").tolist() == [1.02, 1.03]
 
 
+@pytest.mark.parametrize(
+    "cells, other",
+    [
+        (["1.5", "2.5", "0,5", "3.25"], "0,5"),
+        (["1,5", "2,5", "0.5", "3,25"], "0.5"),
+        (["987.2", "1,015.3", "1,014.8", "1,013.9"], "1,015.3"),
+        (["987,2", "1.015,3", "1.014,8", "1.013,9"], "1.015,3"),
+    ],
+)
+def test_cells_of_another_decimal_sign_do_not_hide_a_column(table, cells, other):
+    found = read_table(table("a;b\n" + "".join(f"1;{cell}\n" for cell in cells)), {})
+    assert found.is_numeric(1)
+    with pytest.raises(ValueError, match=f"Received: '{other}' in row {2 + cells.index(other)} of column 'b'"):
+        found.numbers(1)
+
+
 def test_numbers_are_rounded_as_python_rounds_them(table):
     values = np.random.default_rng(0).normal(size=100) * 10.0 ** np.arange(-50, 50)
     column = read_column(table("a\n" + "\n".join(map(repr, values.tolist()))))
