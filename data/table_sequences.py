@@ -1,6 +1,8 @@
 """Sequences from the rows of a table."""
 
+import itertools
 import reprlib
+import textwrap
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from data.roles import Roles, find_places
-from data.tables import Table
+from data.tables import SHOWN, Table
 from data.times import check_even, check_increasing, has_zones, read_times, resample, usual_step
 
 
@@ -56,7 +58,7 @@ class Sequences(NamedTuple):
 
 
 def find_features(tables: list[Table], roles: Roles, trained: Sequence[str] | None = None) -> list[str]:
-    """Return the features' names, in a forecast the targets first, the same for all tables.
+    """Return the features' names, in a forecast the targets first, the same for all tables; says which columns hold no numbers.
 
     Args:
         tables: one or more.
@@ -80,11 +82,14 @@ def find_features(tables: list[Table], roles: Roles, trained: Sequence[str] | No
     places = find_places(first, roles)
     ahead = places["target"] if roles.horizon else []
     taken = {place for role, found in places.items() if role != "known" for place in found}
-    chosen = places["columns"] or [
-        place
-        for place, name in enumerate(first.names)
-        if place not in taken and any(table.is_numeric(table.names.index(name)) for table in tables)
-    ]
+    chosen = places["columns"]
+    if not chosen:
+        free = [place for place in range(len(first.names)) if place not in taken]
+        numeric = [any(table.is_numeric(table.names.index(first.names[place])) for table in tables) for place in free]
+        chosen = list(itertools.compress(free, numeric))
+        if unused := [first.names[place] for place in free if place not in chosen]:
+            shown = textwrap.shorten(", ".join(unused), SHOWN, placeholder=" …")
+            print(f"{first.path}: not used, since most cells are no numbers: {shown}")
     chosen = list(dict.fromkeys([*ahead, *chosen, *places["known"]]))
     if not chosen:
         raise ValueError(f"{first.path} must have a column of numbers besides those of other roles. Received: none")

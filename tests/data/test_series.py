@@ -14,8 +14,9 @@ TABLE = (
 )
 
 
-def test_classes_of_groups_whose_rows_are_mixed(csv):
-    found = load(csv(TABLE), Roles(label="kind", group="who", test_groups="site"))
+def test_classes_of_groups_whose_rows_are_mixed(csv, capsys):
+    found = load(path := csv(TABLE), Roles(label="kind", group="who", test_groups="site"))
+    assert capsys.readouterr().out == f"{path}: not used, since most cells are no numbers: note\n"
     assert found.columns == ("a", "b") and found.names == ("x", "y") and found.times is None
     assert found.answers.tolist() == ["up", "down"] and found.groups.tolist() == ["s1", "s2"]
     same(found.values, [[1, 10], [3, 30]], [[2, np.nan], [4, 40], [np.nan, 50]])
@@ -32,13 +33,14 @@ def test_numbers_as_answers_from_any_separator(csv, name, separator):
     same(found.values, [[1], [2]], [[3]])
 
 
-def test_a_forecast_has_its_target_first_and_no_answers(csv):
+def test_a_forecast_has_its_target_first_and_no_answers(csv, capsys):
     path = csv("t,k,a,b,c\n0,1,2,3,4\n0.5,5,6,,8\n")
     found = load(path, Roles(target=("b",), horizon=2, known=("k",), time="t"))
     assert found.columns == ("b", "k", "a", "c") and found.answers is None and found.names == ("t.csv",)
     same(found.values, [[3, 1, 2, 4], [np.nan, 5, 6, 8]])
     np.testing.assert_array_equal(found.times, [[0, 0.5]])
     assert load(path, Roles(target=("b",), horizon=2, known=("k",), columns=("c",))).columns == ("b", "c", "k")
+    assert capsys.readouterr().out == ""
 
 
 def test_missing_values_are_those_signs_and_no_others(csv):
