@@ -1,7 +1,9 @@
 """Tables, sounds, lists and texts as people have them: to be read as they are meant, or refused in one line that says where."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,18 @@ SERIES = {  # cells of a column of times → (the cells, how it may end, what is
     "the thirtieth of February": ([*DAYS[:30], "2024-02-30", *DAYS[31:]], (2,), "2024-02-30"),
     "an epoch of its own": ([str(1.7e9 + 60 * place) for place in range(60)], (0,), ""),
 }  # fmt: skip
+SENSORS = {  # cells of a second column → (the cells, how it may end, what is said)
+    "one decimal comma": ([*WAVE[:30], '"0,5"', *WAVE[31:]], (2,), "0,5"),
+    "signs for thousands": ([f'"{1000 + place:,}.5"' for place in range(60)], (2,), "1,000.5"),
+    "texts": (["up"] * 60, (0,), ""),
+}
+TIMIT = {  # what was done to its files → (samples, their rate, what is written where, how it may end, what is said)
+    "whole": (16000, 16000, "SA1.WAV", (0,), ""),
+    "in another case": (16000, 16000, "sa1.wav", (0,), ""),
+    "in other samples a second": (8000, 8000, "SA1.WAV", (2,), "16000"),
+    "cut in the middle of a word": (3000, 16000, "SA1.WAV", (2,), "ends before its word"),
+    "without its sounds": (16000, 16000, "SA2.WAV", (2,), "not there"),
+}
 PREDICTED = {  # what a run is to go on from → (its cells, how it may end, what is said)
     "two seasons": (WAVE[:20], (0,), ""),
     "too few rows": (WAVE[:5], (2,), "rows or more"),
@@ -119,6 +133,21 @@ def faults() -> Iterator[Fault]:
             statuses=statuses,
             says=says,
         )
+    for what, (cells, statuses, says) in SENSORS.items():
+        content = "a,b\n" + "".join(f"{value},{cell}\n" for value, cell in zip(WAVE, cells, strict=True))
+        yield Fault(
+            "tables",
+            f"another sensor, {what}",
+            "series",
+            flags("series"),
+            lambda folder, content=content: folder.joinpath("a.csv").write_text(content) and None,
+            statuses=statuses,
+            says=says,
+        )
+    for what, (samples, rate, name, statuses, says) in TIMIT.items():
+        words = tuple(word.replace("--corpus", "--timit") for word in flags("words", "--batch-size", "1"))
+        make = partial(_timit, samples=samples, rate=rate, name=name)
+        yield Fault("sounds", f"TIMIT {what}", "words", words, make, statuses=statuses, says=says)
     for what, (cells, statuses, says) in PREDICTED.items():
         yield Fault(
             "tables",
@@ -205,6 +234,17 @@ def _all(corpus: Path, make: Callable[[Path], object]) -> None:
     for path in list(corpus.glob("*/*")):
         path.unlink()
         make(path.with_suffix(".wav"))
+
+
+def _timit(folder: Path, samples: int, rate: int, name: str) -> None:
+    """Put TIMIT's layout in the place of the corpus: three speakers, who say two words each within 0.5 s."""
+    shutil.rmtree(folder / "corpus")
+    for number in range(3):
+        speaker = folder / "corpus" / f"FCJ{number}"
+        speaker.mkdir(parents=True)
+        sound = np.random.default_rng(number).normal(0, 3000, samples).astype(np.int16)
+        wavfile.write(speaker / name, rate, sound)
+        (speaker / "SA1.WRD").write_text("0 4000 making\n4000 8000 subway\n")
 
 
 def _sound(odd: float) -> np.ndarray:
