@@ -12,7 +12,7 @@ from data.closest import did_you_mean
 from data.files import read_json, reading, write_csv
 from running.failures import in_words, output_may_fail
 from running.metrics import mean, results, said, table
-from running.report import data_uri, write_page
+from running.report import PAGE, data_uri, write_page
 from running.runs import WHERE
 from tasks.report import Quantity, Report
 
@@ -20,6 +20,7 @@ SETTINGS = ("model", "units")  # in every line of the table
 CONFIG = (*SETTINGS, "replicas", "command")  # that there must be, and of the metrics
 METRICS = ("quantities", "parameters", "seconds")
 MOST_METRICS = 3  # of a task, in the table
+COMPARED = "runs compared"  # in the title of a comparison's page, and of no other
 
 
 class Run(NamedTuple):
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         "runs", nargs="*", metavar="RUN", help="RUN or TASK/RUN; without any, all in the results folder"
     )
     parser.add_argument("--results-dir", type=_path, default=Path("results"), help="where the runs are (results)")
-    parser.add_argument("--output", type=_path, help="folder to write to (RESULTS_DIR/comparison)")
+    parser.add_argument("--output", type=_path, help="folder of comparisons alone to write to (RESULTS_DIR/comparison)")
     try:
         options, unknown = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
@@ -54,10 +55,19 @@ def main(arguments: Sequence[str]) -> int:
         raise ValueError(
             f"`output` must be a folder that can be written. Received: {output} ({error.strerror})"
         ) from None
+    if options.output:
+        _check_output(output)
     with output_may_fail():
         compare(runs, output)
-        print(f"\nThe report is {output / 'report.html'}")
+        print(f"\nThe report is {output / PAGE}")
     return 0
+
+
+def _check_output(output: Path) -> None:
+    """Raise a ValueError where files of a folder would be replaced that no comparison has written."""
+    page = output / PAGE
+    if any(output.iterdir()) and not (page.is_file() and COMPARED in page.read_text("utf-8", errors="replace")):
+        raise ValueError(f"`output` must be new, or empty, or of an earlier comparison. Received: {output}")
 
 
 def _path(word: str) -> Path:
@@ -130,7 +140,7 @@ def compare(runs: Sequence[Run], output: Path) -> None:
                 "commands": [run.config["command"] for run in own],
             }
         )
-    write_page(output / "report.html", "comparison.html", title=f"{len(runs)} runs compared", tasks=tasks)
+    write_page(output / PAGE, "comparison.html", title=f"{len(runs)} {COMPARED}", tasks=tasks)
 
 
 def _of_a_kind(runs: Sequence[Run]) -> dict[str, list[Run]]:

@@ -215,6 +215,17 @@ def test_a_comparison_writes_into_its_folder_whatever_runs_say(runs, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
 
 
+@pytest.mark.parametrize("name", ["report.html", "generation.csv", "notes.txt"])
+def test_a_comparison_replaces_an_earlier_one_and_nothing_else(runs, tmp_path, capsys, name):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / name).write_text("mine")
+    for folder, status in [("own", 2), ("new", 0), ("new", 0)]:
+        assert main.main(["compare", f"--results-dir={runs}", f"--output={tmp_path / folder}"]) == status
+    refused = f"main.py: --output must be new, or empty, or of an earlier comparison. Received: {tmp_path / 'own'}\n"
+    assert capsys.readouterr().err == refused
+    assert [path.read_text() for path in (tmp_path / "own").iterdir()] == ["mine"]
+
+
 def test_refuses_folders_without_runs(tmp_path, capsys):
     assert main.main(["compare", f"--results-dir={tmp_path}"]) == 2
     assert "--results-dir must hold finished runs" in capsys.readouterr().err
