@@ -208,6 +208,8 @@ class Run:
             before = found.about.get(name, "not there")  # in a run of an earlier version
             if name not in WHERE | {"epochs"} and before != value:
                 raise ValueError(f"`{name}` must be that of the run to resume, {before}. Received: {value}")
+        if found.about.get("keep") == "all" != self.settings.keep:  # the models of others would go
+            raise ValueError(f"`keep` must be that of the run to resume, all. Received: {self.settings.keep}")
         before, epochs = found.about["epochs"], self.settings.epochs
         finished = all((folder / name).exists() for name in ("metrics.json", PAGE))
         if epochs < before + finished:

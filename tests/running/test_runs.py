@@ -292,6 +292,17 @@ def test_a_run_does_not_go_on_with_other_data(settings):
         train(moved, longer, Run("generation", longer))
 
 
+def test_a_run_of_which_all_models_were_kept_goes_on_with_all(settings):
+    several = replace(settings, name="b", replicas=2, keep="all")
+    train(SequenceGeneration(several), several, run := Run("generation", several))
+    longer = replace(several, resume=True, epochs=70)
+    with pytest.raises(ValueError, match="`keep` must be that of the run to resume, all. Received: first"):
+        Run("generation", replace(longer, keep="first"))
+    assert {path.name for path in run.results.glob("*.keras")} == {"model.keras", "model_1.keras"}
+    train(SequenceGeneration(longer), longer, Run("generation", longer))
+    assert {path.name for path in run.results.glob("*.keras")} == {"model.keras", "model_1.keras"}
+
+
 def test_a_refused_resume_leaves_nothing_beside_the_run(settings, capsys):
     before, there = contents(settings), names(settings)
     flags = [f"--{name.replace('_', '-')}={getattr(settings, name)}" for name in ("results_dir", "log_dir", "length")]
