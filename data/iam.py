@@ -30,7 +30,7 @@ def load_iam(folder: Path) -> Corpus:
 
     Returns:
         The corpus. The writer of a line is its form. `source` says how many lines there are, and how many published
-        results are of; `skipped` names the lines that cannot be used, and the forms whose texts and strokes do not match.
+        results are of; `skipped` names the lines that cannot be used, among them all of a form whose texts and strokes do not match.
 
     Raises:
         ValueError: a list or a transcription is missing, a form is in two lists, a file is damaged, or there is no line;
@@ -50,7 +50,7 @@ def load_iam(folder: Path) -> Corpus:
     parts = {
         part: tuple(line for form in listed for line in _lines(folder, form, skipped)) for part, listed in forms.items()
     }
-    for message in skipped.values():
+    for message in dict.fromkeys(skipped.values()):
         print(f"skipped {message}")
     for part, lines in parts.items():
         if not lines:
@@ -95,7 +95,8 @@ def _lines(folder: Path, form: str, skipped: dict[str, str]) -> list[Line]:
     texts = read_transcription(_transcription(folder, form))
     paths = sorted(_place(folder / "lineStrokes", form).glob(f"{form}-[0-9][0-9].xml"))
     if len(paths) != len(texts):  # which is which nobody can know
-        skipped[form] = f"{form} must have as many lines of strokes as of text, {len(texts)}. Received: {len(paths)}"
+        why = f"{form} must have as many lines of strokes as of text, {len(texts)}. Received: {len(paths)}"
+        skipped |= {f"{form}-{number:02d}": why for number in range(1, max(len(texts), len(paths)) + 1)}
         return []
     lines = []
     for path, text in zip(paths, texts, strict=True):

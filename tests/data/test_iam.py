@@ -148,11 +148,12 @@ def test_lines_of_no_use_are_skipped_and_named(folder, text, strokes, reason, ca
     assert capsys.readouterr().out == f"skipped {corpus.skipped['a01-000u-01']}\n"
 
 
-def test_forms_with_other_numbers_of_texts_and_strokes_are_skipped(folder):
+def test_forms_with_other_numbers_of_texts_and_strokes_are_skipped(folder, capsys):
     strokes_file(folder, "b04-010x-01").unlink()
     corpus = load_iam(folder)
     assert [line.writer for line in corpus.validation] == ["a01-003", "a01-003"]
-    assert corpus.skipped == {"b04-010x": "b04-010x must have as many lines of strokes as of text, 2. Received: 1"}
+    why = "b04-010x must have as many lines of strokes as of text, 2. Received: 1"
+    assert corpus.skipped == {"b04-010x-01": why, "b04-010x-02": why} and capsys.readouterr().out == f"skipped {why}\n"
 
 
 def test_a_comment_and_an_attribute_that_is_missing(folder):
