@@ -86,7 +86,8 @@ def run(
         left: what there is to say where it was interrupted.
 
     Returns:
-        The exit status: the experiment's, 2 where it was refused, 1 where one of its processes died, 128 and the number of the signal that ended it.
+        The exit status: the experiment's, 2 where it was refused, 1 where one of its processes died, 128 and the number of the
+        signal that ended it.
     """
     try:
         with signals.raised(program), signals.as_they_were():
