@@ -263,5 +263,10 @@ def measure(_: NoFlags) -> None:
     print("", summary.handwriting(found), sep="\n")
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says; returns the exit status."""
+    return command_line.run(measure, arguments, NoFlags(), "python -m benchmarks.handwriting", "nothing is kept")
+
+
 if __name__ == "__main__":
-    sys.exit(command_line.run(measure, sys.argv[1:], NoFlags(), "python -m benchmarks.handwriting", "nothing is kept"))
+    sys.exit(main(sys.argv[1:]))

@@ -12,6 +12,7 @@ if __name__ == "__main__":
     signals.end_quietly()
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,5 +58,10 @@ def measure(_: NoFlags) -> None:
     print(speed_table(pd.read_csv(CSV)))
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says; returns the exit status."""
+    return command_line.run(measure, arguments, NoFlags(), "python -m benchmarks.speech", "nothing is kept")
+
+
 if __name__ == "__main__":
-    sys.exit(command_line.run(measure, sys.argv[1:], NoFlags(), "python -m benchmarks.speech", "nothing is kept"))
+    sys.exit(main(sys.argv[1:]))

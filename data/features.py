@@ -49,7 +49,7 @@ class Features:
         return batch
 
 
-def load_features(clips: Sequence[Clip], cache: Path, longest: float, corpus: str) -> Features:
+def load_features(clips: Sequence[Clip], cache: Path, longest: float, corpus: str = "corpus") -> Features:
     """Return the features of clips, from the cache if neither clips nor files have changed.
 
     Args:

@@ -19,7 +19,7 @@ def tone(path, seconds=0.3, rate=16000, hertz=440.0, **kwargs):
 
 
 def load(clips, tmp_path):
-    return load_features(clips, tmp_path / "cache", 3.0, "corpus")
+    return load_features(clips, tmp_path / "cache", longest=3.0)
 
 
 def test_features_are_those_of_each_clip(tmp_path):
@@ -186,7 +186,7 @@ def test_a_cache_of_another_version_is_made_anew(tmp_path, monkeypatch, capsys):
 def test_without_a_cache_that_can_be_written_it_goes_on(tmp_path, capsys, folder):
     clips = [tone(tmp_path / f"{n}.wav") for n in range(2)]
     (tmp_path / "file").write_text("in the way")
-    loaded = load_features(clips, tmp_path / folder, 3.0, "corpus")
+    loaded = load_features(clips, tmp_path / folder, longest=3.0)
     assert loaded.lengths.tolist() == [28, 28]
     assert f"the features are not kept: {tmp_path / folder}: " in capsys.readouterr().out
 

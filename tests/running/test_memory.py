@@ -88,10 +88,10 @@ def test_where_memory_holds_nothing_it_is_named_and_no_flag(periods, monkeypatch
 def test_no_trained_run_makes_more_than_memory_holds(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "free", lambda: 40e6)
     phones = tmp_path / "long.PHN"
-    phones.write_text("0 999999999 h#\n")
+    phones.write_text("0 57600000 h#\n")
     for task, changes, message in [
         ("text", {"sample_length": 2_000_000}, "`sample_length` must be of at most 900000 steps, as many as memory"),
-        ("speech", {"phones": str(phones)}, "`phones` must be of at most 900000 steps, .* Received: 999999999"),
+        ("speech", {"phones": str(phones)}, "`phones` must be of at most 900000 steps, .* Received: 57600000"),
     ]:
         with pytest.raises(ValueError, match=message):
             memory.check_use(main.TASKS[task][0], main.recipe(task, **changes))
