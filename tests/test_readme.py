@@ -180,6 +180,13 @@ def test_trained_runs_are_used_as_the_page_says(code, used, monkeypatch):
         np.testing.assert_allclose(names["bands"][0], at_once[columns], rtol=1e-5)
 
 
+def test_whatever_has_to_be_imported_to_load_a_model_is_named():
+    registered = [
+        path.stem for path in (ROOT / "tasks").glob("*.py") if "register_keras_serializable" in path.read_text()
+    ]
+    assert registered and all(f"`tasks.{name}`" in DOCS[ROOT / "docs" / "layer.md"] for name in registered)
+
+
 @pytest.mark.usefixtures("without_xla")
 def test_the_example_of_labels_without_times_runs():
     (code,) = (code for code in blocks("python", DOCS[ROOT / "docs" / "layer.md"]) if "ctc_loss" in code)
