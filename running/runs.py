@@ -110,7 +110,8 @@ class Run:
             changed = {
                 name: start.get(name) for name in plain if name not in WHERE and plain[name] != start.get(name, _NONE)
             }
-            again = {"command": command(task, settings, changed), "changed_from_recipe": changed}
+            kept = ["keep"] * (plain["keep"] != start.get("keep", plain["keep"]))  # which models a run leaves
+            again = {"command": command(task, settings, [*changed, *kept]), "changed_from_recipe": changed}
             self.about = plain | again | {"versions": _versions()}
             self.write_json("config.json", self.about)
         except BaseException:

@@ -51,7 +51,7 @@ def runs(tmp_path_factory):
     music = ["--target", str(main.HERE / "data" / "music.flac")]
     with plain_graphs():
         assert main.main([*TINY, *where, *music, "--name", "music"]) == 0
-        assert main.main([*TINY, *where, "--replicas", "2", "--name", "two"]) == 0
+        assert main.main([*TINY, *where, "--replicas", "2", "--keep", "all", "--name", "two"]) == 0
     return folder / "results"
 
 
@@ -77,7 +77,8 @@ def test_the_command_of_a_page_makes_the_run_again(runs):
     assert words[:3] == ["python", "main.py", "generation"]
     _, again = command_line.read(words[2:], main.TASKS)
     first = as_trained("generation", main.recipe("generation", run="two", results_dir=runs), ())
-    assert replace(again, run="two", results_dir=runs) == first and again.replicas == 2
+    assert replace(again, run="two", results_dir=runs, keep=first.keep) == first
+    assert (again.replicas, again.keep) == (2, "all")
 
 
 @pytest.mark.parametrize("task", main.TASKS)
