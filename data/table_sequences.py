@@ -87,7 +87,7 @@ def find_features(tables: list[Table], roles: Roles, trained: Sequence[str] | No
         free = [place for place in range(len(first.names)) if place not in taken]
         numeric = [any(table.is_numeric(table.names.index(first.names[place])) for table in tables) for place in free]
         chosen = list(itertools.compress(free, numeric))
-        if unused := [first.names[place] for place in free if place not in chosen]:
+        if unused := [first.names[place] for place, good in zip(free, numeric, strict=True) if not good]:
             shown = textwrap.shorten(", ".join(unused), SHOWN, placeholder=" …")
             print(f"{first.path}: not used, since most cells are no numbers: {shown}")
     chosen = list(dict.fromkeys([*ahead, *chosen, *places["known"]]))

@@ -37,11 +37,8 @@ def files_below(folder: Path, suffix: str) -> list[Path]:
 
 def beside(path: Path, suffix: str) -> Path | None:
     """Return the file of a kind that has the same name, whatever its case; None if there is none."""
-    for likely in (
-        path.with_suffix(suffix.upper()),
-        path.with_suffix(suffix),
-    ):  # without reading a large folder each time
-        if likely.is_file():
+    for kind in (suffix.upper(), suffix):  # as most are, so that a large folder is not read for each of its files
+        if (likely := path.with_suffix(kind)).is_file():
             return likely
     name = f"{path.stem}{suffix}".lower()
     return next((other for other in sorted(path.parent.iterdir()) if other.name.lower() == name), None)

@@ -52,7 +52,7 @@ class Flags(Options):
 
     def check(self) -> None:
         super().check()
-        if min(self.lags, default=0) < 8:
+        if min(self.lags) < 8:
             raise ValueError(f"`lags` must be at least 8. Received: {self.lags}")
 
 

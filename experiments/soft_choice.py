@@ -76,7 +76,7 @@ class Flags(Options):
 
     def check(self) -> None:
         super().check()
-        if min(self.choices, default=0) < 2:
+        if min(self.choices) < 2:
             raise ValueError(f"`choices` must be at least 2 each, to choose among. Received: {self.choices}")
         for name in ("first_temperature", "last_temperature"):
             if not getattr(self, name) > 0:

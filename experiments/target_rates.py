@@ -156,8 +156,8 @@ def answers(store: Store) -> list[Answer]:
     for method in gained.index.unique("method"):
         own, whole = gained.loc[method].drop(ALL), gained.loc[(method, ALL)]
         said = f"Shown for {(own.verdict == 'better').sum()} of {len(own)} targets"
-        effect = times(ratio(whole.with_own, whole.with_common))
-        effect = f"all targets, own rate : one for all {'the same networks' if whole.same else effect}"
+        gain = "the same networks" if whole.same else times(ratio(whole.with_own, whole.with_common))
+        effect = f"all targets, own rate : one for all {gain}"
         asked = f"Does a learning rate for each target help the {NAMES[method]}?"
         found.append(Answer(asked, said, effect, int((rows.method == method).sum())))
     return found

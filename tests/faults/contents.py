@@ -122,28 +122,10 @@ def faults() -> Iterator[Fault]:
             statuses=statuses,
             says=says,
         )
-    for what, (cells, statuses, says) in SERIES.items():
-        content = "time,a\n" + "".join(f"{cell},{value}\n" for cell, value in zip(cells, WAVE, strict=True))
-        yield Fault(
-            "tables",
-            f"times, {what}",
-            "series",
-            flags("series", "--time", "time"),
-            lambda folder, content=content: folder.joinpath("a.csv").write_text(content) and None,
-            statuses=statuses,
-            says=says,
-        )
-    for what, (cells, statuses, says) in SENSORS.items():
-        content = "a,b\n" + "".join(f"{value},{cell}\n" for value, cell in zip(WAVE, cells, strict=True))
-        yield Fault(
-            "tables",
-            f"another sensor, {what}",
-            "series",
-            flags("series"),
-            lambda folder, content=content: folder.joinpath("a.csv").write_text(content) and None,
-            statuses=statuses,
-            says=says,
-        )
+    for what, (cells, *ends) in SERIES.items():
+        yield _series(f"times, {what}", ("--time", "time"), "time,a", (cells, WAVE), *ends)
+    for what, (cells, *ends) in SENSORS.items():
+        yield _series(f"another sensor, {what}", (), "a,b", (WAVE, cells), *ends)
     for what, (samples, rate, name, statuses, says) in TIMIT.items():
         words = tuple(word.replace("--corpus", "--timit") for word in flags("words", "--batch-size", "1"))
         make = partial(_timit, samples=samples, rate=rate, name=name)
@@ -224,6 +206,12 @@ def _texts() -> Iterator[Fault]:
     }
     for what, make in odd.items():
         yield Fault("texts and lists", f"a corpus with {what}", "words", flags("words"), make, statuses=(0,))
+
+
+def _series(what: str, more: tuple, names: str, columns: tuple, statuses: tuple, says: str) -> Fault:
+    content = "\n".join([names, *map(",".join, zip(*columns, strict=True))]) + "\n"
+    make = lambda folder: folder.joinpath("a.csv").write_text(content) and None  # noqa: E731
+    return Fault("tables", what, "series", flags("series", *more), make, statuses=statuses, says=says)
 
 
 def _sounds(what: str, task: str, words: tuple, name: str, make: Callable, statuses: tuple) -> Fault:
