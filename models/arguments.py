@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from numbers import Real
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from .clocks import whole_numbers
 
 def elementwise(name: str, activation: str | Callable | None) -> Callable:
     """Return an activation, refusing one that mixes units, such as softmax: modules are computed apart from each other."""
-    activation = keras.activations.get(activation)
+    activation = _of_keras(name, "an activation", keras.activations.get, activation)
     with tf.init_scope():
         values = tf.constant([[-1.0, 0.5, 2.0]])
         try:
@@ -49,7 +50,25 @@ def initializer(name: str, given: str | Callable) -> Callable:
     """Return what weights start from."""
     if given is None:
         raise ValueError(f"`{name}` must be an initializer. Received: None")
-    return keras.initializers.get(given)
+    return _of_keras(name, "an initializer", keras.initializers.get, given)
+
+
+def regularizer(name: str, given: str | Callable | None) -> Callable | None:
+    """Return what large weights cost."""
+    return _of_keras(name, "a regularizer", keras.regularizers.get, given)
+
+
+def constraint(name: str, given: str | Callable | None) -> Callable | None:
+    """Return what weights are held to."""
+    return _of_keras(name, "a constraint", keras.constraints.get, given)
+
+
+def _of_keras(name: str, wanted: str, find: Callable, given: Any) -> Any:
+    """Return what Keras finds under a name or makes of a configuration."""
+    try:
+        return find(given)
+    except (ValueError, TypeError):  # which do not name the argument
+        raise ValueError(f"`{name}` must be {wanted} that Keras knows. Received: {given!r}") from None
 
 
 def sequences(given: tf.Tensor, dtype: str) -> tf.Tensor:

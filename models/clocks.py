@@ -7,7 +7,7 @@ A module with period P and phase p fires at the steps t = p, p + P, p + 2P, …;
 import math
 import operator
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -308,7 +308,7 @@ def _who_hears_whom(connections: Connections, periods: list[int]) -> np.ndarray:
 
 
 def _who_sees_input(input_modules: str | Sequence[int], periods: list[int]) -> set[int]:
-    if isinstance(input_modules, str):
+    if isinstance(input_modules, str) or not isinstance(input_modules, Iterable):
         if input_modules not in ("all", "fastest"):
             raise ValueError(f'`input_modules` must be "all", "fastest" or indices. Received: {input_modules!r}')
         return {i for i, period in enumerate(periods) if input_modules == "all" or period == min(periods)}

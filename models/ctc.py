@@ -25,7 +25,7 @@ def ctc_loss(logits: tf.Tensor, labels: tf.Tensor, counts: tf.Tensor, steps: tf.
     """Return −ln of the probability that a sequence says its labels, at whichever times.
 
     Args:
-        logits: [..., B, T, C]; class C − 1 is the blank.
+        logits: [..., B, T, C]; class C − 1 is the blank. Half precision is computed with in single.
         labels: of each sequence, integers [B, L] or [..., B, L], below C − 1; those that do not count may be any.
         counts: how many of them count, integers [B] or [..., B].
         steps: how many steps of each sequence count, likewise.
@@ -35,11 +35,12 @@ def ctc_loss(logits: tf.Tensor, labels: tf.Tensor, counts: tf.Tensor, steps: tf.
         sequence is too short to say its labels, with blanks between equal ones.
 
     Raises:
-        ValueError: labels, counts or steps are out of range. In a graph, which cannot raise it, the loss is not a number there.
+        ValueError: logits are no such numbers; labels, counts or steps are out of range. In a graph, which cannot raise the
+            latter, the loss is not a number there.
 
     Source: Graves et al. 2006, section 4.1; the gradient is its equation 15.
     """
-    logits = tf.convert_to_tensor(logits)
+    logits = _checked_logits(logits)
     labels, counts, steps, usable = _checked(logits, labels, counts, steps)
     shape = [size(logits, axis) for axis in range(logits.shape.rank - 2)]
     labels = tf.reshape(tf.broadcast_to(labels, [*shape, size(labels, -1)]), [-1, size(labels, -1)])  # [N, L]
@@ -47,7 +48,9 @@ def ctc_loss(logits: tf.Tensor, labels: tf.Tensor, counts: tf.Tensor, steps: tf.
 
     @tf.custom_gradient
     def loss(flat):
-        losses, gradients = _losses_and_gradients(flat, labels, counts, steps)
+        wide = tf.cast(flat, tf.float64 if flat.dtype == tf.float64 else tf.float32)
+        found = _losses_and_gradients(wide, labels, counts, steps)
+        losses, gradients = (tf.cast(part, flat.dtype) for part in found)
         return losses, lambda upstream: upstream[:, None, None] * gradients
 
     flat = tf.reshape(logits, [-1, size(logits, -2), logits.shape[-1]])  # [N, T, C]
@@ -59,30 +62,55 @@ def best_path(logits: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
 
     Args:
         logits: [..., B, T, C]; class C − 1 is the blank.
-        steps: how many steps of each sequence count, int32 [B] or [..., B].
+        steps: how many steps of each sequence count, integers [B] or [..., B].
 
     Returns:
         int32 [..., B, T]; −1 where no label begins.
 
+    Raises:
+        ValueError: logits are no such numbers; steps are out of range, but for a graph.
+
     Source: Graves et al. 2006, section 3.2.
     """
-    logits = tf.convert_to_tensor(logits)
+    logits = _checked_logits(logits)
+    steps, length = tf.cast(_of_sequences("steps", steps, logits), tf.int64), size(logits, -2)
+    _check_range("steps", steps, (steps >= 0) & (steps <= tf.cast(length, tf.int64)), f"at most {length}")
     classes = tf.argmax(logits, -1, tf.int32)
     before = tf.concat([tf.fill(tf.shape(classes[..., :1]), -1), classes[..., :-1]], -1)
-    begins = (classes != before) & (classes != logits.shape[-1] - 1) & tf.sequence_mask(steps, size(classes, -1))
+    begins = (classes != before) & (classes != logits.shape[-1] - 1) & tf.sequence_mask(steps, length)
     return tf.where(begins, classes, -1)
+
+
+def _checked_logits(logits) -> tf.Tensor:
+    """Return logits as a tensor; raises a ValueError where they are none."""
+    logits = tf.convert_to_tensor(logits)
+    if not logits.dtype.is_floating or logits.shape.rank < 3:
+        came = f"{logits.dtype.name} of shape {logits.shape}"
+        raise ValueError(f"`logits` must be floating-point numbers [..., B, T, C]. Received: {came}")
+    return logits
+
+
+def _of_sequences(name: str, values, logits: tf.Tensor) -> tf.Tensor:
+    """Return whole numbers of each sequence, labels as a last axis, as a tensor; raises a ValueError where they are none."""
+    values = tf.convert_to_tensor(values)
+    if not values.dtype.is_integer:
+        raise ValueError(f"`{name}` must be whole numbers. Received: {values.dtype.name}")
+    own, batch = values.shape[:-1] if name == "labels" else values.shape, logits.shape[:-2]
+    if not (own.rank and own.is_compatible_with(batch[-own.rank :])):
+        raise ValueError(f"`{name}` must be of the sequences {batch}. Received: those of {own}")
+    return values
+
+
+def _check_range(name: str, values: tf.Tensor, good: tf.Tensor, wanted: str) -> None:
+    """Raise a ValueError, where that is possible, if not all values are good."""
+    if tf.executing_eagerly() and not tf.reduce_all(good):
+        raise ValueError(f"`{name}` must be from 0 and {wanted}. Received: {values.numpy().tolist()}")
 
 
 def _checked(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return labels, counts and steps as int32 and in range, and where they were [..., B]; raises what `ctc_loss` says."""
     given = {"labels": labels, "counts": counts, "steps": steps}
-    for name, values in given.items():
-        given[name] = values = tf.convert_to_tensor(values)
-        if not values.dtype.is_integer:
-            raise ValueError(f"`{name}` must be whole numbers. Received: {values.dtype.name}")
-        own, batch = values.shape[:-1] if name == "labels" else values.shape, logits.shape[:-2]
-        if not (own.rank and own.is_compatible_with(batch[-own.rank :])):
-            raise ValueError(f"`{name}` must be of the sequences {batch}. Received: those of {own}")
+    given = {name: _of_sequences(name, values, logits) for name, values in given.items()}
     labels, counts, steps = (tf.cast(values, tf.int64) for values in given.values())  # in which none wraps
     blank, count, length = (tf.cast(size(*axis), tf.int64) for axis in ((logits, -1), (labels, -1), (logits, -2)))
     blank -= 1
@@ -94,10 +122,8 @@ def _checked(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.Tensor, tf.Te
         "labels": (tf.reduce_all(known | ~counting, -1), f"below {blank}, the blank"),
         "steps": ((steps >= 0) & (steps <= length), f"at most {length}"),
     }
-    if tf.executing_eagerly():
-        for name, (where, wanted) in good.items():
-            if not tf.reduce_all(where):
-                raise ValueError(f"`{name}` must be from 0 and {wanted}. Received: {given[name].numpy().tolist()}")
+    for name, (where, wanted) in good.items():
+        _check_range(name, given[name], where, wanted)
     usable = functools.reduce(tf.logical_and, (where for where, _ in good.values()))
     parts = (
         tf.where(counting & known, labels, 0),
@@ -125,7 +151,7 @@ def _losses_and_gradients(logits, labels, counts, steps) -> tuple[tf.Tensor, tf.
     silent = 1 - tf.transpose(tf.reduce_sum(shares, -1))[..., None]  # [N, T, 1]
     expected += silent * tf.one_hot(classes - 1, classes, dtype=logits.dtype)
     gradients = tf.where((real & (whole > 0)[:, None])[..., None], probabilities - expected, 0)
-    return tf.cast(losses, logits.dtype), gradients
+    return losses, gradients
 
 
 class Chances(NamedTuple):

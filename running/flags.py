@@ -5,6 +5,7 @@ import ast
 import inspect
 import itertools
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_type_hints
@@ -135,7 +136,10 @@ def _value(setting: Setting, words: list[str] | bool) -> Any:
     try:
         return hints.value_of(words, setting.hint)
     except ValueError:
-        came, named = " ".join(words), list(map(str, hints.choices(setting.hint)))
+        came, named = (
+            shlex.join(words) if len(words) > 1 else "".join(words),
+            list(map(str, hints.choices(setting.hint))),
+        )
         if hints.takes_several(setting.hint) and "," in came:
             more = f"; separate them by blanks: {setting.flag} {' '.join(came.replace(',', ' ').split())}"
         else:

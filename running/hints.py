@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 NAMED = {NoneType: (None,), bool: (False, True)}  # types whose values are spelt by their names
 EXPECTED = {int: "a whole number", float: "a number", str: "a text", Path: "a path", bool: "True or False"}
 SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}
-LARGEST, LARGEST_FLOAT = 2**31 - 1, 3.4e38  # of 32 bits
+LARGEST, LARGEST_FLOAT, SMALLEST_FLOAT = 2**31 - 1, 3.4e38, 1.2e-38  # of 32 bits; what is smaller counts as 0
 PLACEHOLDERS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 
 
@@ -59,6 +59,8 @@ def check_range(name: str, value: Any, more: str = "") -> None:
             raise ValueError(f"`{name}` must be at {bound}. Received: {number}{more}")
         if isinstance(number, float) and not abs(number) <= LARGEST_FLOAT:
             raise ValueError(f"`{name}` must be a number of at most {LARGEST_FLOAT:.1e}. Received: {number}{more}")
+        if isinstance(number, float) and 0 < abs(number) < SMALLEST_FLOAT:
+            raise ValueError(f"`{name}` must be 0 or of at least {SMALLEST_FLOAT:.1e}. Received: {number}{more}")
 
 
 def expected(hint: Any, holder: str = "") -> str:

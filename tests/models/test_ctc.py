@@ -121,6 +121,22 @@ def test_counts_may_be_integers_of_64_bits():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_computed_with_in_single(dtype):
+    """In half precision no class could be as improbable as 1e-37, so that a loss would be infinite."""
+    logits, labels, counts, steps = draw(6, scale=4.0)
+    labels[:2], counts[:2], steps[:2] = 0, 1, 25
+    logits[:2, :, 0] = -30
+    logits = tf.cast(logits, dtype)
+    found, wanted = (
+        compiled(logits, labels, counts, steps),
+        compiled(tf.cast(logits, tf.float32), labels, counts, steps),
+    )
+    assert np.isfinite(wanted[0]).all()
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one, tf.cast(other, dtype))
+
+
 def test_replicas_are_independent_with_labels_of_their_own_or_shared():
     logits, labels, counts, steps = draw(4)
     both = np.stack([logits, logits[::-1]])  # [R, B, T, C]
@@ -212,3 +228,24 @@ def test_shapes_that_do_not_fit_are_named():
         ctc_loss(logits, labels, [2], [6, 6])
     with pytest.raises(ValueError, match="`steps` must be whole numbers. Received: float32"):
         ctc_loss(logits, labels, [2, 2], [6.0, 6.0])
+    with pytest.raises(
+        ValueError, match=r"`logits` must be floating-point numbers \[..., B, T, C\]. Received: float32 of"
+    ):
+        ctc_loss(logits[0], labels, [2, 2], [6, 6])
+    with pytest.raises(ValueError, match=r"`logits` must be .* Received: int64 of shape \(2, 6, 4\)"):
+        ctc_loss(logits.astype(int), labels, [2, 2], [6, 6])
+
+
+@pytest.mark.parametrize(
+    ("shape", "steps", "message"),
+    [
+        ((6, 4), [6, 6], r"`logits` must be .* Received: float64 of shape \(6, 4\)"),
+        ((2, 6, 4), [7, 6], r"`steps` must be from 0 and at most 6. Received: \[7, 6\]"),
+        ((2, 6, 4), [-1, 6], r"`steps` must be from 0 and at most 6. Received: \[-1, 6\]"),
+        ((2, 6, 4), [2.5, 6], "`steps` must be whole numbers. Received: float32"),
+        ((2, 6, 4), [6, 6, 6], r"`steps` must be of the sequences \(2,\). Received: those of \(3,\)"),
+    ],
+)
+def test_the_best_path_of_what_is_no_sequence_is_refused(shape, steps, message):
+    with pytest.raises(ValueError, match=message):
+        best_path(np.zeros(shape), steps)
