@@ -170,10 +170,10 @@ def write_report(report: Report, folder: Path, step: int) -> None:
         tf.summary.text(f"texts/{name}", textwrap.indent(text, " " * 4, lambda line: True), step=step)  # as it is
 
 
-def write_about(about: Mapping[str, Any]) -> None:
-    """Show a page of text that says what the run is."""
+def write_about(about: Mapping[str, Any], step: int) -> None:
+    """Show a page of text that says what the run is from an update on."""
     rows = [f"| {name} | {literal(as_words(value))} |" for name, value in about.items()]
-    tf.summary.text("texts/about", "\n".join(["| | |", "|---|---|", *rows]), step=0)
+    tf.summary.text("texts/about", "\n".join(["| | |", "|---|---|", *rows]), step=step)
 
 
 def literal(text: str) -> str:

@@ -196,11 +196,11 @@ class Following(Trained):
         self.said[what] = why
 
     def log_about(self) -> None:
-        """Log what the run is."""
+        """Log what the run is from here on: where it goes on, its command may be another."""
         sizes = {"parameters": self.task.network.size, "networks": self.task.replicas, "updates": self.loop.updates}
         names = {"run": self.run.name, "task": self.task.name, "command": self.run.about["command"]}
         with self.run.board.logging():
-            board.write_about(names | sizes | self.run.hyperparameters)
+            board.write_about(names | sizes | self.run.hyperparameters, self.seen)
 
     def write_curves(self) -> None:
         """Write and draw the curves of what there is."""

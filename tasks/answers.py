@@ -18,7 +18,15 @@ from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.series import SeriesTask, Settings, roles_of
 from tasks.task import compiled, in_blocks
-from tasks.trained_model import check_step, damaged, learned_names, learned_numbers, load_learned, load_model
+from tasks.trained_model import (
+    check_step,
+    check_values,
+    damaged,
+    learned_names,
+    learned_numbers,
+    load_learned,
+    load_model,
+)
 
 BLOCK = 64  # sequences answered at once
 SHARE = 0.2  # of the sequences, for testing, where nothing else is said
@@ -45,8 +53,8 @@ class Columns(NamedTuple):
         return cls(np.nanmean(seen, axis=0), np.where(deviation > 0, deviation, 1.0), np.isnan(seen).any(axis=0))
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
-        """Return a sequence [T, F], without gaps."""
-        return (expected.filled(values) - self.mean) / self.deviation
+        """Return a sequence [T, F], without gaps: where there is no value at all, the mean."""
+        return expected.filled((values - self.mean) / self.deviation)
 
     def inputs(self, sequences: Sequence[np.ndarray], steps: int) -> np.ndarray:
         """Return sequences as networks see them [N, steps, features], with zeros behind their ends."""
@@ -314,6 +322,8 @@ def answer(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     classes = learned_names(folder, learned, "classes") if "classes" in learned else None
     sequences = load(path, roles, names)
     check_step(folder, learned, path, sequences.step)
+    for sequence, values in zip(sequences.names, sequences.values, strict=True):
+        check_values(path, sequence, values, names, gaps > 0)
     inputs = Columns(mean, deviation, gaps > 0).inputs(sequences.values, max(map(len, sequences.values)))
     network = load_model(folder, inputs.shape[2], None if classes is None else len(classes))
     outputs = np.concatenate([network(inputs[begin : begin + BLOCK]) for begin in range(0, len(inputs), BLOCK)])

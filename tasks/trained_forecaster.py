@@ -12,7 +12,15 @@ from data.times import calendar, usual_step
 from tasks.expected import first_step
 from tasks.forecasting import LEVELS, QUANTILES, by_level, table_of, widened
 from tasks.series_inputs import Scales, Series, make_series
-from tasks.trained_model import check_step, damaged, learned_names, learned_numbers, load_learned, load_model
+from tasks.trained_model import (
+    check_step,
+    check_values,
+    damaged,
+    learned_names,
+    learned_numbers,
+    load_learned,
+    load_model,
+)
 
 UNLIKE = 30  # times what was left in training, at the median, that no series leaves which is in the same units
 
@@ -28,6 +36,8 @@ def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     rows = []
     for place, one in enumerate(series):
         end = one.end
+        may_lack = scales.gaps & (np.arange(len(scales.gaps)) >= len(targets))
+        check_values(path, one.name, sequences.values[place][:end], sequences.columns, may_lack)
         _check_like_training(path, one, targets)
         if roles.known:
             _check_known(path, one, sequences.values[place][end:], sequences, scales, roles)

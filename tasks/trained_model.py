@@ -1,6 +1,7 @@
 """What a trained run has left, read back with care: its folder may be damaged, or somebody else's."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -100,3 +101,10 @@ def check_step(folder: Path, learned: dict[str, Any], path: Path, step: float | 
         damaged(folder, "step", trained)
     if not is_same_step(step, trained):
         raise ValueError(f"{path} must have steps of {trained:g}, as the run was trained on. Received: {step:g}")
+
+
+def check_values(path: Path, name: str, values: np.ndarray, columns: Sequence[str], may_lack: np.ndarray) -> None:
+    """Raise a ValueError where a series [T, F] has no value at all of a column, but for those that may lack them [F]."""
+    lacking = ~np.isfinite(values).any(axis=0) & ~may_lack
+    if lacking.any():
+        raise ValueError(f"{path} must have values of {columns[lacking.argmax()]}. Received: none in {name}")

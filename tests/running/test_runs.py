@@ -72,12 +72,12 @@ def stop_after(updates, patch, error=KeyboardInterrupt):
     patch.setattr(Trained, "look", stop)
 
 
-def steps_on_the_board(log):
-    """Return how often each step of the learning rate's curve is in the event files of a folder."""
+def steps_on_the_board(log, tag="optimization/learning_rate"):
+    """Return how often each step of a tag, otherwise the learning rate's curve, is in the event files of a folder."""
     found = Counter()
     for path in log.glob("events.*"):
         for event in EventFileLoader(str(path)).Load():
-            found.update(event.step for value in event.summary.value if value.tag == "optimization/learning_rate")
+            found.update(event.step for value in event.summary.value if value.tag == tag)
     return found
 
 
@@ -135,6 +135,8 @@ def test_a_finished_run_stays_until_its_longer_training_is_whole(settings, monke
     metrics = train(SequenceGeneration(longer), longer, run := Run("generation", longer))
     assert metrics["updates"] == 130 and names(settings) == {"a"}
     assert steps_on_the_board(run.log) == {step: 1 for step in range(0, 130, 10)}
+    about = steps_on_the_board(run.log, "texts/about")  # one of each start
+    assert len(about) == 3 and set(about.values()) == {1}
 
 
 def test_a_signal_while_pictures_are_drawn_waits_for_them(settings, monkeypatch):

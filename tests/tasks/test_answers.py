@@ -13,7 +13,7 @@ from main import recipe
 from running.export import _without_state
 from running.trained import train_silently
 from tasks import series
-from tasks.answers import Answers
+from tasks.answers import Answers, Columns
 
 RNG = np.random.default_rng(0)
 SMALL = {"units": 8, "periods": (1, 2, 4), "horizon": 0, "epochs": 1, "batch_size": 8}
@@ -315,6 +315,20 @@ def test_a_file_of_other_features_is_refused(run, tmp_path):
     np.savez(tmp_path / "wide.npz", x=RNG.normal(size=(2, 4, 3)))
     with pytest.raises(ValueError, match="wide.npz must have the columns .* trained on, 1, 2. Received: 1, 2, 3"):
         series.predict(run[0], tmp_path / "wide.npz")
+
+
+def test_a_sequence_without_any_value_of_a_feature_is_named_or_has_its_mean(run, tmp_path):
+    """It is named if no value was missing in training; of the second feature one was."""
+    x, path = RNG.normal(size=(2, 12, 2)), tmp_path / "lacking.npz"
+    x[1, :, 0] = np.nan
+    np.savez(path, x=x)
+    with pytest.raises(ValueError, match="lacking.npz must have values of 1. Received: none in 2"):
+        series.predict(run[0], path)
+    columns = Columns(mean=np.array([5.0, 7.0]), deviation=np.array([2.0, 3.0]), gaps=np.array([False, True]))
+    x[1, :, 1], x[1, :, 0] = np.nan, 5.0
+    np.testing.assert_array_equal(columns.scaled(x[1]), np.zeros((12, 2)))
+    np.savez(path, x=x)
+    assert len(series.predict(run[0], path)) == 2
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,22 @@ def test_values_in_other_units_are_refused(run, table, tmp_path):
         series.predict(run[0], path)
 
 
+@pytest.mark.parametrize("column", ["y", "z", "lead"])
+def test_a_column_of_which_a_series_has_no_value_is_named(table, tmp_path, column):
+    """It would count as 0 at all times; of the other series of the same table there are values."""
+    own, path = pd.read_csv(table), tmp_path / "own.csv"
+    own["z"] = own.y**2
+    pd.concat([own.assign(kind=kind) for kind in "ab"]).to_csv(path, index=False)
+    trained = task(path, target=("y", "z"), group="kind")
+    save_run(trained, trained.network.start(0).weights[None], tmp_path)
+    assert len(series.predict(tmp_path, path)) == 2 * 2 * 3  # series, targets, steps
+    whole = pd.read_csv(path)
+    whole.loc[whole.kind == "b", column] = None
+    whole.to_csv(path, index=False)
+    with pytest.raises(ValueError, match=f"own.csv must have values of {column}. Received: none in b"):
+        series.predict(tmp_path, path)
+
+
 def test_forecasts_that_are_no_numbers_are_refused(run, table, tmp_path):
     _, own, _, weights = run
     save_run(own, weights, tmp_path)
