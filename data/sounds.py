@@ -46,8 +46,9 @@ def read_samples(
             start, stop, _ = slice(*span or (None, None)).indices(file.frames)
             if stop - start > longest * rate:
                 raise ValueError(f"longer than {longest} s: {(stop - start) / rate:.1f} s")
-            before = start if file.format in INEXACT else 0  # samples that are read to get past them
-            if start > before:  # not every kind of file can be read from elsewhere
+            # Samples that are read to get past them: not every kind of file can be read from elsewhere.
+            before = start if file.format in INEXACT or not file.seekable() else 0
+            if start > before:
                 file.seek(start)
             wanted = max(before + stop - start, 0)
             read = file.read(wanted, dtype, always_2d=True)  # [N, channels]

@@ -45,7 +45,8 @@ def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tu
         first = [setting for setting in settings if setting.group == FIRST]
         _leave_with_help(first, default, _overview(tasks, program))
     chosen = replace(default, **values)
-    _check_types(chosen, settings, program)
+    for own in (default, chosen):  # also where a flag stands for a value, with which its size is compared
+        _check_types(own, settings, program)
     if chosen.run:
         from running.runs import as_trained, configuration  # here, because documents are made without TensorFlow
 

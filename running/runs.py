@@ -234,12 +234,10 @@ def trained(task: str, settings: RunSettings) -> Path:
     if (folder / MODEL).is_file():
         return folder
     there = sorted(folder.parent.glob(f"*/{MODEL}"), key=lambda model: -model.stat().st_mtime)
-    names = [model.parent.name for model in there if "~" not in model.parent.name]
+    names = [model.parent.name for model in there if model.is_file() and "~" not in model.parent.name]
     which = ", ".join(names[:SHOWN] + ["…"] * (len(names) > SHOWN)) or "of which there is none"
-    near = did_you_mean(settings.run, names)
-    raise ValueError(
-        f"`run` must be the name of a run that was trained, {which}. Received: {settings.run}, not in {folder.parent}{near}"
-    )
+    came = f"without {MODEL}" if folder.is_dir() else f"not in {folder.parent}{did_you_mean(settings.run, names)}"
+    raise ValueError(f"`run` must be the name of a run that was trained, {which}. Received: {settings.run}, {came}")
 
 
 @contextlib.contextmanager
@@ -288,13 +286,17 @@ def as_trained(task: str, settings: RunSettings, given: Collection[str], fixed: 
         fixed: names of those that the run is bound to, besides those of the network and its training.
 
     Raises:
-        ValueError: the run is bound to one that is given, and has another; or one is given that is of a training.
+        ValueError: the run is bound to one that is given, and has another; or one is given that is of a training; or
+            nobody knows one that the run is bound to.
     """
     for name in ("name", "resume", "overwrite"):
         if name in given and (value := getattr(settings, name)):
             raise ValueError(f"`{name}` must not come with `run`, which is trained. Received: {value}")
     file = configuration(task, settings)
     saved, values = read_json(file) if file.is_file() else {}, {}
+    unknown = [name for name in fixed if name not in saved and name not in given]
+    if unknown and (file.parent / MODEL).is_file() and not settings.export:  # which is of the model alone
+        raise ValueError(f"{file} must have {unknown[0]}, as the run was trained, or it must be given. Received: none")
     for field in dataclasses.fields(settings):
         if field.name in saved and field.name not in WHERE:
             value, own = saved[field.name], getattr(settings, field.name)
@@ -383,8 +385,9 @@ def _begin(new: Iterable[Path]) -> None:
 
 
 def _plain(settings: RunSettings) -> dict:
-    """Return the settings as JSON holds them."""
-    return json.loads(json.dumps(dataclasses.asdict(settings), default=str))
+    """Return the settings as JSON holds them: numbers of NumPy as numbers, paths as texts."""
+    values = dataclasses.asdict(settings)
+    return json.loads(json.dumps(values, default=lambda own: own.item() if isinstance(own, np.generic) else str(own)))
 
 
 def _versions() -> dict[str, str]:

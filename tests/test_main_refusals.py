@@ -27,11 +27,15 @@ def test_a_run_that_is_not_there_is_answered_with_those_that_are(tmp_path, monke
         model.touch()
         os.utime(model, (place, place))
     (tmp_path / "results" / "generation" / "unfinished").mkdir()
+    (tmp_path / "results" / "generation" / "empty" / "model.keras").mkdir(parents=True)
     assert main.main(["--run", "god"]) == 2
     assert capsys.readouterr().err == (
         "main.py: --run must be the name of a run that was trained, better, good. "
         "Received: god, not in results/generation; did you mean good?\n"
     )
+    for name in ("unfinished", "empty"):
+        assert main.main(["--run", name]) == 2
+        assert capsys.readouterr().err.endswith(f"better, good. Received: {name}, without model.keras\n")
 
 
 @pytest.mark.parametrize(
@@ -100,10 +104,11 @@ def test_what_is_of_a_training_is_refused_where_a_trained_run_is_used(flags, tmp
     assert said == f"main.py: {flags[0]} must not come with --run, which is trained. Received: {value}\n"
 
 
-def test_a_flag_mends_what_the_file_says(monkeypatch):
+def test_a_flag_does_not_hide_what_is_wrong_in_the_file(monkeypatch, capsys):
     task_class, recipes = main.TASKS["generation"]
-    monkeypatch.setitem(main.TASKS, "generation", (task_class, [replace(recipes[0], units="many")]))
-    assert read("--units", "9")[1].units == 9
+    monkeypatch.setitem(main.TASKS, "generation", (task_class, [replace(recipes[0], units=None)]))
+    assert main.main(["--units", "9"]) == 2
+    assert capsys.readouterr().err == "main.py: units in main.py must be a whole number. Received: None\n"
 
 
 def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):

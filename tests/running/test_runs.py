@@ -99,6 +99,15 @@ def test_a_run_that_fails_to_overwrite_leaves_the_good_one_and_can_go_on(setting
     assert train(SequenceGeneration(alone), alone, Run("generation", alone))["mse"] == metrics["mse"]
 
 
+def test_numbers_of_numpy_in_a_recipe_are_kept_as_numbers(tmp_path):
+    own = settings_in(tmp_path, units=np.int64(6), periods=tuple(2 ** np.arange(3)), learning_rate=np.float32(0.5))
+    run = Run("generation", own, replace(TINY, units=6, periods=(1, 2, 4), learning_rate=0.5))
+    run.release()
+    config = json.loads((run.results / "config.json").read_text())
+    assert (config["units"], config["periods"], config["learning_rate"]) == (6, [1, 2, 4], 0.5)
+    assert not {"units", "periods", "learning_rate"} & config["changed_from_recipe"].keys()
+
+
 def test_only_runs_are_overwritten(settings):
     """Neither other people's folders, nor results that somebody took for a folder of logs."""
     results = settings.results_dir / "generation"
