@@ -312,7 +312,7 @@ def _write_networks(following: Following, metrics: dict) -> None:
 def _write_report(following: Following, metrics: dict) -> None:
     task, run, step = following.task, following.run, following.loop.progress.done
     try:
-        report = task.report(following.weights)
+        report = task.report(np.where(following.lost[:, None], np.float32(np.nan), following.weights))
         report = dataclasses.replace(report, figures=report.figures | clock_pictures(task.network.hidden))
     except Exception as error:
         _not_made("what it learned", error)

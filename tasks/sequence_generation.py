@@ -104,15 +104,14 @@ class SequenceGeneration(Task):
         from tasks import figures
 
         target, (states, outputs) = self.target, self._run(weights)
-        alive = outputs[np.isfinite(outputs).all(axis=1)]
         drawn = {
-            "signal": figures.signal_figure(target.values, alive, target.rate, target.source),
+            "signal": figures.signal_figure(target.values, _alive(outputs), target.rate, target.source),
             "states": figures.states_figure(states[0], layer_modules(self.network.hidden), target.rate),
         }
         sounds = {}
         if target.rate:
             sounds = {"target": Sound(target.values, target.rate), "output": _sound(outputs[0], target.rate)}
-        return Report(drawn, sounds, tables={"signal": _table(target, alive)})
+        return Report(drawn, sounds, tables={"signal": _table(target, outputs)})
 
     def outputs(self, weights: np.ndarray, periods: np.ndarray | None = None) -> np.ndarray:
         """Return what networks of these weights [R, P], and perhaps periods [R, g], generate [R, T]."""
@@ -172,8 +171,13 @@ def _table(target: Target, outputs: np.ndarray) -> Table:
     """Return a target and what networks [R, T] make of it, in the units and the time of the source."""
     own = target.in_units(outputs)
     several = {"network": own} if len(own) > 1 else {}
-    values = {"target": target.in_units(target.values), "output": np.median(own, axis=0)}
+    values = {"target": target.in_units(target.values), "output": np.median(_alive(own), axis=0)}
     return target.times(outputs.shape[1]) | values | several
+
+
+def _alive(outputs: np.ndarray) -> np.ndarray:
+    """Return the outputs [R, T] of networks that did not diverge."""
+    return outputs[np.isfinite(outputs).all(axis=1)]
 
 
 def _sound(output: np.ndarray, rate: int) -> Sound:

@@ -158,7 +158,10 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def report(self, weights: np.ndarray) -> Report:
-        """Return what is left of trained networks [R, P]; what only one can give is that of the first."""
+        """Return what is left of trained networks [R, P]; what only one can give is that of the first.
+
+        Weights of networks that diverged are not numbers.
+        """
 
     def remark(self, metrics: Mapping[str, Any]) -> str:
         """Return what a user should know of the metrics above all, the last line of a run; nothing if they say it all."""

@@ -188,11 +188,13 @@ def test_after_a_resume_the_bar_goes_by_this_sitting(tmp_path, monkeypatch, caps
     assert "updates: " in capsys.readouterr().out
 
 
-def test_replicas_that_diverge_are_counted_and_left_out(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("factor", [np.nan, 1e25])
+def test_replicas_that_diverge_are_counted_and_left_out(tmp_path, monkeypatch, capsys, factor):
+    """Also one whose outputs are numbers, but not their squares."""
     settings, run = make_run(tmp_path, replace(TINY, epochs=60, replicas=3, keep="all"))
     start = Network.start
     monkeypatch.setattr(
-        Network, "start", lambda self, seed: start(self, seed)._replace(weights=weights(start, self, seed))
+        Network, "start", lambda self, seed: start(self, seed)._replace(weights=weights(start, self, seed, factor))
     )
     metrics = train(SequenceGeneration(settings), settings, run)
     assert metrics["diverged"] == 1 and metrics["replicas"]["mse"][1] is None
@@ -200,11 +202,16 @@ def test_replicas_that_diverge_are_counted_and_left_out(tmp_path, monkeypatch, c
     assert metrics["mse"] == pytest.approx(np.mean(kept)) and np.isfinite(kept).all()
     assert {path.name for path in run.results.glob("*.keras")} == {"model.keras", "model_2.keras"}
     assert "main.py: model_1.keras is not kept, because its network diverged\n" in capsys.readouterr().err
+    table = np.genfromtxt(run.results / "signal.csv", delimiter=",", names=True)
+    errors = [np.mean((table[f"network_{replica}"] - table["target"]) ** 2) for replica in range(3)]
+    low, high = sine_mixture(0, 12).min(), sine_mixture(0, 12).max()
+    np.testing.assert_allclose(np.array(errors) / ((high - low) / 2) ** 2, [kept[0], np.nan, kept[1]], rtol=1e-3)
+    np.testing.assert_allclose(table["output"], (table["network_0"] + table["network_2"]) / 2, rtol=1e-5)
 
 
-def weights(start, network, seed):
+def weights(start, network, seed, factor):
     own = start(network, seed).weights
-    return own * np.float32(np.nan) if seed == 1 else own
+    return own * np.float32(factor) if seed == 1 else own
 
 
 def test_words_stop_each_for_itself_with_the_weights_of_its_best_epoch(tmp_path, features, monkeypatch):
