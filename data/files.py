@@ -58,11 +58,13 @@ def write_about(path: Path, argument: str, source: Path | str, suffix: str = "")
     made_of = read_json(memory) if memory.exists() else {}
     with write_whole(path, suffix) as part:
         yield part
-        if path.exists() and made_of.get(path.name) != whole and part.read_bytes() != path.read_bytes():
-            raise ValueError(
-                f"`{argument}` must not replace what was made of another file. Received: {source}, for {path}; "
-                "move that away first"
-            )
+        if path.exists() and made_of.get(path.name) != whole:
+            if part.read_bytes() != path.read_bytes():
+                raise ValueError(
+                    f"`{argument}` must not replace what was made of another file. Received: {source}, for {path}; "
+                    "move that away first"
+                )
+            whole = made_of.get(path.name, whole)  # of which it still is
     write_json(memory, made_of | {path.name: whole})
 
 

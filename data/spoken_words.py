@@ -140,11 +140,11 @@ def _by_list(folder: Path, clips: Sequence[Clip], test_list: Path) -> list[Clip]
 
 
 def _by_speaker(clips: Sequence[Clip], speakers: Sequence[str]) -> list[Clip]:
-    known = {clip.path.name.split("_")[0] for clip in clips}
+    known = {clip.path.stem.split("_")[0] for clip in clips}
     if unknown := set(speakers) - known:
         shown = ", ".join(sorted(known)[:20])
         raise ValueError(f"`test_speakers` must be among {shown}. Received: {', '.join(sorted(unknown))}")
-    return [replace(clip, test=clip.path.name.split("_")[0] in speakers) for clip in clips]
+    return [replace(clip, test=clip.path.stem.split("_")[0] in speakers) for clip in clips]
 
 
 def _by_draw(clips: Sequence[Clip], share: float, seed: int) -> list[Clip]:

@@ -144,7 +144,10 @@ class Run:
 
     def save(self, state: Mapping[str, np.ndarray]) -> None:
         """Write a checkpoint, into a new folder if somebody has removed it."""
-        self.results.mkdir(parents=True, exist_ok=True)
+        if self.results == self._final[0]:
+            self.results.mkdir(parents=True, exist_ok=True)
+        else:
+            folders.mark(self.results)
         checkpoints.save(self.results, state, self.about | {"board": self.board.sizes})
 
     def finish(self) -> None:
@@ -185,7 +188,7 @@ class Run:
                 return new
             if not (self._final[0] / "metrics.json").exists():
                 return self._final
-            _begin(new)
+            new = folders.begin(*self._final)
             if self._final[1].exists():
                 folders.copy(self._final[1], new[1])
             checkpoints.save(new[0], self.saved.state, self.saved.about)
@@ -198,14 +201,13 @@ class Run:
         if not there:
             return self._final
         folders.check_replaced(*self._final, OF_A_RUN)
-        _begin(new)
-        return new
+        return folders.begin(*self._final)
 
     def _to_resume(self) -> checkpoints.Checkpoint:
         """Return the checkpoint to go on from; raises a ValueError if it is of another training."""
         folder = where(self._final[0])
         found = checkpoints.load(folder)
-        for name, value in _plain(self.settings).items():
+        for name, value in sorted(_plain(self.settings).items(), key=lambda item: item[0] != "model"):  # tells most
             before = found.about.get(name, "not there")  # in a run of an earlier version
             if name not in WHERE | {"epochs"} and before != value:
                 raise ValueError(f"`{name}` must be that of the run to resume, {before}. Received: {value}")
@@ -228,7 +230,7 @@ def where(results: Path) -> Path:
 def trained(task: str, settings: RunSettings) -> Path:
     """Return the folder of the trained run that the settings name; raises a ValueError that names those there are if not."""
     folder, log = _folders(task, settings, settings.run)
-    if not folder.exists() and folders.beside(folder, folders.OLD).exists():
+    if not folder.exists() and folders.being_replaced(folder):
         with _lock(folder, log):
             folders.recover(folder, log)
     if (folder / MODEL).is_file():
@@ -352,7 +354,7 @@ def _claim(task: str, settings: RunSettings) -> tuple[str, contextlib.ExitStack]
     for number in itertools.count(1):
         name = f"{given}-{number}"
         found = _folders(task, settings, name)
-        if any(map(folders.is_there, found)):
+        if any(map(folders.is_there, (*found, *folders.around(*found)))):
             continue
         try:
             lock = _lock(*found)
@@ -370,18 +372,12 @@ def _folders(task: str, settings: RunSettings, name: str) -> tuple[Path, Path]:
 
 def _lock(results: Path, log: Path) -> contextlib.ExitStack:
     """Lock the folders of a run, of which another run may share one; closing what is returned lets go of them."""
+    folders.check_apart(results, log)
     with contextlib.ExitStack() as held:
         for folder in (results, log):
             folder.parent.mkdir(parents=True, exist_ok=True)
             held.callback(Lock(folders.beside(folder, folders.LOCK), f"the run {folder.name}").release)
         return held.pop_all()
-
-
-def _begin(new: Iterable[Path]) -> None:
-    """Make empty folders."""
-    for folder in new:
-        folders.remove(folder)
-        folder.mkdir(parents=True)
 
 
 def _plain(settings: RunSettings) -> dict:

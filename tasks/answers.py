@@ -17,7 +17,7 @@ from tasks import expected, measures
 from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.series import SeriesTask, Settings, roles_of
-from tasks.task import compiled, in_blocks
+from tasks.task import compiled, first, in_blocks
 from tasks.trained_model import (
     check_step,
     check_values,
@@ -247,7 +247,7 @@ class Answers(SeriesTask):
     def report(self, weights: np.ndarray) -> Report:
         from tasks import figures
 
-        outputs = self.outputs(weights[:1])[0, self.testing]
+        outputs = self.outputs(first(weights))[0, self.testing]
         said, truth = self.said(outputs), self.truth[self.testing]
         names = np.array([self.sequences.names[place] for place in self.testing])
         if self.classes is None:

@@ -19,7 +19,7 @@ from tasks.forgetting import ForgettingSettings
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.report import Quantity, Report
-from tasks.task import Carried, Moment, Task, compiled, layer_modules
+from tasks.task import Carried, Moment, Task, compiled, first, layer_modules
 from tasks.trained_model import load_json, load_model
 
 PRIME = "The "
@@ -170,9 +170,9 @@ class CharacterModel(Task):
     def report(self, weights: np.ndarray) -> Report:
         from tasks import figures
 
-        settings, shown = self.settings, self.testing[:SHOWN]
+        weights, settings, shown = first(weights), self.settings, self.testing[:SHOWN]
         states = compiled(lambda w, read: self.network.states_and_outputs(self.network.split(w), read)[0])(
-            weights[:1], shown[None]
+            weights, shown[None]
         )
         network = self.network.keras_model(weights[0])
         written = write(network, self.text.characters, self.prime, settings.sample_length, settings.temperature, 0)
@@ -180,7 +180,7 @@ class CharacterModel(Task):
         text = [self.text.characters[index] for index in self.testing]
         drawn = {"states": figures.states_figure(states[0, 0].numpy(), modules, None, below=text[:SHOWN])}
         tested = {"position": len(self.training) + np.arange(1, len(self.testing)), "character": np.array(text[1:])}
-        tested["bits"] = self._read(weights[:1])[1].numpy()[0]
+        tested["bits"] = self._read(weights)[1].numpy()[0]
         return Report(drawn, texts={"sample": self.prime + written}, tables={"test_text": tested})
 
     def _bits(self, weights: np.ndarray) -> np.ndarray:
@@ -236,8 +236,8 @@ def write(
     begun, steps = [characters.index(character) for character in prime], len(prime) + length - 1
     block = min(steps, BLOCK)
     draw, read, state = _writer(network, len(begun), block), begun[:1], network.get_layer("hidden").get_initial_state(1)
-    for first in range(0, steps, block):
-        drawn, state = draw(state, *map(tf.constant, (read[-1], first, begun, temperature, seed)))
+    for begin in range(0, steps, block):
+        drawn, state = draw(state, *map(tf.constant, (read[-1], begin, begun, temperature, seed)))
         read.extend(drawn.numpy())
     return "".join(characters[index] for index in read[len(begun) : steps + 1])
 

@@ -19,7 +19,7 @@ from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.series import SHIPPED, SeriesTask, Settings, roles_of
 from tasks.series_inputs import Series, learn, make_series
-from tasks.task import compiled, in_blocks
+from tasks.task import compiled, first, in_blocks
 
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 LEVELS = {80: 1, 95: 0}  # percent of a band → which quantile is its lower end
@@ -283,9 +283,9 @@ class Forecasting(SeriesTask):
         from tasks.forecast_figures import forecast_figure
 
         (one, origins, _), times = next(self._tests()), self.sequences.times
-        known = int(origins[-1]) + 1
-        found = self.forecasts(weights[:1], one, origins[-1:])[0]  # [1, m, H, Q]
-        bands = widened(found, self.widening(weights[:1])[0])[0]
+        weights, known = first(weights), int(origins[-1]) + 1
+        found = self.forecasts(weights, one, origins[-1:])[0]  # [1, m, H, Q]
+        bands = widened(found, self.widening(weights)[0])[0]
         simple = {name: own[-1] for name, own in self._simple[0].items()}  # as they were tested, not fitted again
         steps = np.arange(len(one.truth)) if times is None else times[0]
         drawn = forecast_figure(one.truth, known, bands, simple, steps, self.targets[:SHOWN])

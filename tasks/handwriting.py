@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.readout import counted
 from tasks.report import Quantity, Report
-from tasks.task import Moment, Task, compiled, in_blocks
+from tasks.task import Moment, Task, compiled, first, in_blocks
 from tasks.trained_model import load_json, load_model
 from tasks.transcriptions import by_writer, confusions, label_error
 
@@ -163,10 +164,11 @@ class Handwriting(Task):
     def report(self, weights: np.ndarray) -> Report:
         from tasks import ink_figures
 
-        lines, answers = self.corpus.test, self.texts(weights[:1], self.test)[0]
+        weights, lines = first(weights), self.corpus.test
+        answers = self.texts(weights, self.test)[0]
         truths, writers = [line.text for line in lines], [line.writer for line in lines]
         chosen = np.linspace(0, len(lines) - 1, min(len(lines), SHOWN), dtype=int)
-        network = functools.partial(self.network.apply, self.network.split(tf.constant(weights[:1])))
+        network = functools.partial(self.network.apply, self.network.split(tf.constant(weights)))
         drawn = [drawn_line(lines[place], self.settings, lambda steps: network(steps)[0]) for place in chosen]
         tables = {"confusions": confusions(truths, answers), "writers": by_writer(writers, truths, answers)}
         figures = {
@@ -223,13 +225,20 @@ class Handwriting(Task):
         scale = Scale(*load_json(folder / "metrics.json", **Scale.__annotations__))
         lines = [rescaled(read_ink(Path(path)), scale) for path in settings.read]
         model = load_model(folder, Ink.features, CLASSES)
-        for place, (path, line) in enumerate(zip(settings.read, lines, strict=True)):
+        for path, name, line in zip(settings.read, _pictures(settings.read), lines, strict=True):
             drawn = drawn_line(line, settings, model)
-            before = [Path(other).stem for other in settings.read[:place]].count(Path(path).stem)
-            picture = folder / f"read_{Path(path).stem}{f'_{before + 1}' * bool(before)}.png"
-            with write_about(picture, "read", path) as part:
+            with write_about(folder / name, "read", path) as part:
                 ink_figures.lines_figure([drawn]).savefig(part, format="png")
             print(f"{path}: {drawn.answer}")
+
+
+def _pictures(paths: Sequence[str]) -> list[str]:
+    """Return the names of the pictures of files, numbered where several have one name."""
+    stems, names = [Path(path).stem for path in paths], []
+    for stem in stems:
+        numbered = (f"{stem}_{number}" for number in itertools.count(2))
+        names.append(stem if stem not in names else next(name for name in numbered if name not in {*names, *stems}))
+    return [f"read_{name}.png" for name in names]
 
 
 def load_corpus(settings: Settings) -> Corpus:

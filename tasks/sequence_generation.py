@@ -104,13 +104,11 @@ class SequenceGeneration(Task):
         from tasks import figures
 
         target, (states, outputs) = self.target, self._run(weights)
-        drawn = {
-            "signal": figures.signal_figure(target.values, _alive(outputs), target.rate, target.source),
-            "states": figures.states_figure(states[0], layer_modules(self.network.hidden), target.rate),
-        }
-        sounds = {}
-        if target.rate:
-            sounds = {"target": Sound(target.values, target.rate), "output": _sound(outputs[0], target.rate)}
+        drawn = {"signal": figures.signal_figure(target.values, _alive(outputs), target.rate, target.source)}
+        sounds = {"target": Sound(target.values, target.rate)} if target.rate else {}
+        if np.isfinite(weights[0]).all():
+            drawn["states"] = figures.states_figure(states[0], layer_modules(self.network.hidden), target.rate)
+            sounds |= {"output": _sound(outputs[0], target.rate)} if target.rate else {}
         return Report(drawn, sounds, tables={"signal": _table(target, outputs)})
 
     def outputs(self, weights: np.ndarray, periods: np.ndarray | None = None) -> np.ndarray:

@@ -26,7 +26,7 @@ from tasks.network import Network
 from tasks.network_settings import NetworkSettings
 from tasks.report import Quantity, Report, Sound
 from tasks.speech_measures import QUANTITIES, compare
-from tasks.task import Carried, Moment, Task, compiled, mean_squared_error
+from tasks.task import Carried, Moment, Task, compiled, first, mean_squared_error
 from tasks.trained_model import load_json, load_model
 
 
@@ -243,7 +243,7 @@ class SpeechPrediction(Task):
     def report(self, weights: np.ndarray) -> Report:
         from tasks import figures
 
-        said = {name: own[0] for name, own in self.said(weights[:1]).items()}
+        said = {name: own[0] for name, own in self.said(first(weights)).items()}
         versions = {"original": self.signal[self.settings.window :]} | said
         window, end = self.settings.window, len(self.signal)
         times = [(max(first, window), min(last, end), phone) for first, last, phone in self.utterance.times]

@@ -20,7 +20,7 @@ from tasks.network import Network
 from tasks.network_settings import NetworkSettings, check
 from tasks.readout import counted
 from tasks.report import Quantity, Report, Sound
-from tasks.task import Task, compiled, in_blocks, layer_modules
+from tasks.task import Task, compiled, first, in_blocks, layer_modules
 from tasks.trained_model import load_json, load_model
 
 BLOCK = 64  # clips evaluated at once
@@ -238,7 +238,7 @@ class SpokenWords(Task):
     def report(self, weights: np.ndarray) -> Report:
         from tasks import figures
 
-        testing = self.testing[0]
+        weights, testing = first(weights), self.testing[0]
         clips = [self.features.clips[place] for place in testing]
         answers, chances = (found[0, testing] for found in self.answers(weights))
         truth, given = ([self.words[label] for label in labels] for labels in (self.labels[testing], answers))

@@ -160,7 +160,7 @@ class Task(abc.ABC):
     def report(self, weights: np.ndarray) -> Report:
         """Return what is left of trained networks [R, P]; what only one can give is that of the first.
 
-        Weights of networks that diverged are not numbers.
+        Weights of networks that diverged are not numbers; raises a ValueError where nothing is left.
         """
 
     def remark(self, metrics: Mapping[str, Any]) -> str:
@@ -211,3 +211,10 @@ def in_blocks(places: np.ndarray, size: int) -> np.ndarray:
 def compiled(function: Callable) -> Callable:
     """Return a function of tensors as one XLA program, compiled at its first call."""
     return tf.function(function, jit_compile=True, autograph=False)
+
+
+def first(weights: np.ndarray) -> np.ndarray:
+    """Return the weights [1, P] of the first of trained networks [R, P]; raises a ValueError where it diverged."""
+    if not np.isfinite(weights[0]).all():
+        raise ValueError("the first network, of which all would be, diverged")
+    return weights[:1]

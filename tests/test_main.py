@@ -149,6 +149,10 @@ def test_a_signal_leaves_a_checkpoint_from_which_only_the_same_run_goes_on(tmp_p
     flags += ["--resume", f"--results-dir={tmp_path / 'results'}", f"--log-dir={tmp_path / 'log'}"]
     refusals = {
         ("--seed", "1"): "--seed must be that of the run to resume, 0. Received: 1",
+        (
+            "--model",
+            "clockwork_gru",
+        ): "--model must be that of the run to resume, clockwork_rnn. Received: clockwork_gru",
         ("--replicas", "2"): "--replicas must be that of the run to resume, 1. Received: 2",
         ("--epochs", "199999"): "--epochs must be at least those of the run to resume, 200000. Received: 199999",
     }

@@ -47,6 +47,9 @@ def test_what_was_made_of_another_file_of_the_same_name_stays(tmp_path):
     assert sorted(tmp_path.iterdir()) == [tmp_path / "made_of.json", path]
     with write_about(path, "predict", others) as part:  # the same content is no loss
         part.write_text("1")
+    with pytest.raises(ValueError), write_about(path, "predict", others) as part:  # and is still of the first
+        part.write_text("2")
+    assert path.read_text() == "1"
 
 
 def test_errors_name_the_wanted_file(tmp_path):

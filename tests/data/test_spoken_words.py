@@ -64,6 +64,9 @@ def test_folder_is_split_by_share_of_each_word(folder):
 def test_folder_is_split_by_speaker(folder):
     clips = load_folder(folder, Split(None, ("bob",), 0.25, 0))
     assert all(clip.test == clip.path.name.startswith("bob") for clip in clips)
+    for word in ("yes", "no"):
+        (folder / word / "bob_0.wav").rename(folder / word / "eve.wav")
+    assert {clip.path.name for clip in load_folder(folder, Split(None, ("eve",), 0.25, 0)) if clip.test} == {"eve.wav"}
 
 
 def test_folder_is_split_by_list(folder):

@@ -192,10 +192,13 @@ def test_folders_that_a_killed_process_was_exchanging_are_exchanged(settings, cu
     for folder in (results, log):
         shutil.copytree(folder, folders.beside(folder, folders.NEW))
     (folders.beside(results, folders.NEW) / "config.json").write_text('{"new": 1}')
+    folders.mark(folders.beside(results, folders.NEW))
     log.rename(folders.beside(log, folders.OLD))
     if cut != "log renamed":
         folders.replace(results, log)
+        assert not (results / folders.MARK).exists()
         results.rename(folders.beside(results, folders.NEW))
+        folders.mark(folders.beside(results, folders.NEW))
         shutil.copytree(folders.beside(results, folders.NEW), folders.beside(results, folders.OLD))
         (folders.beside(results, folders.OLD) / "config.json").write_text("{}")
     if cut == "old half removed":
@@ -205,6 +208,48 @@ def test_folders_that_a_killed_process_was_exchanging_are_exchanged(settings, cu
     with pytest.raises(ValueError, match="`name` must be new"):
         Run("generation", settings)
     assert (found / "config.json").read_text() == '{"new": 1}' and names(settings) == {"a"}
+
+
+@pytest.mark.parametrize("of", ["results_dir", "log_dir"])
+@pytest.mark.parametrize("kind", [folders.NEW, folders.OLD])
+def test_copies_that_somebody_keeps_beside_a_run_stay(settings, kind, of):
+    """A copy of a run, or a run of which it is the only one; without a name, another number is taken."""
+    folder = getattr(settings, of) / "generation" / "a"
+    copied, numbered = folders.beside(folder, kind), folders.beside(folder.with_name("clockwork_rnn-1"), kind)
+    shutil.copytree(folder, copied)
+    numbered.mkdir()
+    kept = sorted(path.name for path in copied.iterdir())
+    for changes in ({"resume": True, "epochs": 130}, {"overwrite": True}, {}):
+        with pytest.raises(
+            ValueError, match=f"`name` must have nothing in its way. Received: {copied}, which no unfin"
+        ):
+            Run("generation", replace(settings, **changes))
+    shutil.rmtree(settings.results_dir / "generation" / "a")
+    with pytest.raises(ValueError, match="`run` must be the name of a run that was trained, .* Received: a, not in "):
+        trained("generation", replace(settings, run="a"))
+    assert kept == sorted(path.name for path in copied.iterdir())
+    run = Run("generation", replace(settings, name=None))
+    assert run.name == "clockwork_rnn-2" and numbered.exists()
+    run.release()
+
+
+@pytest.mark.parametrize("name", ["b", None])
+def test_log_and_results_are_not_in_each_other(settings, name):
+    inside = settings.results_dir / "generation" / (name or "clockwork_rnn-1")
+    apart = {"results_dir": inside, "log_dir": settings.results_dir}, {"log_dir": inside}
+    for changes in apart:
+        with pytest.raises(ValueError, match="`log_dir` must have a run's log apart from its results. Received: "):
+            Run("generation", replace(settings, name=name, **changes))
+    assert not inside.exists()
+
+
+def test_a_folder_of_logs_that_is_none_is_not_overwritten(settings):
+    folder = settings.log_dir / "generation" / "mine"
+    folder.mkdir()
+    (folder / "thesis.txt").touch()
+    with pytest.raises(ValueError, match="`overwrite` must replace a run. Received: .*mine, which has no events for "):
+        Run("generation", replace(settings, name="mine", overwrite=True))
+    assert (folder / "thesis.txt").exists() and names(settings) == {"a", "mine"}
 
 
 def test_a_run_in_progress_is_neither_overwritten_nor_resumed(settings):

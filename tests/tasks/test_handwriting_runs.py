@@ -86,11 +86,14 @@ def test_ink_is_read_by_a_trained_run(trained, run_here):
         said[t] != 81 and (t == 0 or said[t] != said[t - 1]) for t in range(len(said))
     )
     assert all((results / f"read_{path.stem}.png").exists() for path in (SAMPLE, inkml, large))
-    again = folder / "again" / large.name
-    again.parent.mkdir()
-    again.write_bytes(large.read_bytes())
-    status, _, errors = run_here(folder, "handwriting", "--run", "a", "--read", large, again)
-    assert (status, errors) == (0, "") and (results / "read_large_2.png").exists()
+    again = [folder / name for name in ("one/x.json", "two/x.json", "three/x_2.json")]  # the last has a number's name
+    for path in again:
+        path.parent.mkdir()
+        path.write_bytes(large.read_bytes())
+    status, _, errors = run_here(folder, "handwriting", "--run", "a", "--read", *again)
+    assert (status, errors) == (0, "")
+    made_of = json.loads((results / "made_of.json").read_text())
+    assert [made_of[f"read_{name}.png"] for name in ("x", "x_3", "x_2")] == list(map(str, again))
 
 
 def test_a_trained_run_is_exported(trained, run_here):
