@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from running.failures import in_words
+from running.folders import EVENTS
 from running.metrics import as_words, results
 from tasks.measures import quartiles
 from tasks.network import Network
@@ -63,7 +64,7 @@ class Board:
             if self._failure:
                 raise self._failure
             self._writer.flush()
-            found = {path.name: path.stat().st_size for path in self.folder.glob("events.*")}
+            found = {path.name: path.stat().st_size for path in self.folder.glob(EVENTS)}
             if not found or not found.keys() >= self.sizes.keys():
                 self.sizes = {}
                 raise FileNotFoundError(errno.ENOENT, "no log of TensorBoard is there", str(self.folder))
@@ -87,7 +88,7 @@ class Board:
         self._failure = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for path in self.folder.glob("events.*"):
+            for path in self.folder.glob(EVENTS):
                 if path.name not in self.sizes:
                     path.unlink()
                 elif path.stat().st_size > self.sizes[path.name]:

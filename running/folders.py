@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 NEW, OLD, LOCK = "~new", "~old", "~lock"
+EVENTS = "events.out.tfevents.*"  # of TensorBoard in a log; other files there are somebody's
 MARK = ".replaces"  # a file in results that take the place of others, until they have
 
 
@@ -46,7 +47,7 @@ def check_replaced(results: Path, log: Path, own: Sequence[str]) -> None:
         raise ValueError(f"`overwrite` must replace a run. Received: {results}, which has none of {', '.join(own)}")
     if found[1]:
         raise ValueError(f"`log_dir` must not be where results are. Received: {log}, which has {found[1][0]}")
-    if log.is_dir() and any(log.iterdir()) and not any(log.glob("events.*")):
+    if log.is_dir() and any(log.iterdir()) and not any(log.glob(EVENTS)):
         raise ValueError(f"`overwrite` must replace a run. Received: {log}, which has no events for TensorBoard")
 
 

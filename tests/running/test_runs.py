@@ -75,7 +75,7 @@ def stop_after(updates, patch, error=KeyboardInterrupt):
 def steps_on_the_board(log, tag="optimization/learning_rate"):
     """Return how often each step of a tag, otherwise the learning rate's curve, is in the event files of a folder."""
     found = Counter()
-    for path in log.glob("events.*"):
+    for path in log.glob(folders.EVENTS):
         for event in EventFileLoader(str(path)).Load():
             found.update(event.step for value in event.summary.value if value.tag == tag)
     return found
@@ -162,7 +162,7 @@ def test_a_signal_while_pictures_are_drawn_waits_for_them(settings, monkeypatch)
 
 
 def test_a_link_to_nothing_in_the_log_does_not_keep_a_run_from_going_on(settings):
-    for path in (settings.log_dir / "generation" / "a").glob("events.*"):
+    for path in (settings.log_dir / "generation" / "a").glob(folders.EVENTS):
         path.unlink()
         path.symlink_to("nowhere")
     longer = replace(settings, resume=True, epochs=61)
