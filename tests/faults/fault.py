@@ -13,6 +13,7 @@ from tests.faults.trainings import prepare
 REFUSAL = 5.0  # seconds that a refusal may take
 LINES = 20  # of stderr, at most
 WRITTEN = ("model.keras", "metrics.json")  # what a run is made for
+OWN = "thesis.txt"  # what somebody keeps wherever it may be
 ALONGSIDE = "two at once"  # the kind in which another run writes into the folder meanwhile
 
 
@@ -100,12 +101,10 @@ def judge(fault: Fault, outcome: Outcome, lost: bool = False, clean: bool = True
 
 
 def _written(folder: Path) -> dict[str, str]:
-    """Return file → checksum of model and metrics of the run a, wherever they are."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.glob("results/*/a/*")
-        if path.name in WRITTEN and path.is_file()
-    }
+    """Return file → checksum of model and metrics of the run a, wherever they are, and of what somebody keeps."""
+    files = [path for path in folder.glob("results/*/a/*") if path.name in WRITTEN and path.is_file()]
+    files += folder.glob(f"*/*/*/{OWN}")
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def _names(folder: Path) -> set[str]:

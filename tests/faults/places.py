@@ -1,10 +1,11 @@
 """Files and folders that are not what they should be, for every flag that takes one."""
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.faults.fault import Fault
+from tests.faults.fault import OWN, Fault
 from tests.faults.trainings import TASKS, flags
 
 TO_READ = {
@@ -82,6 +83,7 @@ def faults() -> Iterator[Fault]:
             statuses=(0,) if name == "-" else (2,),
         )
     yield from _links()
+    yield from _of_somebody()
     for what, make in bad_to_write("bad").items():  # a cache is no more than a help
         words = flags("words", "--cache-dir", "bad")
         yield Fault("folders that cannot be written", f"--cache-dir {what}", "words", words, make, statuses=(0, 2))
@@ -100,6 +102,29 @@ def _links() -> Iterator[Fault]:
             yield Fault("names of runs", said, "generation", flags("generation"), link)
             replaced = flags("generation", "--overwrite")
             yield Fault("names of runs", f"{said}, --overwrite", "generation", replaced, link, statuses=(0, 2))
+
+
+def _of_somebody() -> Iterator[Fault]:
+    """Yield faults where a folder of somebody's own is where a run's would be, or beside it."""
+    for where, beside, trained in itertools.product(("results", "log"), ("", "~new", "~old"), (False, True)):
+        if trained and not beside:  # what is in a run's own folder is of the run
+            continue
+
+        def keep(folder: Path, place: str = f"{where}/generation/a{beside}") -> None:
+            (folder / place).mkdir(parents=True)
+            (folder / place / OWN).write_text("of years")
+
+        for more in ((), ("--overwrite",), ("--resume", "--epochs", "70")):
+            said = " ".join((f"{where}/generation/a{beside}", *more, *["of a run"] * trained))
+            yield Fault("folders of one's own", said, "generation", flags("generation", *more), keep, trained=trained)
+
+    def only_copy(folder: Path) -> None:
+        run = folder / "results" / "generation" / "a"
+        (run / OWN).write_text("of years")
+        run.rename(run.with_name("a~old"))
+
+    used = (*flags("generation")[:-2], "--run", "a")
+    yield Fault("folders of one's own", "the run itself is a~old", "generation", used, only_copy, trained=True)
 
 
 def _in_itself(folder: Path) -> None:
