@@ -4,13 +4,18 @@ What is to replace `NAME` is written into `NAME~new`; for an instant the old one
 somebody may keep a copy under it: only what is beside results with a mark is removed.
 """
 
+import contextlib
+import errno
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+
+from data.files import read_json
 
 NEW, OLD, LOCK = "~new", "~old", "~lock"
 EVENTS = "events.out.tfevents.*"  # of TensorBoard in a log; other files there are somebody's
+FILES = "files"  # in `config.json`: the names of what the run has made in its results
 MARK = ".replaces"  # a file in results that take the place of others, until they have
 
 
@@ -29,15 +34,15 @@ def begin(results: Path, log: Path) -> tuple[Path, Path]:
     new = beside(results, NEW), beside(log, NEW)
     for folder in new:
         remove(folder)
-        folder.mkdir(parents=True)
-    mark(new[0])
+        make(folder)
     return new
 
 
-def mark(new: Path) -> None:
-    """Mark results as those that take the place of others, in a folder that is made if somebody has removed it."""
-    new.mkdir(parents=True, exist_ok=True)
-    (new / MARK).touch()
+def make(folder: Path) -> None:
+    """Make a folder of a run where there is none, with the mark if it is to replace another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.name.endswith(NEW):
+        (folder / MARK).touch()
 
 
 def check_replaced(results: Path, log: Path, own: Sequence[str]) -> None:
@@ -73,21 +78,65 @@ def is_there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def replace(results: Path, log: Path) -> None:
-    """Put the new folders in the place of the old ones, or go on where that was cut off; those of the results last."""
-    for folder in (log, results):
+def replace(results: Path, log: Path) -> list[Path]:
+    """Put the new folders in the place of the old ones, or go on where that was cut off; those of the results last.
+
+    Returns:
+        What was in the old ones that no run has made, and is in the new ones now.
+    """
+    if there := in_the_way(results, log):
+        raise FileExistsError(errno.EEXIST, "is where the run to be replaced would be for an instant", str(there[0]))
+    kept = []
+    for folder, made in ((log, _events), (results, _files)):
         new, old = beside(folder, NEW), beside(folder, OLD)
         if is_there(new):
             if is_there(folder):
                 folder.rename(old)
             new.rename(folder)
+        if old.is_dir() and not old.is_symlink():
+            kept += _bring_over(old, folder, made(old))
         remove(old)
-    (results / MARK).unlink(missing_ok=True)
+        (folder / MARK).unlink(missing_ok=True)
+    return kept
+
+
+def _events(log: Path) -> set[str]:
+    """Return the names of what a run has made in its log."""
+    return {path.name for path in log.glob(EVENTS)}
+
+
+def _files(results: Path) -> set[str]:
+    """Return the names of what a run has made in its results; of all that is there, if nobody knows."""
+    there = os.listdir(results)
+    with contextlib.suppress(OSError, ValueError, TypeError):  # somebody has removed or damaged it
+        return set(read_json(results / "config.json").get(FILES, there))
+    return set(there)
+
+
+def _bring_over(old: Path, new: Path, made: Collection[str]) -> list[Path]:
+    """Move what no run has made, and return where it is now."""
+    moved = [new / name for name in sorted(os.listdir(old)) if name not in made and not is_there(new / name)]
+    for path in moved:
+        (old / path.name).rename(path)
+    return moved
 
 
 def being_replaced(results: Path) -> bool:
-    """Return whether there are results that take the place of these, or have just taken it."""
-    return any((folder / MARK).is_file() for folder in (beside(results, NEW), results))
+    """Return whether results that are whole were about to take the place of these, or have just taken it."""
+    new = beside(results, NEW)
+    return (results / MARK).is_file() or (new / MARK).is_file() and (new / "metrics.json").exists()
+
+
+def in_the_way(results: Path, log: Path) -> list[Path]:
+    """Return what is beside the folders of a run that no process which replaces them has left."""
+    found = []
+    for folder in (results, log):
+        new, old = beside(folder, NEW), beside(folder, OLD)
+        if is_there(new) and not (beside(results, NEW) / MARK).is_file():
+            found.append(new)
+        if is_there(old) and (not being_replaced(results) or is_there(new) and is_there(folder)):
+            found.append(old)
+    return found
 
 
 def recover(results: Path, log: Path) -> None:
@@ -96,12 +145,11 @@ def recover(results: Path, log: Path) -> None:
     Raises:
         ValueError: there is something beside the folders that no such process has left; names it.
     """
-    there = [path for path in around(results, log) if is_there(path)]
-    if there and not being_replaced(results):
+    if there := in_the_way(results, log):
         raise ValueError(
             f"`name` must have nothing in its way. Received: {there[0]}, which no unfinished run has left; move it away"
         )
-    if (beside(results, NEW) / "metrics.json").exists() or any(path.name.endswith(OLD) for path in there):
+    if being_replaced(results):
         replace(results, log)
 
 

@@ -4,6 +4,11 @@ import fcntl
 import os
 import platform
 from pathlib import Path
+from typing import NoReturn
+
+from data.files import naming
+
+HOLDER = "process "  # what a lock begins with
 
 
 class LockedError(ValueError):
@@ -19,29 +24,45 @@ class Lock:
 
     Raises:
         LockedError: another process holds it; names the process and its host.
+        ValueError: there is something of that name that is no lock.
     """
 
     def __init__(self, path: Path, what: str):
         self.path = path
         while True:
-            self.file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (held as long as the lock)
+            if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+                self._refuse(what)
+            self.file = open(path, "a+", encoding="utf-8", errors="replace")  # noqa: SIM115 (held as long as the lock)
             try:
-                fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with naming(path):  # some network drives have no locks
+                    fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self.file.seek(0)
-                holder = self.file.read() or "another process"
+                holder = self._said() or "another process"
                 self.file.close()
                 raise LockedError(f"{what} must not be in progress elsewhere. Received: one of {holder}") from None
-            except OSError as error:  # some network drives have no locks
+            except OSError:
                 self.file.close()
-                error.filename = str(path)
                 raise
             if path.exists() and os.path.samestat(path.stat(), os.fstat(self.file.fileno())):
                 break
             self.file.close()  # whoever held it has removed the file in between
-        self.file.truncate(0)
-        self.file.write(f"process {os.getpid()} on {platform.node()}")
-        self.file.flush()
+        if (said := self._said()) and not said.startswith(HOLDER):
+            self.file.close()
+            self._refuse(what)
+        try:
+            with naming(path):
+                self.file.truncate(0)
+                os.write(self.file.fileno(), f"{HOLDER}{os.getpid()} on {platform.node()}".encode())
+        except OSError:
+            self.release()
+            raise
+
+    def _said(self) -> str:
+        self.file.seek(0)
+        return self.file.read()
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise ValueError(f"{what} needs a lock. Received: {self.path}, which is something else; move it away")
 
     def release(self) -> None:
         """Let go of the lock and remove its file; once more does nothing."""

@@ -97,6 +97,7 @@ class Run:
         _check(settings)
         self.name, self._locks = _claim(task, settings)
         self._absent: list[Path] = []
+        self._kept: list[Path] = []  # what is in the folders that the run has not made
         try:
             self._final = _folders(task, settings, self.name)
             folders.recover(*self._final)
@@ -139,22 +140,26 @@ class Run:
         names = common | {"recipe"} | set(self.about["changed_from_recipe"])
         return {name: value for name, value in self.about.items() if name in names}
 
+    def write_config(self) -> None:
+        """Write what the run is, and which files it has made so far."""
+        names = {path.name for path in self.results.iterdir()} - {path.name for path in self._kept}
+        self.write_json("config.json", self.about | {folders.FILES: sorted(names)})
+
     def write_json(self, name: str, content: dict) -> None:
         write_json(self.results / name, content)
 
     def save(self, state: Mapping[str, np.ndarray]) -> None:
         """Write a checkpoint, into a new folder if somebody has removed it."""
-        if self.results == self._final[0]:
-            self.results.mkdir(parents=True, exist_ok=True)
-        else:
-            folders.mark(self.results)
+        folders.make(self.results)
         checkpoints.save(self.results, state, self.about | {"board": self.board.sizes})
 
     def finish(self) -> None:
         """Take the place of the run that is to be replaced, if there is one."""
         if (self.results, self.log) != self._final:
             self.board.close()
-            folders.replace(*self._final)
+            self._kept = folders.replace(*self._final)
+            if self._kept:
+                print(f"kept from the run before: {', '.join(map(str, self._kept))}")
             self.results, self.log = self._final
             self.board = Board(self.log, self.board.sizes)
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 
 SETTINGS = {
     "KERAS_BACKEND": "tensorflow",  # whatever ~/.keras/keras.json or a notebook says: the layers are TensorFlow's
@@ -24,4 +25,8 @@ def prepare() -> None:
         if getattr(sys, name) is None:  # which Python makes of a closed one, and progress bars do not take
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (open to the end)
         getattr(sys, name).reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is spelt out
+    try:
+        tempfile.gettempdir()
+    except OSError:  # no disk has room, or there is no folder for it: TensorFlow wants to know of one, and uses none
+        tempfile.tempdir = os.curdir
     os.environ.update(SETTINGS)

@@ -138,6 +138,7 @@ class Following(Trained):
         shown = {"unit": "update", "file": sys.stdout, "dynamic_ncols": True, "mininterval": 0.5}
         with tqdm(None, "updates", self.loop.updates, initial=self.loop.progress.done, **shown) as self.bar:
             super().to_the_end()
+            self._stop_if_lost()
             self._show()
         return self
 
@@ -304,7 +305,7 @@ def _write_networks(following: Following, metrics: dict) -> None:
             continue
         with write_whole(run.results / name, suffix=".keras") as path:
             task.network.keras_model(weights[replica], replica).save(path)
-    run.write_json("config.json", run.about)  # again, for whoever removed the folder meanwhile
+    run.write_config()  # again, for whoever removed the folder meanwhile
     run.write_json("metrics.json", in_json(metrics))
     run.finish()
 
@@ -330,6 +331,10 @@ def _write_report(following: Following, metrics: dict) -> None:
     except Exception as error:
         _not_made(PAGE, error)
     shutil.rmtree(run.parts, ignore_errors=True)
+    try:
+        run.write_config()
+    except OSError as error:
+        _not_made("config.json", error)
 
 
 def _not_made(name: str, error: Exception) -> None:

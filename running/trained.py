@@ -61,6 +61,8 @@ class Trained:
         self.look()
         while self.running.any() and next(calls, None):
             self.look()
+        spoiled = ~(self.lost | np.isfinite(self.weights).all(axis=1))  # by the last update, whose loss nobody has seen
+        self.diverged[spoiled] = self.loop.progress.done - 1
         self.stopped[self.running] = self.loop.progress.done // self.task.batches
         return self
 

@@ -151,7 +151,7 @@ class SequenceGeneration(Task):
             known = squares[part][np.isfinite(squares[part])]
             if len(known):
                 print(f"mean squared error {known.mean():.4g} over the {len(known)} steps {where}")
-        name = f"generated_{steps}"
+        name = f"generated_{steps}" if same else f"generated_{steps}_{_sha256(target.values)[:8]}"
         end = trained if further else None
         drawn = figures.signal_figure(target.values, outputs, target.rate, target.source, end)
         sounds = {name: _sound(outputs[0], target.rate)} if target.rate else {}

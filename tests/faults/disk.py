@@ -13,7 +13,15 @@ from tests.faults.fault import ALONGSIDE, Fault, NotPossibleError
 from tests.faults.program import Program, limit_files
 from tests.faults.trainings import TASKS, flags
 
-SIZES = (0, 100, 1_000, 3_000, 10_000, 30_000, 100_000)  # bytes that a file may have
+SIZES = (
+    10,
+    100,
+    1_000,
+    3_000,
+    10_000,
+    30_000,
+    100_000,
+)  # bytes that a file may have; of none at all nobody would read what is said
 LONG = {
     "generation": "30000",
     "words": "200",

@@ -3,6 +3,7 @@
 import errno
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -47,6 +48,30 @@ def test_it_is_refused_while_a_process_holds_it_and_free_when_that_is_killed(tmp
     assert path.read_text() == f"process {os.getpid()} on {platform.node()}"
     lock.release()
     lock.release()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("kind", ["a file", "a link", "a pipe", "a folder", "bytes"])
+def test_what_is_no_lock_is_named_and_stays(tmp_path, kind):
+    path, other = tmp_path / "a~lock", tmp_path / "other"
+    other.write_text("of years")
+    make = {"a file": lambda: path.write_text("of years"), "bytes": lambda: path.write_bytes(b"\xff\x00")}
+    make |= {"a link": lambda: path.symlink_to(other), "a pipe": lambda: os.mkfifo(path), "a folder": path.mkdir}
+    make[kind]()
+    before = os.lstat(path)
+    with pytest.raises(ValueError, match=f"it needs a lock. Received: {path}, which is something else; move it away"):
+        Lock(path, "it")
+    assert os.lstat(path).st_mtime_ns == before.st_mtime_ns and other.read_text() == "of years"
+
+
+def test_where_nothing_can_be_written_it_is_named_and_nothing_left(tmp_path):
+    path, before = tmp_path / "a~lock", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # as a full disk
+    try:
+        with pytest.raises(OSError, match=f"File too large: '{path}'"):
+            Lock(path, "it")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not path.exists()
 
 

@@ -1,5 +1,6 @@
 """Runs: what was good stays until what replaces it is whole, and what fails on the way is said and survived."""
 
+import contextlib
 import io
 import json
 import os
@@ -192,13 +193,13 @@ def test_folders_that_a_killed_process_was_exchanging_are_exchanged(settings, cu
     for folder in (results, log):
         shutil.copytree(folder, folders.beside(folder, folders.NEW))
     (folders.beside(results, folders.NEW) / "config.json").write_text('{"new": 1}')
-    folders.mark(folders.beside(results, folders.NEW))
+    folders.make(folders.beside(results, folders.NEW))
     log.rename(folders.beside(log, folders.OLD))
     if cut != "log renamed":
         folders.replace(results, log)
         assert not (results / folders.MARK).exists()
         results.rename(folders.beside(results, folders.NEW))
-        folders.mark(folders.beside(results, folders.NEW))
+        folders.make(folders.beside(results, folders.NEW))
         shutil.copytree(folders.beside(results, folders.NEW), folders.beside(results, folders.OLD))
         (folders.beside(results, folders.OLD) / "config.json").write_text("{}")
     if cut == "old half removed":
@@ -241,6 +242,50 @@ def test_log_and_results_are_not_in_each_other(settings, name):
         with pytest.raises(ValueError, match="`log_dir` must have a run's log apart from its results. Received: "):
             Run("generation", replace(settings, name=name, **changes))
     assert not inside.exists()
+
+
+@pytest.mark.parametrize("changes", [{"resume": True, "epochs": 61}, {"overwrite": True}])
+def test_what_somebody_keeps_in_a_runs_folders_stays_there(settings, capsys, changes):
+    """Also in the next training; but not what the first one has made and the next one does not: the models of replicas."""
+    results, log = (folder / "generation" / "a" for folder in (settings.results_dir, settings.log_dir))
+    (results / "mine").mkdir()
+    for path in (results / "mine" / "notes.txt", results / "notes.txt", log / "notes.txt"):
+        path.write_text("of years")
+    about = json.loads((results / "config.json").read_text())
+    (results / "model_1.keras").touch()
+    (results / "config.json").write_text(json.dumps(about | {"files": [*about["files"], "model_1.keras"]}))
+    for epochs in (61, 62):
+        own = replace(settings, **changes | {"epochs": epochs})
+        train(SequenceGeneration(own), own, Run("generation", own))
+        said = f"kept from the run before: {log / 'notes.txt'}, {results / 'mine'}, {results / 'notes.txt'}\n"
+        assert "resume" in changes or said in capsys.readouterr().out
+        files = json.loads((results / "config.json").read_text())["files"]
+        assert {path.name for path in results.iterdir()} == {*files, "mine", "notes.txt"} and "model.keras" in files
+        assert [path.read_text() for path in (results / "mine" / "notes.txt", log / "notes.txt")] == ["of years"] * 2
+        assert not (results / "model_1.keras").exists()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_run_that_is_moved_away_while_another_was_to_replace_it_stays(settings, whole):
+    """Also where the new one was whole, but not yet in its place."""
+    results = settings.results_dir / "generation" / "a"
+    run = Run("generation", replace(settings, overwrite=True))
+    run.save(checkpoints.load(results).state)
+    if whole:
+        (run.results / "metrics.json").touch()
+    run.release()
+    moved = folders.beside(results, folders.OLD)
+    shutil.copytree(results, moved)
+    if not whole:
+        shutil.rmtree(results)
+    before = sorted(path.name for path in moved.iterdir())
+    for changes in ({"resume": True}, {"overwrite": True}):
+        with pytest.raises(ValueError, match=f"`name` must have nothing in its way. Received: {moved}, which"):
+            Run("generation", replace(settings, **changes))
+        assert sorted(path.name for path in moved.iterdir()) == before
+    with contextlib.suppress(ValueError):  # where it is gone
+        trained("generation", replace(settings, run="a"))
+    assert sorted(path.name for path in moved.iterdir()) == before
 
 
 def test_a_folder_of_logs_that_is_none_is_not_overwritten(settings):

@@ -113,6 +113,18 @@ def test_divergence_says_at_which_update(tmp_path):
     assert not (run.results / "metrics.json").exists()
 
 
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_network_whose_last_update_spoils_it_has_diverged(tmp_path, replicas):
+    """Its loss is never seen: there is one update, after a loss that is finite."""
+    settings = replace(
+        TINY, optimizer="sgd", momentum=0.0, learning_rate=3e38, clip_norm=0.0, loss="half_sum", epochs=1
+    )
+    settings, run = make_run(tmp_path, replace(settings, length=40, replicas=replicas))
+    with pytest.raises(DivergenceError, match="diverged.* at update 0: "):
+        train(SequenceGeneration(settings), settings, run)
+    assert not list(run.results.glob("*.keras")) and not (run.results / "metrics.json").exists()
+
+
 @pytest.fixture(scope="module")
 def three(compile_once, tmp_path_factory):
     """A run of three replicas, of which the learning rate makes none diverge, and what was drawn of it."""
