@@ -24,7 +24,8 @@ class ClockworkRNN(ClockworkLayer):
     where j runs over the modules that i hears: in the paper its own and all slower ones. Only what fires is computed.
 
     Modules are kept in order of increasing period, and the hidden state has the units of the fastest module first.
-    With `periods=(1,)` this is `keras.layers.SimpleRNN`, number for number.
+    With `periods=(1,)` this is `keras.layers.SimpleRNN`, number for number; only before the first step that a mask leaves it
+    outputs the state that it was given, and Keras 0.
 
     Args:
         units: total number of hidden units n, or one number a module. A total is split evenly, with one unit more to each
@@ -48,7 +49,7 @@ class ClockworkRNN(ClockworkLayer):
         return_state: return also the state: h, the clock and, with `input_mean`, the sums.
         go_backwards: read the sequence from its end; the clock starts there, and outputs come in the order of reading.
         stateful: carry the state from batch to batch.
-        zero_output_for_mask: output 0 at masked steps, instead of what is held.
+        zero_output_for_mask: output 0 at masked steps, instead of what is held; with `return_sequences`.
         unroll, use_cudnn, implementation: accepted as Keras's layers have them; they change nothing.
         jit_compile: compile the recurrence with XLA, also where the model around it is not. It may be set at any time, and
             does not reach into exported files, which no XLA program could be in.

@@ -2,6 +2,8 @@
 
 import argparse
 import csv
+import functools
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +22,7 @@ SETTINGS = ("model", "units")  # in every line of the table
 CONFIG = (*SETTINGS, "replicas", "command")  # that there must be, and of the metrics
 METRICS = ("quantities", "parameters", "seconds")
 MOST_METRICS = 3  # of a task, in the table
-COMPARED = "runs compared"  # in the title of a comparison's page, and of no other
+TITLE = "{} runs compared"  # of a comparison's page; the name of a run has no blank
 
 
 class Run(NamedTuple):
@@ -55,8 +57,7 @@ def main(arguments: Sequence[str]) -> int:
         raise ValueError(
             f"`output` must be a folder that can be written. Received: {output} ({error.strerror})"
         ) from None
-    if options.output:
-        _check_output(output)
+    _check_output(output)
     with output_may_fail():
         compare(runs, output)
         print(f"\nThe report is {output / PAGE}")
@@ -65,8 +66,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _check_output(output: Path) -> None:
     """Raise a ValueError where files of a folder would be replaced that no comparison has written."""
-    page = output / PAGE
-    if any(output.iterdir()) and not (page.is_file() and COMPARED in page.read_text("utf-8", errors="replace")):
+    page, title = output / PAGE, f"<title>{TITLE.format('[0-9]+')}</title>"
+    if any(output.iterdir()) and not (page.is_file() and re.search(title, page.read_text("utf-8", errors="replace"))):
         raise ValueError(f"`output` must be new, or empty, or of an earlier comparison. Received: {output}")
 
 
@@ -123,7 +124,8 @@ def _read(name: str, folder: Path) -> Run:
 
 def compare(runs: Sequence[Run], output: Path) -> None:
     """Print the table of runs and write `TASK.csv`, `TASK.png` and `report.html` into a folder."""
-    tasks = []
+    tasks, write = [], functools.partial(write_page, output / PAGE, "comparison.html", title=TITLE.format(len(runs)))
+    write(tasks=tasks)  # so that the folder is known where this is interrupted
     for task, own in _of_a_kind(runs).items():
         head, lines = lines_of(own)
         print(f"\n{task}\n" + table([head, *lines]))
@@ -140,7 +142,7 @@ def compare(runs: Sequence[Run], output: Path) -> None:
                 "commands": [run.config["command"] for run in own],
             }
         )
-    write_page(output / PAGE, "comparison.html", title=f"{len(runs)} {COMPARED}", tasks=tasks)
+    write(tasks=tasks)
 
 
 def _of_a_kind(runs: Sequence[Run]) -> dict[str, list[Run]]:

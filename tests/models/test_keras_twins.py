@@ -95,6 +95,30 @@ def test_values_and_gradients_are_those_of_keras(name, options, masked):
 
 
 @pytest.mark.parametrize("name", KINDS)
+def test_where_a_mask_leaves_nothing_what_is_held_is_said_and_by_keras_nothing(name):
+    """As docs/layer.md says; all else is equal there, too."""
+    x, mask = inputs((3, 6, 5)), np.arange(6)[None] >= np.array([0, 2, 6])[:, None]
+    state = [inputs((3, 4), seed=seed) for seed in range(2 if name == "LSTM" else 1)]
+    for options, before in (({"return_sequences": True}, ~mask), ({}, ~mask[:, -1])):
+        ours = getattr(TWINS, name)(4, dtype="float64", **options)
+        theirs = getattr(keras.layers, name)(4, dtype="float64", **options)
+        ours(x), theirs(x)
+        ours.set_weights(theirs.get_weights())
+        said, wanted = (layer(x, initial_state=state, mask=tf.constant(mask)).numpy() for layer in (ours, theirs))
+        held = np.broadcast_to(state[0][:, None] if options else state[0], said.shape)
+        np.testing.assert_allclose(said[before], held[before])
+        assert not wanted[before].any()
+        np.testing.assert_allclose(said[~before], wanted[~before], atol=1e-9)
+    options = {"zero_output_for_mask": True, "dtype": "float64"}
+    ours, theirs = getattr(TWINS, name)(4, **options), getattr(keras.layers, name)(4, **options)
+    ours(x), theirs(x)
+    ours.set_weights(theirs.get_weights())
+    said, wanted = (layer(x, mask=tf.constant(mask[:, ::-1])).numpy() for layer in (ours, theirs))
+    assert said[1].any() and not wanted[1:].any()
+    np.testing.assert_allclose(said[0], wanted[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_starts_from_the_same_weights_as_keras(name):
     initializers = {
         "kernel_initializer": keras.initializers.GlorotUniform(seed=1),

@@ -225,6 +225,31 @@ def test_a_comparison_replaces_an_earlier_one_and_nothing_else(runs, tmp_path, c
     refused = f"main.py: --output must be new, or empty, or of an earlier comparison. Received: {tmp_path / 'own'}\n"
     assert capsys.readouterr().err == refused
     assert [path.read_text() for path in (tmp_path / "own").iterdir()] == ["mine"]
+    shutil.copytree(runs, tmp_path / "results")
+    shutil.copytree(tmp_path / "own", tmp_path / "results" / "comparison")
+    assert main.main(["compare", f"--results-dir={tmp_path / 'results'}"]) == 2
+    assert [path.read_text() for path in (tmp_path / "results" / "comparison").iterdir()] == ["mine"]
+
+
+def test_a_runs_page_is_no_comparison_whatever_it_says(runs, tmp_path):
+    shutil.copytree(runs, tmp_path / "results")
+    folder = tmp_path / "results" / "generation" / "two"
+    page = folder / "report.html"
+    page.write_text(page.read_text() + "2 runs compared")
+    before = {path.name for path in folder.iterdir()}
+    assert main.main(["compare", f"--results-dir={tmp_path / 'results'}", f"--output={folder}"]) == 2
+    assert {path.name for path in folder.iterdir()} == before
+
+
+def test_a_comparison_that_was_interrupted_is_made_again(runs, tmp_path, monkeypatch):
+    def stop(*runs):
+        raise KeyboardInterrupt
+
+    words = ["compare", f"--results-dir={runs}", f"--output={tmp_path}"]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(compare, "_curves", stop)
+        main.main(words)
+    assert list(tmp_path.iterdir()) and main.main(words) == 0
 
 
 def test_refuses_folders_without_runs(tmp_path, capsys):
