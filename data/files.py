@@ -2,7 +2,9 @@
 
 import contextlib
 import csv
+import functools
 import glob
+import hashlib
 import json
 import os
 import platform
@@ -127,6 +129,22 @@ def read_any_json(path: Path) -> Any:
 def in_a_line(error: Exception, most: int = 120) -> str:
     """Return what another library has to say, cut to one line of a message."""
     return " ".join(str(error).replace("`", "").split())[:most] or type(error).__name__
+
+
+@functools.lru_cache
+def digest(path: str) -> str:
+    """Return what stands for the content of a file, or of the files in a folder; nothing where there is none."""
+    there = (
+        [path]
+        if os.path.isfile(path)
+        else sorted(filter(os.path.isfile, glob.iglob(f"{glob.escape(path)}/**", recursive=True)))
+    )
+    found = hashlib.sha256()
+    for file in there:
+        found.update(os.path.relpath(file, path).encode(errors="surrogateescape"))
+        with contextlib.suppress(OSError), open(file, "rb") as stream:  # of one that cannot be read nothing is used
+            found.update(hashlib.file_digest(stream, "sha256").digest())
+    return found.hexdigest() if there else ""
 
 
 def _lives(process: int) -> bool:

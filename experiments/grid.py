@@ -33,6 +33,9 @@ class Options:
 
     def check(self) -> None:
         """Raise a ValueError that names the first setting out of range, also of those that experiments add."""
+        own = self.output_dir
+        if own and own.is_dir() and any(own.iterdir()) and not (own / "cells").is_dir():
+            raise ValueError(f"`output_dir` must be new, or empty, or of earlier experiments. Received: {own}")
         for field in fields(self):
             name, value = field.name, getattr(self, field.name)
             values = value if isinstance(value, tuple) else (value,)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from data.files import write_whole
+from data.files import digest, write_whole
 from running.lock import Lock
 
 Arrays = dict[str, np.ndarray]
@@ -47,6 +47,17 @@ class Kept(dict):
 ROOT = Path(__file__).parents[1]
 # One core a process: small networks gain nothing from a second one, two processes nearly twice as much.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+DATA = (
+    "target",
+    "corpus",
+    "test_list",
+    "timit",
+    "utterance",
+    "text",
+    "data",
+    "test_data",
+    "iam",
+)  # settings that name files
 RETRIES = 3  # of what a worker was at that died
 
 
@@ -56,7 +67,8 @@ class Cell:
 
     Args:
         name: of the file that keeps it, with a fingerprint of the arguments added.
-        arguments: what the function takes; their text, without where a run writes, must say all that the result depends on.
+        arguments: what the function takes; their text, without where a run writes and with what the files hold that settings
+            name, must say all that the result depends on.
         networks: how many it trains, for the progress bar.
     """
 
@@ -72,13 +84,15 @@ class Cell:
 
 
 def _what_counts(value: Any) -> Any:
-    """Return settings without those that only say where a run computes and writes."""
+    """Return settings without those that only say where a run computes and writes, and with what named files hold."""
     from running.runs import RunSettings
 
     if not dataclasses.is_dataclass(value):
         return value
     where = {field.name for field in dataclasses.fields(RunSettings)}
-    return {name: setting for name, setting in dataclasses.asdict(value).items() if name not in where}
+    counting = {name: setting for name, setting in dataclasses.asdict(value).items() if name not in where}
+    held = [digest(str(counting[name])) for name in DATA if counting.get(name)]
+    return (counting, held) if held else counting
 
 
 def cores() -> int:

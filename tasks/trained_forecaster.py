@@ -9,7 +9,7 @@ import pandas as pd
 
 from data.series import Roles, Sequences, load
 from data.times import calendar, usual_step
-from tasks.expected import first_step
+from tasks.expected import filled, first_step, levels
 from tasks.forecasting import LEVELS, QUANTILES, by_level, table_of, widened
 from tasks.series_inputs import Scales, Series, make_series
 from tasks.trained_model import (
@@ -39,6 +39,7 @@ def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
         may_lack = scales.gaps & (np.arange(len(scales.gaps)) >= len(targets))
         check_values(path, one.name, sequences.values[place][:end], sequences.columns, may_lack)
         _check_like_training(path, one, targets)
+        _check_others(path, one, sequences.values[place][:end], sequences.columns, scales)
         if roles.known:
             _check_known(path, one, sequences.values[place][end:], sequences, scales, roles)
         outputs = network(one.inputs[None, max(0, end - learned["window"]) : end].astype(np.float32))[0, -1].numpy()
@@ -64,6 +65,16 @@ def _check_like_training(path: Path, one: Series, targets: Sequence[str]) -> Non
         known = left[:, place][np.isfinite(left[:, place])]
         if len(known) and (times := np.median(known)) > UNLIKE:
             came = f"{target} of {one.name}, {times:.2g} times as far from what is expected as in training"
+            raise ValueError(f"{path} must hold values in the units of training. Received: {came}")
+
+
+def _check_others(path: Path, one: Series, values: np.ndarray, columns: Sequence[str], scales: Scales) -> None:
+    """Raise a ValueError where a column besides the targets is of other units, in the values [T, F] of a series."""
+    whole = filled(values)
+    away = np.abs(whole - levels(whole, one.expectations[0].season)) / scales.deviations
+    for place, name in list(enumerate(columns))[len(one.expectations) :]:
+        if (times := np.median(away[:, place])) > UNLIKE:
+            came = f"{name} of {one.name}, {times:.2g} times as far from its level as in training"
             raise ValueError(f"{path} must hold values in the units of training. Received: {came}")
 
 

@@ -61,6 +61,16 @@ def test_refuses_what_cannot_be_computed(changes, message):
         Several(**changes).check()
 
 
+def test_results_of_somebodys_own_are_not_replaced(tmp_path):
+    Several(output_dir=tmp_path / "new").check()
+    Several(output_dir=tmp_path).check()
+    (tmp_path / "main_job.csv").touch()
+    with pytest.raises(ValueError, match=f"`output_dir` must be new, or empty, or of earlier .* Received: {tmp_path}"):
+        Several(output_dir=tmp_path).check()
+    (tmp_path / "cells").mkdir()
+    Several(output_dir=tmp_path).check()
+
+
 def test_every_experiment_takes_its_own_numbers():
     for experiment in EXPERIMENTS.values():
         experiment.start(quick=False).check()

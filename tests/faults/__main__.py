@@ -30,6 +30,7 @@ from tests.faults.fault import Fault, inject
 
 LISTS = (disk, damage, contents, places, flags)
 SAME = ("kind", "fault", "task")  # rows of faults that are the same
+KILLS = "kills at random moments"  # a kind of rows that is in no list
 GOOD = ("held", "not injected")
 OF_A_KIND = 3  # faults, where not all are wanted
 AT_ONCE = 2
@@ -80,7 +81,7 @@ def chosen(options: Options) -> list[Fault]:
     Raises:
         ValueError: none is as asked for.
     """
-    every = [fault for part in LISTS for fault in part.faults()]
+    every = listed()
     if options.all:
         return every
     if options.again:
@@ -99,6 +100,11 @@ def chosen(options: Options) -> list[Fault]:
     return [fault for fault in every if (counts.update([fault.kind]) or counts[fault.kind]) <= OF_A_KIND]
 
 
+def listed() -> list[Fault]:
+    """Return all faults."""
+    return [fault for part in LISTS for fault in part.faults()]
+
+
 def _row(fault: Fault) -> dict[str, str]:
     """Return what names a fault in the CSV file."""
     return dict(zip(SAME, (fault.kind, ascii(fault.name), fault.task), strict=True))
@@ -109,10 +115,10 @@ def _key(row: Mapping[str, object]) -> tuple[object, ...]:
 
 
 def _write(store: Store, found: list[dict]) -> None:
-    """Write rows in the place of those of the same faults."""
-    same = set(map(_key, found))
+    """Write rows in the place of those of the same faults, and of faults that are listed no more."""
+    same, known = set(map(_key, found)), {_key(_row(fault)) for fault in listed()}
     there = store[reliability.FAULTS].to_dict("records") if reliability.FAULTS in store else []
-    others = [row for row in there if _key(row) not in same]
+    others = [row for row in there if _key(row) not in same and (row["kind"] == KILLS or _key(row) in known)]
     store.write(reliability.FAULTS, [*others, *found], reliability.FAULTS_COLUMNS)
 
 
@@ -140,7 +146,7 @@ def _kills(pool: ThreadPoolExecutor, options: Options) -> Iterator[dict]:
     for setting, verdict in zip(
         settings, tqdm(pool.map(kills.kill, settings, drawn), "kills", len(settings)), strict=True
     ):
-        yield {"kind": "kills at random moments", "fault": "SIGKILL", "task": setting, "verdict": verdict.split(":")[0]}
+        yield {"kind": KILLS, "fault": "SIGKILL", "task": setting, "verdict": verdict.split(":")[0]}
         if verdict != "held":
             tqdm.write(f"{setting}: {verdict}")
 

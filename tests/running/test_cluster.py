@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.files import digest
+from main import recipe
 from running import cluster
 from running.cluster import Cell, compute
 from running.lock import Lock
@@ -98,6 +100,20 @@ def test_other_arguments_are_another_cell(tmp_path):
     one, other = (Cell("cell", {"rate": rate}, networks=1) for rate in (0.1, 0.2))
     assert one.file != other.file
     assert one.file == Cell("cell", {"rate": 0.1}, networks=5).file
+
+
+def test_other_content_of_a_file_or_folder_that_settings_name_is_another_cell(tmp_path):
+    """A corpus is recorded anew under its old name; a name alone, of no file, counts too."""
+    (tmp_path / "corpus" / "yes").mkdir(parents=True)
+    content, found = tmp_path / "corpus" / "yes" / "a.wav", []
+    for settings in (recipe("words", corpus=str(content.parents[1])), recipe("text", text=str(content))):
+        for text in ("one", "two", "one"):
+            content.write_text(text)
+            digest.cache_clear()
+            found.append(Cell("cell", {"settings": settings}, networks=1).file)
+    assert len(set(found)) == 4 and found[0] == found[2] and found[3] == found[5]
+    names = [Cell("cell", {"settings": recipe("text", text=name)}, networks=1).file for name in ("a", "b", None)]
+    assert len(set(names)) == 3
 
 
 def test_a_moved_checkout_goes_on(monkeypatch):

@@ -144,6 +144,13 @@ def test_values_in_other_units_are_refused(run, table, tmp_path):
     message = "own.csv must hold values in the units of training. Received: y of own.csv, .* times as far from what is expected"
     with pytest.raises(ValueError, match=message):
         series.predict(run[0], path)
+    own.assign(lead=own.lead * 10).to_csv(path, index=False)
+    series.predict(run[0], path)
+    own.assign(lead=own.lead * 1000).to_csv(path, index=False)
+    with pytest.raises(
+        ValueError, match="units of training. Received: lead of own.csv, .* as far from its level as in"
+    ):
+        series.predict(run[0], path)
 
 
 @pytest.mark.parametrize("column", ["y", "z", "lead"])
