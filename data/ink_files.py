@@ -89,6 +89,8 @@ def _inkml(path: Path) -> list[np.ndarray]:
     channels = next(iter(formats), None)
     defined = {trace for definitions in root.iter("definitions") for trace in definitions.iter("trace")}
     traces = [trace for trace in root.iter("trace") if trace.get("type") != "penUp" and trace not in defined]
+    if parts := [part for trace in traces if (part := trace.get("continuation"))]:
+        raise ValueError(f"{path} must have each stroke in one trace. Received: one with continuation {parts[0]:.60}")
     return [_trace(path, number, trace, channels) for number, trace in enumerate(traces, start=1)]
 
 

@@ -114,6 +114,7 @@ def test_points_without_times_are_10_ms_apart(file, name, content):
         ("a.inkml", inkml("1 2 3", form=channels("X", "Y", "X")), "must have the channels X and Y once. Received: X Y X"),
         ("a.inkml", inkml("1 2 3", form=channels("X", "Y", "T", units=' units="year"')), "must have times in s or ms. Received: year"),
         ("a.inkml", inkml("1 2", form=channels("X", "Y").replace('"X"', '"X" units="mm"')), "must have the channels X and Y in one unit. Received: None and mm"),
+        ("a.inkml", '<ink><trace continuation="begin">1 2 3</trace></ink>', "must have each stroke in one trace. Received: one with continuation begin"),
         ("a.inkml", '<ink><trace timeOffset="now">1 2 3</trace></ink>', "must have a number as timeOffset of trace 1. Received: 'now'"),
         ("a.inkml", inkml("1 2", form=channels("X", "Y") + channels("Y", "X")), "must have one <traceFormat>. Received: 2"),
         ("a.inkml", inkml("1 2 0, 2 3 600001"), "a.inkml must have a line of at most 600 s. Received: 600.001 s"),
