@@ -134,11 +134,8 @@ def in_a_line(error: Exception, most: int = 120) -> str:
 @functools.lru_cache
 def digest(path: str) -> str:
     """Return what stands for the content of a file, or of the files in a folder; nothing where there is none."""
-    there = (
-        [path]
-        if os.path.isfile(path)
-        else sorted(filter(os.path.isfile, glob.iglob(f"{glob.escape(path)}/**", recursive=True)))
-    )
+    inside = glob.iglob(f"{glob.escape(path)}/**", recursive=True)
+    there = [path] if os.path.isfile(path) else sorted(filter(os.path.isfile, inside))
     found = hashlib.sha256()
     for file in there:
         found.update(os.path.relpath(file, path).encode(errors="surrogateescape"))

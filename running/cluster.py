@@ -47,17 +47,8 @@ class Kept(dict):
 ROOT = Path(__file__).parents[1]
 # One core a process: small networks gain nothing from a second one, two processes nearly twice as much.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
-DATA = (
-    "target",
-    "corpus",
-    "test_list",
-    "timit",
-    "utterance",
-    "text",
-    "data",
-    "test_data",
-    "iam",
-)  # settings that name files
+# Settings that name files.
+DATA = ("target", "corpus", "test_list", "timit", "utterance", "text", "data", "test_data", "iam")
 RETRIES = 3  # of what a worker was at that died
 
 

@@ -136,10 +136,8 @@ def _value(setting: Setting, words: list[str] | bool) -> Any:
     try:
         return hints.value_of(words, setting.hint)
     except ValueError:
-        came, named = (
-            shlex.join(words) if len(words) > 1 else "".join(words),
-            list(map(str, hints.choices(setting.hint))),
-        )
+        came = shlex.join(words) if len(words) > 1 else "".join(words)
+        named = list(map(str, hints.choices(setting.hint)))
         if hints.takes_several(setting.hint) and "," in came:
             more = f"; separate them by blanks: {setting.flag} {' '.join(came.replace(',', ' ').split())}"
         else:
