@@ -238,7 +238,8 @@ class SpokenWords(Task):
     def report(self, weights: np.ndarray) -> Report:
         from tasks import figures
 
-        weights, testing = first(weights), self.testing[0]
+        first(weights)  # is used, but with all: each replica may have clips of its own for testing
+        testing = self.testing[0]
         clips = [self.features.clips[place] for place in testing]
         answers, chances = (found[0, testing] for found in self.answers(weights))
         truth, given = ([self.words[label] for label in labels] for labels in (self.labels[testing], answers))

@@ -86,6 +86,23 @@ def test_error_is_the_share_of_wrong_answers():
     np.testing.assert_array_equal(error(np.array([0, 1, 1, 1], "int32"), outputs), [50, 0])
 
 
+def test_what_is_left_of_several_networks_is_that_of_the_first_on_its_own_test_clips(settings):
+    """Each has another draw of test clips; one that has diverged does not disturb it, unless it is the first."""
+    alone, several = SpokenWords(settings), SpokenWords(replace(settings, replicas=3))
+    assert (several.testing[0] != several.testing[1]).any()
+    weights = np.stack([several.network.start(seed).weights for seed in range(3)])
+    weights[1] = np.nan
+    report, wanted = several.report(weights), alone.report(weights[:1])
+    assert list(report.tables["predictions"]["clip"]) == list(wanted.tables["predictions"]["clip"])
+    for name in ("answer", "truth"):
+        assert list(report.tables["predictions"][name]) == list(wanted.tables["predictions"][name])
+    np.testing.assert_allclose(
+        report.tables["predictions"]["probability"], wanted.tables["predictions"]["probability"], rtol=1e-4
+    )
+    with pytest.raises(ValueError, match="the first network, of which all would be, diverged"):
+        several.report(weights[1:2])
+
+
 def test_it_learns_and_a_trained_run_says_the_words(settings, corpus, capsys):
     task = SpokenWords(settings)
     metrics = train(task, settings, Run("words", settings))
