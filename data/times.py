@@ -149,6 +149,7 @@ def _dates(texts: np.ndarray, form: str) -> np.ndarray:
     """Return texts as datetime64[ns], NaT where they are no dates of the form."""
     dates = pd.DatetimeIndex(pd.to_datetime(texts, format=form, utc=True, errors="coerce"))
     dates = dates.where((dates >= pd.Timestamp.min.tz_localize("UTC")) & (dates <= pd.Timestamp.max.tz_localize("UTC")))
+    dates = dates.where(~pd.Index(texts).isin(("now", "today")))  # which pandas takes for dates
     return dates.tz_localize(None).to_numpy("datetime64[ns]")
 
 

@@ -1,5 +1,6 @@
 """A trained run's model as a file for another runtime, checked against the model before it is kept."""
 
+import fnmatch
 import importlib.util
 import os
 import warnings
@@ -19,7 +20,8 @@ from tasks.trained_model import load_model
 
 FILES = {"saved_model": "saved_model", "onnx": "model.onnx", "litert": "model.tflite"}
 PACKAGES = {"saved_model": (), "onnx": ("tf2onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}
-PARTS = ("assets", "fingerprint.pb", "saved_model.pb", "variables")  # of a SavedModel
+# Files of a SavedModel.
+PARTS = ("fingerprint.pb", "saved_model.pb", "variables/variables.data-?????-of-?????", "variables/variables.index")
 STEPS = 100  # of sequences whose length the model leaves open
 TOLERANCE = 1e-4  # of the largest output
 
@@ -82,8 +84,9 @@ def _export(folder: Path, kind: str, check: Callable[[], None]) -> str:
 
 def _check_replaced(target: Path, parts: Sequence[str]) -> None:
     """Raise a ValueError where a folder would be replaced in which there is more than an export leaves."""
-    inside = target.iterdir() if target.is_dir() and not target.is_symlink() else ()
-    if others := sorted(path.name for path in inside if path.name not in parts):
+    inside = (path for path in target.rglob("*") if not path.is_dir()) if not target.is_symlink() else ()
+    names = (path.relative_to(target).as_posix() for path in inside)
+    if others := sorted(name for name in names if not any(fnmatch.fnmatch(name, part) for part in parts)):
         raise ValueError(f"`export` must not replace what is not its own. Received: {others[0]} in {target}")
 
 

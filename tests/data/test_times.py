@@ -60,6 +60,8 @@ def test_times(csv, cells, first, last):
         ("2024-01-01 2024-01-02 2024-01-03 2024-01-05", None, "Received: '2024-01-05' in row 5 .* where most steps are 1 days"),
         ("2024-01-01 x", None, "t.csv must hold times such as 2024-03-31 12:00, from 1678 to 2261, or numbers. Received: 'x' in row 3 of column 't'"),
         ("2024-01-01 2024-02-30", None, "Received: '2024-02-30' in row 3"),
+        ("2024-01-01 now", None, "Received: 'now' in row 3"),
+        ("today 2024-01-01", None, "Received: 'today' in row 2"),
         ("0 NA", None, "Received: 'NA' in row 3 of column 't'"),
         ("1600-01-01 1600-01-02", None, "Received: '1600-01-01' in row 2"),
         ("01/02/2024 02/02/2024", None, "Received: '01/02/2024' in row 2 of column 't', where days may be months"),

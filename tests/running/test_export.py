@@ -76,6 +76,20 @@ def test_what_somebody_has_put_in_its_place_is_not_replaced(trained, kind):
         kept.rename(target)
 
 
+@pytest.mark.parametrize("place", ["assets", "variables/mine"])
+def test_what_somebody_has_put_into_an_export_stays(trained, place):
+    folder = trained("generation") / "results" / "generation" / "a"
+    export.export_run(folder, "saved_model")
+    export.export_run(folder, "saved_model")
+    own = folder / "saved_model" / place / "notes.txt"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text("of years")
+    with pytest.raises(ValueError, match=f"must not replace what is not its own. Received: {place}/notes.txt in "):
+        export.export_run(folder, "saved_model")
+    assert own.read_text() == "of years"
+    folders.remove(folder / "saved_model")
+
+
 def test_what_a_library_cannot_make_is_one_line_and_nothing_is_left(trained, monkeypatch):
     folder = trained("generation") / "results" / "generation" / "a"
     before = sorted(folder.iterdir())
