@@ -6,6 +6,7 @@ somebody may keep a copy under it: only what is beside results with a mark is re
 
 import contextlib
 import errno
+import fnmatch
 import os
 import shutil
 from collections.abc import Collection, Sequence
@@ -15,8 +16,12 @@ from data.files import read_json
 
 NEW, OLD, LOCK = "~new", "~old", "~lock"
 EVENTS = "events.out.tfevents.*"  # of TensorBoard in a log; other files there are somebody's
-FILES = "files"  # in `config.json`: the names of what the run has made in its results
+FILES = "files"  # in `config.json`: the names of what the run makes in its results besides what all runs do
 MARK = ".replaces"  # a file in results that take the place of others, until they have
+
+# Patterns of what all runs make in their results.
+OF_ALL = ("config.json", "metrics.json", "report.html", "checkpoint*.npz", "model.keras", "model_[0-9]*.keras", "parts")
+OF_ALL += ("training.csv", "training.png", "epochs.csv", "epochs.png", MARK, ".*.part*", ".lock.*")
 
 
 def beside(folder: Path, kind: str) -> Path:
@@ -27,6 +32,14 @@ def beside(folder: Path, kind: str) -> Path:
 def around(results: Path, log: Path) -> list[Path]:
     """Return the paths beside the folders of a run that are for their new and old content."""
     return [beside(folder, kind) for folder in (results, log) for kind in (NEW, OLD)]
+
+
+def put_aside(path: Path) -> Path:
+    """Give what is somebody's another name, that nothing has, and return it."""
+    aside = beside(path, OLD)
+    while is_there(aside):
+        aside = beside(aside, OLD)
+    return path.rename(aside)
 
 
 def begin(results: Path, log: Path) -> tuple[Path, Path]:
@@ -107,10 +120,13 @@ def _events(log: Path) -> set[str]:
 
 def _files(results: Path) -> set[str]:
     """Return the names of what a run has made in its results; of all that is there, if nobody knows."""
-    there = os.listdir(results)
+    there = set(os.listdir(results))
+    made = {name for name in there if any(fnmatch.fnmatch(name, own) for own in OF_ALL)}
     with contextlib.suppress(OSError, ValueError, TypeError):  # somebody has removed or damaged it
-        return set(read_json(results / "config.json").get(FILES, there))
-    return set(there)
+        config = read_json(results / "config.json")
+        unfinished = "metrics.json" not in there  # else it is of an earlier version
+        return made.union(config.get(FILES, () if unfinished else there))
+    return there
 
 
 def _bring_over(old: Path, new: Path, made: Collection[str]) -> list[Path]:

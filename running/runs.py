@@ -97,7 +97,6 @@ class Run:
         _check(settings)
         self.name, self._locks = _claim(task, settings)
         self._absent: list[Path] = []
-        self._kept: list[Path] = []  # what is in the folders that the run has not made
         try:
             self._final = _folders(task, settings, self.name)
             folders.recover(*self._final)
@@ -140,10 +139,12 @@ class Run:
         names = common | {"recipe"} | set(self.about["changed_from_recipe"])
         return {name: value for name, value in self.about.items() if name in names}
 
-    def write_config(self) -> None:
-        """Write what the run is, and which files it has made so far."""
-        names = {path.name for path in self.results.iterdir()} - {path.name for path in self._kept}
-        self.write_json("config.json", self.about | {folders.FILES: sorted(names)})
+    def write_config(self, files: Sequence[str] = ()) -> None:
+        """Write what the run is, and which files it will make besides those of all runs; what has their names is put aside."""
+        for path in (self.results / name for name in files):
+            if folders.is_there(path):
+                print(f"{path} is not of this run: it is {folders.put_aside(path)} now")
+        self.write_json("config.json", self.about | {folders.FILES: sorted(files)})
 
     def write_json(self, name: str, content: dict) -> None:
         write_json(self.results / name, content)
@@ -157,9 +158,8 @@ class Run:
         """Take the place of the run that is to be replaced, if there is one."""
         if (self.results, self.log) != self._final:
             self.board.close()
-            self._kept = folders.replace(*self._final)
-            if self._kept:
-                print(f"kept from the run before: {', '.join(map(str, self._kept))}")
+            if kept := folders.replace(*self._final):
+                print(f"kept from the run before: {', '.join(map(str, kept))}")
             self.results, self.log = self._final
             self.board = Board(self.log, self.board.sizes)
 

@@ -318,6 +318,10 @@ def _write_report(following: Following, metrics: dict) -> None:
     except Exception as error:
         _not_made("what it learned", error)
         report = Report({})
+    try:
+        run.write_config(report.files)
+    except OSError as error:
+        _not_made("config.json", error)
     report.write(run.results, _not_made)
     each = {name: metrics.get("replicas", {}).get(name, [metrics[name]]) for name in task.metrics if name in metrics}
     last = {name: np.array([value for value in values if value is not None]) for name, values in each.items()}
@@ -331,10 +335,6 @@ def _write_report(following: Following, metrics: dict) -> None:
     except Exception as error:
         _not_made(PAGE, error)
     shutil.rmtree(run.parts, ignore_errors=True)
-    try:
-        run.write_config()
-    except OSError as error:
-        _not_made("config.json", error)
 
 
 def _not_made(name: str, error: Exception) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -68,6 +68,21 @@ class Report:
     texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tables: Mapping[str, Table] = dataclasses.field(default_factory=dict)
 
+    @property
+    def files(self) -> list[str]:
+        """The names of the files that it is written into."""
+        return [f"{name}{suffix}" for suffix, parts in self._kinds.items() for name in parts]
+
+    @property
+    def _kinds(self) -> dict[str, Mapping[str, Any]]:
+        return {
+            ".png": self.figures,
+            ".wav": self.sounds,
+            ".txt": self.texts,
+            ".npz": self.tables,
+            ".csv": self.tables,
+        }
+
     def write(self, folder: Path, failed: Callable[[str, Exception], None] | None = None) -> None:
         """Write everything into a folder: PNG, WAV, text, and tables as CSV and NPZ; each file whole or not at all.
 
@@ -76,14 +91,7 @@ class Report:
             failed: what to do if a file cannot be made, with its name and the error, before going on to the next one; None
                 raises the error.
         """
-        kinds = {
-            ".png": self.figures,
-            ".wav": self.sounds,
-            ".txt": self.texts,
-            ".npz": self.tables,
-            ".csv": self.tables,
-        }
-        for suffix, parts in kinds.items():
+        for suffix, parts in self._kinds.items():
             for name, part in parts.items():
                 try:
                     _WRITE[suffix](folder / f"{name}{suffix}", part)

@@ -251,18 +251,51 @@ def test_what_somebody_keeps_in_a_runs_folders_stays_there(settings, capsys, cha
     (results / "mine").mkdir()
     for path in (results / "mine" / "notes.txt", results / "notes.txt", log / "notes.txt"):
         path.write_text("of years")
+    (results / ".a.host.1.part.wav").touch()  # of a process that was killed
     about = json.loads((results / "config.json").read_text())
-    (results / "model_1.keras").touch()
-    (results / "config.json").write_text(json.dumps(about | {"files": [*about["files"], "model_1.keras"]}))
+    for path in ("model_1.keras", "target.wav"):
+        (results / path).touch()
+    (results / "config.json").write_text(json.dumps(about | {"files": [*about["files"], "target.wav"]}))
     for epochs in (61, 62):
         own = replace(settings, **changes | {"epochs": epochs})
         train(SequenceGeneration(own), own, Run("generation", own))
         said = f"kept from the run before: {log / 'notes.txt'}, {results / 'mine'}, {results / 'notes.txt'}\n"
         assert "resume" in changes or said in capsys.readouterr().out
-        files = json.loads((results / "config.json").read_text())["files"]
-        assert {path.name for path in results.iterdir()} == {*files, "mine", "notes.txt"} and "model.keras" in files
+        found = {path.name for path in results.iterdir()} - {"checkpoint.before.npz"}
+        assert found == {*about["files"], *GOOD, "mine", "notes.txt", "report.html", "training.csv", "training.png"}
         assert [path.read_text() for path in (results / "mine" / "notes.txt", log / "notes.txt")] == ["of years"] * 2
-        assert not (results / "model_1.keras").exists()
+
+
+def test_what_somebody_puts_beside_a_run_in_progress_stays_with_it_and_with_the_next(settings, monkeypatch, capsys):
+    """Also under the name of one of its pictures, which it gives way to."""
+    results = settings.results_dir / "generation" / "b"
+    begun = replace(settings, name="b")
+
+    def own(*names):
+        return all((results / name).read_text() == "of years" for name in names)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(50, patch)
+        train(SequenceGeneration(begun), begun, Run("generation", begun))
+    for name in ("notes.txt", "signal.png"):
+        (results / name).write_text("of years")
+    for changes in ({"resume": True}, {"overwrite": True}, {"resume": True, "epochs": 61}):
+        again = replace(begun, **changes)
+        train(SequenceGeneration(again), again, Run("generation", again))
+        assert own("notes.txt", "signal.png~old") and (results / "signal.png").stat().st_size > 1000
+    assert (
+        f"{results / 'signal.png'} is not of this run: it is {results / 'signal.png~old'} now"
+        in capsys.readouterr().out
+    )
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(50, patch)
+        other = replace(begun, name="c")
+        train(SequenceGeneration(other), other, Run("generation", other))
+    results = results.with_name("c")
+    (results / "notes.txt").write_text("of years")
+    again = replace(other, overwrite=True)
+    train(SequenceGeneration(again), again, Run("generation", again))
+    assert own("notes.txt")
 
 
 @pytest.mark.parametrize("whole", [False, True])
