@@ -66,6 +66,8 @@ def load(folder: Path) -> Checkpoint:
 
 
 def _read(path: Path) -> Checkpoint:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ValueError("not a file")
     with zipfile.ZipFile(path):  # or NumPy would take it for a pickle
         pass
     with np.load(path) as archive:

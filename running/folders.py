@@ -119,14 +119,14 @@ def _events(log: Path) -> set[str]:
 
 
 def _files(results: Path) -> set[str]:
-    """Return the names of what a run has made in its results; of all that is there, if nobody knows."""
+    """Return the names of what a run has made in its results, as far as that is known; of an earlier version's, all."""
     there = set(os.listdir(results))
     made = {name for name in there if any(fnmatch.fnmatch(name, own) for own in OF_ALL)}
     with contextlib.suppress(OSError, ValueError, TypeError):  # somebody has removed or damaged it
         config = read_json(results / "config.json")
         unfinished = "metrics.json" not in there  # else it is of an earlier version
         return made.union(config.get(FILES, () if unfinished else there))
-    return there
+    return made
 
 
 def _bring_over(old: Path, new: Path, made: Collection[str]) -> list[Path]:

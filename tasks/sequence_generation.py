@@ -151,7 +151,7 @@ class SequenceGeneration(Task):
             known = squares[part][np.isfinite(squares[part])]
             if len(known):
                 print(f"mean squared error {known.mean():.4g} over the {len(known)} steps {where}")
-        name = f"generated_{steps}" if same else f"generated_{steps}_{_sha256(target.values)[:8]}"
+        name = f"generated_{steps}{'' if same and _as_named(folder, settings) else _of_units(target)}"
         end = trained if further else None
         drawn = figures.signal_figure(target.values, outputs, target.rate, target.source, end)
         sounds = {name: _sound(outputs[0], target.rate)} if target.rate else {}
@@ -159,6 +159,18 @@ class SequenceGeneration(Task):
         print(
             f"{', '.join(f'{name}{suffix}' for suffix in ('.png', '.csv', '.npz', *('.wav',) * len(sounds)))} are in {folder}"
         )
+
+
+def _as_named(folder: Path, settings: Settings) -> bool:
+    """Return whether settings name the target that a run was trained on."""
+    config = read_json(folder / "config.json")
+    own = {name: getattr(settings, name) for name in ("target", "start", "column")}
+    return own == {name: config.get(name, value) for name, value in own.items()}
+
+
+def _of_units(target: Target) -> str:
+    """Return what tells a target from others, which may differ in units alone, in the name of a file."""
+    return f"_{_sha256(target.in_units(target.values))[:8]}"
 
 
 def _sha256(values: np.ndarray) -> str:

@@ -1,6 +1,7 @@
 """Checkpoints: what is damaged is found out, and the one before takes its place."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -48,6 +49,14 @@ def test_what_is_cut_is_found_out(tmp_path, length):
     path = tmp_path / "checkpoint.npz"
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(CheckpointError, match=r"checkpoint.npz \(damaged: .*\), checkpoint.before.npz \(No such file"):
+        checkpoints.load(tmp_path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "checkpoint.npz")
+    with pytest.raises(
+        CheckpointError, match=r"checkpoint.npz \(damaged: not a file\), checkpoint.before.npz \(No such"
+    ):
         checkpoints.load(tmp_path)
 
 

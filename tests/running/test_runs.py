@@ -266,6 +266,18 @@ def test_what_somebody_keeps_in_a_runs_folders_stays_there(settings, capsys, cha
         assert [path.read_text() for path in (results / "mine" / "notes.txt", log / "notes.txt")] == ["of years"] * 2
 
 
+@pytest.mark.parametrize("content", ["", "junk", '{"files": 3}', None])
+def test_where_the_configuration_is_damaged_all_that_may_be_somebodys_is_kept(settings, capsys, content):
+    results = settings.results_dir / "generation" / "a"
+    (results / "notes.txt").write_text("of years")
+    (results / "config.json").unlink()
+    (results / "config.json").mkdir() if content is None else (results / "config.json").write_text(content)
+    again = replace(settings, overwrite=True)
+    train(SequenceGeneration(again), again, Run("generation", again))
+    assert (results / "notes.txt").read_text() == "of years" and (results / "signal.png~old").exists()
+    assert f"{results / 'notes.txt'}" in capsys.readouterr().out
+
+
 def test_what_somebody_puts_beside_a_run_in_progress_stays_with_it_and_with_the_next(settings, monkeypatch, capsys):
     """Also under the name of one of its pictures, which it gives way to."""
     results = settings.results_dir / "generation" / "b"

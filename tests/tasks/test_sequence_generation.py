@@ -114,6 +114,12 @@ def test_a_trained_run_goes_on_longer_in_the_units_and_time_of_its_source(tmp_pa
     assert beyond == f"mean squared error {squares[30:].mean():.4g} over the 20 steps behind them"
     SequenceGeneration.use(replace(settings, length=30, start=11), tmp_path)
     assert "over the 30 steps of another target than it was trained on" in capsys.readouterr().out
+    (tmp_path / "config.json").write_text(json.dumps({"length": 30, "target": settings.target, "start": 10}))
+    for factor in (1, 100):  # the same but for its units, so that it is the same to the network
+        soundfile.write(tmp_path / f"{factor}.wav", samples / factor, 8000, "FLOAT")
+        SequenceGeneration.use(replace(settings, length=70, target=str(tmp_path / f"{factor}.wav")), tmp_path)
+    assert len(list(tmp_path.glob("generated_70*.csv"))) == 3
+    assert (np.genfromtxt(tmp_path / "generated_70.csv", delimiter=",", names=True)["output"] == found["output"]).all()
 
 
 def test_a_trained_run_needs_a_length(tmp_path):
