@@ -1,11 +1,15 @@
 """What tests of whole runs share."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
+from finished import settings_in
 
 import running.train
-from running.runs import WHERE
+from running.runs import WHERE, Run
+from running.train import train
+from tasks.sequence_generation import SequenceGeneration
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +27,19 @@ def compile_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running.train, "make_loop", cached)
         yield
+
+
+@pytest.fixture(scope="module")
+def finished(compile_once, tmp_path_factory):
+    """A folder with a finished run."""
+    folder = tmp_path_factory.mktemp("finished")
+    settings = settings_in(folder)
+    train(SequenceGeneration(settings), settings, Run("generation", settings))
+    return folder
+
+
+@pytest.fixture
+def settings(finished, tmp_path):
+    """Settings of a finished run, in a folder of its own."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    return settings_in(tmp_path)

@@ -6,6 +6,7 @@ import sys
 import pytest
 import tensorflow as tf
 
+from running import signals
 from running.failures import in_words, output_may_fail
 
 
@@ -34,6 +35,7 @@ def without_a_reader():
 @pytest.mark.parametrize(("stream", "why"), [(full, "No space left on device"), (without_a_reader, "Broken pipe")])
 def test_a_computation_does_not_end_with_its_output(stream, why, monkeypatch, capsys):
     """A training stopped with its progress bar, where the terminal or the disk of its log had gone."""
+    monkeypatch.setattr(signals, "program", "main.py")  # whatever program another test has run
     with stream() as output:
         monkeypatch.setattr(sys, "stdout", output)
         with output_may_fail() as said:
