@@ -44,7 +44,8 @@ def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
             error.filename = str(path)
         raise
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the error that led here says more, as that the name is too long
+            part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -48,7 +48,7 @@ def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tu
     for own in (default, chosen):  # also where a flag stands for a value, with which its size is compared
         _check_types(own, settings, program)
     if chosen.run:
-        from running.runs import as_trained, configuration  # here, because documents are made without TensorFlow
+        from running.use import as_trained, configuration  # here, because documents are made without TensorFlow
 
         chosen = as_trained(task, chosen, values, task_class.fixed)
         file = str(configuration(task, chosen))

@@ -15,7 +15,7 @@ from data.files import in_a_line, naming
 from running import folders, signals
 from running.failures import in_words
 from running.lock import Lock
-from running.runs import staying
+from running.use import staying
 from tasks.trained_model import load_model
 
 FILES = {"saved_model": "saved_model", "onnx": "model.onnx", "litert": "model.tflite"}

@@ -1,7 +1,7 @@
 """Folders of a run that are replaced only when what takes their place is whole.
 
 What is to replace `NAME` is written into `NAME~new`; for an instant the old one is `NAME~old`. No run can have such a name, but
-somebody may keep a copy under it: only what is beside results with a mark is removed.
+somebody may keep a copy under it: only what has a mark is replaced or removed.
 """
 
 import contextlib
@@ -9,19 +9,20 @@ import errno
 import fnmatch
 import os
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from data.files import read_json
+from data.files import read_json, write_json
 
 NEW, OLD, LOCK = "~new", "~old", "~lock"
 EVENTS = "events.out.tfevents.*"  # of TensorBoard in a log; other files there are somebody's
 FILES = "files"  # in `config.json`: the names of what the run makes in its results besides what all runs do
-MARK = ".replaces"  # a file in results that take the place of others, until they have
+REPLACES = ".replaces"  # a file in what is to replace others, until it has
+REPLACED = ".replaced"  # a file in what was replaced, until it is gone: the names of what goes with it
 
 # Patterns of what all runs make in their results.
 OF_ALL = ("config.json", "metrics.json", "report.html", "checkpoint*.npz", "model.keras", "model_[0-9]*.keras", "parts")
-OF_ALL += ("training.csv", "training.png", "epochs.csv", "epochs.png", MARK, ".*.part*", ".lock.*")
+OF_ALL += ("training.csv", "training.png", "epochs.csv", "epochs.png", ".*.part*", ".lock.*", REPLACES, REPLACED)
 
 
 def beside(folder: Path, kind: str) -> Path:
@@ -34,19 +35,27 @@ def around(results: Path, log: Path) -> list[Path]:
     return [beside(folder, kind) for folder in (results, log) for kind in (NEW, OLD)]
 
 
+def current(folder: Path) -> Path:
+    """Return where a folder of a run is that is to replace another: beside that, until it has."""
+    new = beside(folder, NEW)
+    return new if is_there(new) else folder
+
+
 def put_aside(path: Path) -> Path:
     """Give what is somebody's another name, that nothing has, and return it."""
-    aside = beside(path, OLD)
-    while is_there(aside):
-        aside = beside(aside, OLD)
-    return path.rename(aside)
+    return path.rename(_free(path))
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or one like it, where there is nothing."""
+    return _free(beside(path, OLD)) if is_there(path) else path
 
 
 def begin(results: Path, log: Path) -> tuple[Path, Path]:
-    """Return empty folders for what is to replace those of a run."""
+    """Return the folders for what is to replace those of a run; what is somebody's in them stays."""
     new = beside(results, NEW), beside(log, NEW)
     for folder in new:
-        remove(folder)
+        clear(folder)
         make(folder)
     return new
 
@@ -55,7 +64,16 @@ def make(folder: Path) -> None:
     """Make a folder of a run where there is none, with the mark if it is to replace another."""
     folder.mkdir(parents=True, exist_ok=True)
     if folder.name.endswith(NEW):
-        (folder / MARK).touch()
+        (folder / REPLACES).touch()
+
+
+def clear(folder: Path) -> None:
+    """Remove what a run has made in its results or its log, and the folder if there is nothing else in it."""
+    if folder.is_dir():
+        for name in _files(folder) | _events(folder):
+            remove(folder / name)
+        with contextlib.suppress(OSError):  # not empty
+            folder.rmdir()
 
 
 def check_replaced(results: Path, log: Path, own: Sequence[str]) -> None:
@@ -98,24 +116,23 @@ def replace(results: Path, log: Path) -> list[Path]:
         What was in the old ones that no run has made, and is in the new ones now.
     """
     if there := in_the_way(results, log):
-        raise FileExistsError(errno.EEXIST, "is where the run to be replaced would be for an instant", str(there[0]))
+        raise FileExistsError(errno.EEXIST, "is in the way of the run that is to be there", str(there[0]))
     kept = []
     for folder, made in ((log, _events), (results, _files)):
         new, old = beside(folder, NEW), beside(folder, OLD)
         if is_there(new):
-            if is_there(folder):
+            if folder.is_symlink():
+                folder.unlink()
+            elif folder.exists():
+                write_json(folder / REPLACED, {FILES: sorted(made(folder))})
                 folder.rename(old)
             new.rename(folder)
-        if old.is_dir() and not old.is_symlink():
-            kept += _bring_over(old, folder, made(old))
-        remove(old)
-        (folder / MARK).unlink(missing_ok=True)
+        if old.is_dir() and is_there(folder):
+            kept += _bring_over(old, folder)
+        elif old.is_dir():  # somebody has taken the new one away
+            old.rename(folder)
+        _unmark(folder)
     return kept
-
-
-def _events(log: Path) -> set[str]:
-    """Return the names of what a run has made in its log."""
-    return {path.name for path in log.glob(EVENTS)}
 
 
 def _files(results: Path) -> set[str]:
@@ -129,29 +146,45 @@ def _files(results: Path) -> set[str]:
     return made
 
 
-def _bring_over(old: Path, new: Path, made: Collection[str]) -> list[Path]:
-    """Move what no run has made, and return where it is now."""
-    moved = [new / name for name in sorted(os.listdir(old)) if name not in made and not is_there(new / name)]
-    for path in moved:
-        (old / path.name).rename(path)
-    return moved
+def _events(log: Path) -> set[str]:
+    """Return the names of what a run has made in its log."""
+    return {path.name for path in log.glob(EVENTS)} | {REPLACES}
+
+
+def _bring_over(old: Path, new: Path) -> list[Path]:
+    """Remove what was replaced, but move what no run has made, and return where that is now."""
+    made, kept = read_json(old / REPLACED, FILES)[FILES], []
+    for name in sorted({*os.listdir(old)} - {REPLACED}):  # which says what the others are
+        if name in made:
+            remove(old / name)
+        else:
+            kept.append((old / name).rename(_free(new / name)))
+    remove(old)
+    return kept
+
+
+def _unmark(folder: Path) -> None:
+    for mark in (REPLACES, REPLACED):
+        (folder / mark).unlink(missing_ok=True)
 
 
 def being_replaced(results: Path) -> bool:
     """Return whether results that are whole were about to take the place of these, or have just taken it."""
-    new = beside(results, NEW)
-    return (results / MARK).is_file() or (new / MARK).is_file() and (new / "metrics.json").exists()
+    new, old = beside(results, NEW), beside(results, OLD)
+    return (new / REPLACES).is_file() and (new / "metrics.json").exists() or (old / REPLACED).is_file()
 
 
 def in_the_way(results: Path, log: Path) -> list[Path]:
-    """Return what is beside the folders of a run that no process which replaces them has left."""
+    """Return what is where, or beside where, the folders of a run are to be, and no process which replaces them has left."""
     found = []
     for folder in (results, log):
         new, old = beside(folder, NEW), beside(folder, OLD)
-        if is_there(new) and not (beside(results, NEW) / MARK).is_file():
+        if is_there(new) and not (beside(results, NEW) / REPLACES).is_file():
             found.append(new)
-        if is_there(old) and (not being_replaced(results) or is_there(new) and is_there(folder)):
+        if is_there(old) and not (old / REPLACED).is_file():
             found.append(old)
+        if is_there(folder) and not folder.is_dir() and not folder.is_symlink():
+            found.append(folder)
     return found
 
 
@@ -161,12 +194,17 @@ def recover(results: Path, log: Path) -> None:
     Raises:
         ValueError: there is something beside the folders that no such process has left; names it.
     """
+    for folder in around(results, log):
+        with contextlib.suppress(OSError):  # not empty, as it is but for the instant before it is marked or gone
+            folder.rmdir()
     if there := in_the_way(results, log):
         raise ValueError(
             f"`name` must have nothing in its way. Received: {there[0]}, which no unfinished run has left; move it away"
         )
     if being_replaced(results):
         replace(results, log)
+    for folder in (results, log):  # somebody may have moved it from beside
+        _unmark(folder)
 
 
 def copy(folder: Path, to: Path) -> None:

@@ -16,8 +16,9 @@ from running.export import export_run
 from running.failures import FAILURES, in_words, output_may_fail
 from running.memory import check, check_use, make_task
 from running.metrics import counts, rows, table
-from running.runs import Run, staying, trained
+from running.runs import Run
 from running.train import DivergenceError, train, train_along
+from running.use import staying, trained
 from tasks.task import Task
 
 # With these XLA takes a third less time to compile, and an update of one network no longer; those of a hundred take 1.4 times as

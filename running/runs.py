@@ -9,7 +9,7 @@ import os
 import platform
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,8 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data.closest import did_you_mean
-from data.files import read_json, write_json
+from data.files import write_json
 from running import checkpoints, folders, hints
 from running.board import Board
 from running.lock import Lock, LockedError
@@ -28,7 +27,6 @@ from running.settings import TrainingSettings
 from tasks.flag import Flag
 from tasks.network_settings import NetworkSettings
 
-SHOWN = 12  # of the runs that there are, the latest, in a message
 _NONE = object()  # no value that a setting can have
 
 
@@ -66,8 +64,6 @@ class RunSettings:
 MODEL = "model.keras"  # of a trained run
 OF_A_RUN = ("config.json", checkpoints.LAST, "metrics.json", MODEL)  # one of which is there as soon as anything is
 WHERE = frozenset(field.name for field in dataclasses.fields(RunSettings))
-# Of a trained network, whatever is done with it; the seed is also that of what it draws then.
-FIXED = {field.name for kind in (NetworkSettings, TrainingSettings) for field in dataclasses.fields(kind)} - {"seed"}
 
 
 class Run:
@@ -98,7 +94,7 @@ class Run:
         self.name, self._locks = _claim(task, settings)
         self._absent: list[Path] = []
         try:
-            self._final = _folders(task, settings, self.name)
+            self._final = folders_of(task, settings, self.name)
             folders.recover(*self._final)
             self.saved = self._to_resume() if settings.resume else None
             beside = [folders.beside(folder, folders.NEW) for folder in self._final]
@@ -158,16 +154,18 @@ class Run:
         """Take the place of the run that is to be replaced, if there is one."""
         if (self.results, self.log) != self._final:
             self.board.close()
-            if kept := folders.replace(*self._final):
-                print(f"kept from the run before: {', '.join(map(str, kept))}")
-            self.results, self.log = self._final
-            self.board = Board(self.log, self.board.sizes)
+            try:
+                if kept := folders.replace(*self._final):
+                    print(f"kept from the run before: {', '.join(map(str, kept))}")
+            finally:  # also where a disk failed in between
+                self.results, self.log = map(folders.current, self._final)
+                self.board = Board(self.log, self.board.sizes)
 
     def undo(self) -> None:
-        """Remove the folders that were made for this run, which was refused before it trained."""
+        """Remove what was made for this run, which was refused before it trained."""
         for folder in self._absent:
             with contextlib.suppress(OSError):  # the error that led here says more
-                folders.remove(folder)
+                folders.clear(folder)
 
     def release(self) -> None:
         """Let other processes have the name; all is written."""
@@ -232,89 +230,6 @@ def where(results: Path) -> Path:
     return new if checkpoints.exists(new) else results
 
 
-def trained(task: str, settings: RunSettings) -> Path:
-    """Return the folder of the trained run that the settings name; raises a ValueError that names those there are if not."""
-    folder, log = _folders(task, settings, settings.run)
-    if not folder.exists() and folders.being_replaced(folder):
-        with _lock(folder, log):
-            folders.recover(folder, log)
-    if (folder / MODEL).is_file():
-        return folder
-    there = sorted(folder.parent.glob(f"*/{MODEL}"), key=lambda model: -model.stat().st_mtime)
-    names = [model.parent.name for model in there if model.is_file() and "~" not in model.parent.name]
-    which = ", ".join(names[:SHOWN] + ["…"] * (len(names) > SHOWN)) or "of which there is none"
-    came = f"without {MODEL}" if folder.is_dir() else f"not in {folder.parent}{did_you_mean(settings.run, names)}"
-    raise ValueError(f"`run` must be the name of a run that was trained, {which}. Received: {settings.run}, {came}")
-
-
-@contextlib.contextmanager
-def staying(folder: Path) -> Iterator[Callable[[], None]]:
-    """Be sure that a trained run is at the end the one that it was at the beginning, and not one that took its place.
-
-    Yields:
-        What makes sure of it in between, before something is put beside the model.
-
-    Raises:
-        ValueError: it was replaced or removed.
-    """
-
-    def found() -> tuple[int, ...]:
-        about = (folder / MODEL).stat()
-        return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size  # numbers of files that are gone come again
-
-    before = found()
-
-    def check() -> None:
-        with contextlib.suppress(FileNotFoundError):
-            if found() == before:
-                return
-        raise ValueError(
-            f"`run` must stay while it is used. Received: {folder}, which somebody has replaced; use it again"
-        )
-
-    yield check
-    check()
-
-
-def configuration(task: str, settings: RunSettings) -> Path:
-    """Return where it is written how the run was trained that the settings name."""
-    return settings.results_dir / task / settings.run / "config.json"
-
-
-def as_trained(task: str, settings: RunSettings, given: Collection[str], fixed: Collection[str] = ()) -> RunSettings:
-    """Return the settings with which the run that they name was trained; where it is and what is done with it are as given.
-
-    Who uses the run says that it is not there, if it is not: the settings are as given then.
-
-    Args:
-        task: its name.
-        settings: that name the run.
-        given: names of those that stay as they are.
-        fixed: names of those that the run is bound to, besides those of the network and its training.
-
-    Raises:
-        ValueError: the run is bound to one that is given, and has another; or one is given that is of a training; or
-            nobody knows one that the run is bound to.
-    """
-    for name in ("name", "resume", "overwrite"):
-        if name in given and (value := getattr(settings, name)):
-            raise ValueError(f"`{name}` must not come with `run`, which is trained. Received: {value}")
-    file = configuration(task, settings)
-    saved, values = read_json(file) if file.is_file() else {}, {}
-    unknown = [name for name in fixed if name not in saved and name not in given]
-    if unknown and (file.parent / MODEL).is_file() and not settings.export:  # which is of the model alone
-        raise ValueError(f"{file} must have {unknown[0]}, as the run was trained, or it must be given. Received: none")
-    for field in dataclasses.fields(settings):
-        if field.name in saved and field.name not in WHERE:
-            value, own = saved[field.name], getattr(settings, field.name)
-            value = tuple(value) if isinstance(value, list) else value
-            if field.name not in given:
-                values[field.name] = Path(value) if isinstance(own, Path) and isinstance(value, str) else value
-            elif field.name in FIXED.union(fixed) and value != own:
-                raise ValueError(f"`{field.name}` must be that of the trained run, {value}. Received: {own}")
-    return dataclasses.replace(settings, **values)
-
-
 def command(task: str, settings: RunSettings, changed: Iterable[str]) -> str:
     """Return the command that trains a run again: its recipe and model, and the settings that differ from them."""
     words = ["python", "main.py", task]
@@ -347,7 +262,7 @@ def _check(settings: RunSettings) -> None:
 def _claim(task: str, settings: RunSettings) -> tuple[str, contextlib.ExitStack]:
     """Return the name of the run and its locks; without a name, one that is free."""
     given = settings.name or settings.model
-    found = _folders(task, settings, given)
+    found = folders_of(task, settings, given)
     for setting, folder in zip(("results_dir", "log_dir"), found, strict=True):
         folders.check_writable(setting, folder)
     if settings.resume and not where(found[0]).exists():
@@ -355,27 +270,27 @@ def _claim(task: str, settings: RunSettings) -> tuple[str, contextlib.ExitStack]
             f"`resume` needs a run with a checkpoint. Received: {settings.results_dir / task / given}, which is not there"
         )
     if settings.name:
-        return given, _lock(*found)
+        return given, lock(*found)
     for number in itertools.count(1):
         name = f"{given}-{number}"
-        found = _folders(task, settings, name)
+        found = folders_of(task, settings, name)
         if any(map(folders.is_there, (*found, *folders.around(*found)))):
             continue
         try:
-            lock = _lock(*found)
+            locks = lock(*found)
         except LockedError:  # somebody else has just begun
             continue
         if not any(map(folders.is_there, found)):
-            return name, lock
-        lock.close()
+            return name, locks
+        locks.close()
 
 
-def _folders(task: str, settings: RunSettings, name: str) -> tuple[Path, Path]:
+def folders_of(task: str, settings: RunSettings, name: str) -> tuple[Path, Path]:
     """Return the folders for results and log of the run of a name."""
     return settings.results_dir / task / name, settings.log_dir / task / name
 
 
-def _lock(results: Path, log: Path) -> contextlib.ExitStack:
+def lock(results: Path, log: Path) -> contextlib.ExitStack:
     """Lock the folders of a run, of which another run may share one; closing what is returned lets go of them."""
     folders.check_apart(results, log)
     with contextlib.ExitStack() as held:

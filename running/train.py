@@ -307,7 +307,8 @@ def _write_networks(following: Following, metrics: dict) -> None:
             task.network.keras_model(weights[replica], replica).save(path)
     run.write_config()  # again, for whoever removed the folder meanwhile
     run.write_json("metrics.json", in_json(metrics))
-    run.finish()
+    with signals.held():
+        run.finish()
 
 
 def _write_report(following: Following, metrics: dict) -> None:

@@ -1,17 +1,21 @@
 """The folders of runs: what is not a run's own is neither replaced nor lost, whenever a process is killed."""
 
 import contextlib
+import itertools
 import json
+import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from finished import GOOD, contents, names, settings_in, stop_after
 
-from running import checkpoints, folders
-from running.runs import Run, trained
+from running import checkpoints, folders, signals
+from running.runs import Run
 from running.train import train
+from running.use import trained
 from tasks.sequence_generation import SequenceGeneration
 
 pytestmark = pytest.mark.usefixtures("compile_once")
@@ -35,28 +39,75 @@ def test_only_runs_are_overwritten(settings):
     assert contents(settings) == before
 
 
-@pytest.mark.parametrize("cut", ["log renamed", "results renamed", "old half removed"])
-def test_folders_that_a_killed_process_was_exchanging_are_exchanged(settings, cut):
-    results, log = (folder / "generation" / "a" for folder in (settings.results_dir, settings.log_dir))
-    for folder in (results, log):
-        shutil.copytree(folder, folders.beside(folder, folders.NEW))
-    (folders.beside(results, folders.NEW) / "config.json").write_text('{"new": 1}')
-    folders.make(folders.beside(results, folders.NEW))
-    log.rename(folders.beside(log, folders.OLD))
-    if cut != "log renamed":
-        folders.replace(results, log)
-        assert not (results / folders.MARK).exists()
-        results.rename(folders.beside(results, folders.NEW))
-        folders.make(folders.beside(results, folders.NEW))
-        shutil.copytree(folders.beside(results, folders.NEW), folders.beside(results, folders.OLD))
-        (folders.beside(results, folders.OLD) / "config.json").write_text("{}")
-    if cut == "old half removed":
-        folders.beside(results, folders.NEW).rename(results)
-        (folders.beside(results, folders.OLD) / "model.keras").unlink()
-    found = trained("generation", replace(settings, run="a")) if cut == "results renamed" else results
-    with pytest.raises(ValueError, match="`name` must be new"):
-        Run("generation", settings)
-    assert (found / "config.json").read_text() == '{"new": 1}' and names(settings) == {"a"}
+CHANGES = ("mkdir", "rename", "replace", "unlink", "rmdir")  # of the system, to what a folder holds
+
+
+def killed_after(changes, patch):
+    """Let only so many changes to folders happen, and kill at the next one; return how many are left, in a list."""
+    left = [changes]
+
+    def counted(change):
+        def counting(*where, **how):
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            return change(*where, **how)
+
+        return counting
+
+    for name in CHANGES:
+        patch.setattr(os, name, counted(getattr(os, name)))
+    return left
+
+
+def held_by(folder):
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_whenever_a_process_is_killed_that_exchanges_folders_the_next_one_ends_it(tmp_path):
+    """With what is somebody's in the old ones, also under a name that the new ones have."""
+    for changes in itertools.count():
+        results, log = (tmp_path / str(changes) / kind / "a" for kind in ("results", "log"))
+        for folder, files in (
+            (results, {"model.keras": "old", "signal.png": "old"}),
+            (log, {"events.out.tfevents.1": ""}),
+        ):
+            (folder / "mine").mkdir(parents=True)
+            mine = {"mine/notes.txt": "of years", "notes.txt": "of years"}
+            for name, content in (mine | files).items():
+                (folder / name).write_text(content)
+        (results / "config.json").write_text('{"files": ["signal.png"]}')
+        (results / "metrics.json").touch()
+        with pytest.MonkeyPatch.context() as patch:
+            left = killed_after(changes, patch)
+            with contextlib.suppress(KeyboardInterrupt):
+                new = folders.begin(results, log)
+                for folder in new:
+                    (folder / "notes.txt").write_text("of today")
+                (new[1] / "events.out.tfevents.2").touch()
+                (new[0] / "model.keras").write_text("new")
+                (new[0] / "metrics.json").write_text("new")
+                folders.replace(results, log)
+        folders.recover(results, log)
+        own = {"mine/notes.txt": "of years", "notes.txt": "of today", "notes.txt~old": "of years"}
+        if held_by(results)["model.keras"] == "new":
+            assert held_by(results) == own | {"model.keras": "new", "metrics.json": "new"}
+            assert held_by(log) == own | {"events.out.tfevents.2": ""}
+            assert {path.name for path in (*results.parent.iterdir(), *log.parent.iterdir())} == {"a"}
+        else:
+            assert held_by(results)["notes.txt"] == held_by(log)["notes.txt"] == "of years"
+        if left[0]:
+            break
+    assert changes > 25
+
+
+def test_where_what_was_new_is_taken_away_the_old_run_comes_back(settings):
+    """As after a process was killed between the two names that it gives to folders."""
+    before, results = contents(settings), settings.results_dir / "generation" / "a"
+    (results / folders.REPLACED).write_text('{"files": ["model.keras"]}')
+    results.rename(folders.beside(results, folders.OLD))
+    assert trained("generation", replace(settings, run="a")).name == "a"
+    assert contents(settings) == before and names(settings) == {"a"} and not (results / folders.REPLACED).exists()
 
 
 @pytest.mark.parametrize("of", ["results_dir", "log_dir"])
@@ -153,9 +204,14 @@ def test_what_somebody_puts_beside_a_run_in_progress_stays_with_it_and_with_the_
         train(SequenceGeneration(other), other, Run("generation", other))
     results = results.with_name("c")
     (results / "notes.txt").write_text("of years")
-    again = replace(other, overwrite=True)
+    for beside in (results, settings.log_dir / "generation" / "c"):
+        again = replace(other, overwrite=True)
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            stop_after(50, patch)
+            train(SequenceGeneration(again), again, Run("generation", again))
+        (folders.beside(beside, folders.NEW) / "beside.txt").write_text("of years")
     train(SequenceGeneration(again), again, Run("generation", again))
-    assert own("notes.txt")
+    assert own("notes.txt", "beside.txt") and (beside / "beside.txt").read_text() == "of years"
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -222,3 +278,65 @@ def test_a_link_of_that_name_is_replaced_and_what_it_leads_to_stays(settings, ta
     train(SequenceGeneration(again), again, Run("generation", again))
     assert not (results / "a").is_symlink() and (results / "a" / "model.keras").exists()
     assert names(settings) == {"a", "there", "moved"} and not list((results / "there").iterdir())
+
+
+@pytest.mark.parametrize("of", ["results_dir", "log_dir"])
+def test_a_file_that_comes_in_the_place_of_a_run_which_is_being_replaced_stays(settings, of, capsys):
+    taken = getattr(settings, of) / "generation" / "a"
+    run = Run("generation", again := replace(settings, overwrite=True))
+    taken.rename(taken.with_name("moved"))
+    taken.write_text("of years")
+    with pytest.raises(FileExistsError) as caught:
+        train(SequenceGeneration(again), again, run)
+    assert caught.value.filename == str(taken) and taken.read_text() == "of years"
+    assert "model and metrics are in" in run.goes_on()
+    taken.unlink()
+    resumed = replace(settings, resume=True)
+    train(SequenceGeneration(resumed), resumed, Run("generation", resumed))
+    assert names(settings) == {"a", "moved"} and contents(settings)
+
+
+def test_an_unfinished_run_that_somebody_puts_in_the_place_of_a_good_one_leaves_that_where_it_is(settings, monkeypatch):
+    """The good one is not marked, and cannot be told from a copy of somebody's; once more does not change that."""
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(20, patch)
+        again = replace(settings, overwrite=True)
+        train(SequenceGeneration(again), again, Run("generation", again))
+    for folder in (settings.results_dir / "generation" / "a", settings.log_dir / "generation" / "a"):
+        folder.rename(folders.beside(folder, folders.OLD))
+        folders.beside(folder, folders.NEW).rename(folder)
+    before = held_names(settings)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="`name` must have nothing in its way. Received: .*a~old, which no unfin"):
+            Run("generation", replace(settings, resume=True))
+    assert held_names(settings) == before
+
+
+def held_names(settings):
+    folder = settings.results_dir / "generation"
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def test_what_somebody_puts_into_a_run_that_is_refused_before_it_trains_stays(settings, monkeypatch):
+    again = replace(settings, name="b")
+    run = Run("generation", again)
+    for folder in (run.results, run.log):
+        (folder / "notes.txt").write_text("of years")
+    monkeypatch.setattr("running.train._compile", lambda loop: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(signals.Stopped), signals.raised():
+        train(SequenceGeneration(again), again, run)
+    for folder in (run.results, run.log):
+        assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_signal_while_folders_are_exchanged_waits_for_that(settings, monkeypatch):
+    again, change = replace(settings, overwrite=True), folders.replace
+
+    def stopped(*of_run):
+        signal.raise_signal(signal.SIGINT)
+        return change(*of_run)
+
+    monkeypatch.setattr(folders, "replace", stopped)
+    with pytest.raises(signals.Stopped), signals.raised():
+        train(SequenceGeneration(again), again, run := Run("generation", again))
+    assert names(settings) == {"a"} and run.goes_on().startswith(f"; model and metrics are in {run.results}; the same")

@@ -12,7 +12,8 @@ from graphs import plain_graphs
 import main
 from running import command_line, compare
 from running.metrics import in_json, rows, said, table
-from running.runs import as_trained, command
+from running.runs import command
+from running.use import as_trained
 
 TINY = ["--epochs", "20", "--length", "40", "--units", "4", "--periods", "1", "2"]
 

@@ -17,9 +17,10 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 import main
 from running import checkpoints, folders, signals
-from running.runs import Run, trained
+from running.runs import Run
 from running.train import DivergenceError, train
 from running.trained import Trained
+from running.use import trained
 from tasks.report import Report
 from tasks.sequence_generation import SequenceGeneration
 
