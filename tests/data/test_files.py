@@ -27,6 +27,13 @@ def test_a_file_that_is_not_written_to_the_end_leaves_the_one_before(tmp_path):
     assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_name_that_is_too_long_is_named(tmp_path):
+    path = tmp_path / ("a" * 250)
+    with pytest.raises(OSError) as caught, write_whole(path) as part:
+        part.touch()
+    assert caught.value.filename == str(path)
+
+
 def test_what_a_dead_process_left_is_swept_and_what_a_living_one_writes_stays(tmp_path):
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
     ours, other = (tmp_path / f".a[1].{platform.node()}.{pid}.part.npz" for pid in (int(dead.stdout), os.getppid()))
