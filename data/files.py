@@ -52,23 +52,24 @@ def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
 def write_about(path: Path, argument: str, source: Path | str, suffix: str = "") -> Iterator[Path]:
     """Do the same for what was made of a file and is named after it, as others of its name would be.
 
-    `made_of.json` beside it remembers of which.
+    A hidden file beside it remembers of which, from where it is, so that both can be moved together.
 
     Raises:
         ValueError: there is already something else of that name; names the argument that gave the file.
     """
-    memory, whole = path.with_name("made_of.json"), os.path.abspath(source)
-    made_of = read_json(memory) if memory.exists() else {}
+    memory, own = path.with_name(f".{path.name}.made_of"), os.path.relpath(source, path.parent)
     with write_whole(path, suffix) as part:
         yield part
-        if path.exists() and made_of.get(path.name) != whole:
-            if part.read_bytes() != path.read_bytes():
-                raise ValueError(
-                    f"`{argument}` must not replace what was made of another file. Received: {source}, for {path}; "
-                    "move that away first"
-                )
-            whole = made_of.get(path.name, whole)  # of which it still is
-    write_json(memory, made_of | {path.name: whole})
+        made_of = read_json(memory, "made_of")["made_of"] if memory.exists() else None
+        if path.exists() and made_of != own:
+            with reading(path):
+                if part.read_bytes() != path.read_bytes():
+                    raise ValueError(
+                        f"`{argument}` must not replace what was made of another file. Received: {source}, for {path}; "
+                        "move that away first"
+                    )
+            own = made_of or own  # of which it still is
+        write_json(memory, {"made_of": own})
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
@@ -118,13 +119,13 @@ def read_json(path: Path, *names: str) -> dict[str, Any]:
 
 def read_any_json(path: Path) -> Any:
     """Return what a JSON file holds, an object or not; raises a ValueError that names it where it is damaged."""
-    try:
-        with reading(path):
+    with reading(path):
+        try:
             return json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:  # no JSON, or no text
-        raise ValueError(f"{path} must be JSON. Received: {error}") from None
-    except RecursionError:
-        raise ValueError(f"{path} must be JSON. Received: brackets in brackets without end") from None
+        except ValueError as error:  # no JSON, or no text
+            raise ValueError(f"{path} must be JSON. Received: {error}") from None
+        except RecursionError:
+            raise ValueError(f"{path} must be JSON. Received: brackets in brackets without end") from None
 
 
 def in_a_line(error: Exception, most: int = 120) -> str:

@@ -51,12 +51,22 @@ def test_what_was_made_of_another_file_of_the_same_name_stays(tmp_path):
     with pytest.raises(ValueError) as caught, write_about(path, "predict", others) as part:
         part.write_text("2")
     assert str(caught.value) == said and path.read_text() == "1"
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "made_of.json", path]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / ".of_a.csv.made_of", path]
     with write_about(path, "predict", others) as part:  # the same content is no loss
         part.write_text("1")
     with pytest.raises(ValueError), write_about(path, "predict", others) as part:  # and is still of the first
         part.write_text("2")
     assert path.read_text() == "1"
+    moved = tmp_path.with_name("moved")
+    tmp_path.rename(moved)
+    with write_about(moved / path.name, "predict", moved / "a.csv") as part:  # which has changed, and is where it was
+        part.write_text("2")
+    moved.rename(tmp_path)
+    assert path.read_text() == "2"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match="of_a.csv must be a file"), write_about(path, "predict", others) as part:
+        part.write_text("2")
 
 
 def test_errors_name_the_wanted_file(tmp_path):

@@ -92,8 +92,10 @@ def test_ink_is_read_by_a_trained_run(trained, run_here):
         path.write_bytes(large.read_bytes())
     status, _, errors = run_here(folder, "handwriting", "--run", "a", "--read", *again)
     assert (status, errors) == (0, "")
-    made_of = json.loads((results / "made_of.json").read_text())
-    assert [made_of[f"read_{name}.png"] for name in ("x", "x_3", "x_2")] == list(map(str, again))
+    made_of = [
+        json.loads((results / f".read_{name}.png.made_of").read_text())["made_of"] for name in ("x", "x_3", "x_2")
+    ]
+    assert [(results / path).resolve() for path in made_of] == again
 
 
 def test_a_trained_run_is_exported(trained, run_here):
