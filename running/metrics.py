@@ -9,19 +9,20 @@ import numpy as np
 from tasks.measures import quartiles
 
 
-def summary(values: Mapping[str, Any], more_is_better: Sequence[str], lost: np.ndarray) -> dict[str, Any]:
+def summary(values: Mapping[str, Any], best_at: Mapping[str, float], lost: np.ndarray) -> dict[str, Any]:
     """Return the mean of each metric under its plain name and, of several replicas, all values and their spread.
 
     Args:
         values: arrays [R], not a number for replicas that diverged, or what is the same for all.
-        more_is_better: metrics whose best value is the largest.
+        best_at: where a metric is best, or those whose names go on after it, infinite if the more the better; without it,
+            the less.
         lost: which replicas diverged, boolean [R]; all statistics are of the others.
     """
     several = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     means = {name: float(value[~lost].mean()) if name in several else value for name, value in values.items()}
     if len(lost) == 1:
         return means
-    spread = {name: _spread(value[~lost], name in more_is_better) for name, value in several.items()}
+    spread = {name: _spread(value[~lost], _best(name, best_at)) for name, value in several.items()}
     replicas = {
         name: [None if gone else number for gone, number in zip(lost.tolist(), value.tolist(), strict=True)]
         for name, value in several.items()
@@ -96,11 +97,16 @@ def table(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in padded)
 
 
-def _spread(values: np.ndarray, more_is_better: bool) -> dict[str, Any]:
+def _best(name: str, best_at: Mapping[str, float]) -> float:
+    return next((at for metric, at in best_at.items() if f"{name}_".startswith(f"{metric}_")), -math.inf)
+
+
+def _spread(values: np.ndarray, best_at: float) -> dict[str, Any]:
     low, median, high = quartiles(values).tolist()
+    nearest = np.abs(values - np.clip(best_at, values.min(), values.max())).argmin()
     return {
         "standard_deviation": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
         "median": median,
         "quartiles": [low, high],
-        "best": float(values.max() if more_is_better else values.min()),
+        "best": float(values[nearest]),
     }

@@ -243,7 +243,7 @@ class Following(Trained):
             "quantities": {name: quantity._asdict() for name, quantity in self.quantities.items()},
         }
         values = self.values() | ({"epochs": self.stopped} if (self.stopped != found["epochs"]).any() else {})
-        return found | summary(values, task.more_is_better, self.lost)
+        return found | summary(values, task.best_at, self.lost)
 
     def _show(self) -> None:
         progress = self.loop.progress

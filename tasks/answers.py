@@ -93,7 +93,7 @@ class Answers(SeriesTask):
     """
 
     epoch_quantity = "error"
-    more_is_better = ("accuracy", "macro_f1", "r2")
+    best_at = dict.fromkeys(("accuracy", "macro_f1", "r2"), math.inf)
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
         super().__init__(settings, seeds)

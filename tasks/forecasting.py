@@ -55,6 +55,7 @@ class Forecasting(SeriesTask):
 
     epoch_quantity = "pinball loss"
     watched = "validation_loss"
+    best_at = {f"coverage_{level}": float(level) for level in LEVELS}
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
         super().__init__(settings, seeds)

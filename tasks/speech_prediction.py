@@ -7,6 +7,7 @@ when its own output is all that it hears.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -136,7 +137,7 @@ class SpeechPrediction(Task):
     name = "speech"
     example = "--utterance data/speech/clock.WAV --epochs 200"
     lengths = ("chunk",)
-    more_is_better = ("teacher_forced_seconds", "free_running_seconds")
+    best_at = {"teacher_forced_seconds": math.inf, "free_running_seconds": math.inf}
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
         super().__init__(settings, seeds)

@@ -73,7 +73,8 @@ class Task(abc.ABC):
         lengths: names of settings of which an update takes so many time steps, or a multiple, as their product.
         sequences: that an update of one network sees.
         steps_of_update: time steps of all of them, or of as many as take the memory of a test where that takes more.
-        more_is_better: metrics whose best value is the largest.
+        best_at: where a metric is best, or those whose names go on after it, infinite if the more the better; without it,
+            the less.
         fixed: names of settings that a trained run is bound to, besides those of the network and its training.
     """
 
@@ -89,7 +90,7 @@ class Task(abc.ABC):
     lengths: Sequence[str] = ()
     sequences: int = 1
     steps_of_update: int
-    more_is_better: Sequence[str] = ()
+    best_at: Mapping[str, float] = {}
     fixed: Sequence[str] = ()
 
     def __init__(self, settings: NetworkSettings, seeds: Sequence[int] | None = None):
