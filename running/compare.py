@@ -106,6 +106,8 @@ def find(results_dir: Path, names: Sequence[str]) -> list[Run]:
 
 def _read(name: str, folder: Path) -> Run:
     """Return a run, once it is sure that all that is told of it is there."""
+    if name.encode(errors="replace").decode() != name:
+        raise ValueError(f"the name of a run must be text. Received: {name!r}")
     file = folder / "metrics.json"
     metrics = read_json(file, *METRICS)
     try:

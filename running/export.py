@@ -71,15 +71,24 @@ def _export(folder: Path, kind: str, check: Callable[[], None]) -> str:
             raise ValueError(f"`export` to {kind} must give what the model gives. Received: off by {largest:.2g}")
         size = sum(file.stat().st_size for file in ([part] if part.is_file() else part.rglob("*")) if file.is_file())
         check()
-        if target.is_dir() or part.is_dir():
-            folders.remove(target)
-        os.replace(part, target)
+        with signals.held():
+            _exchange(part, target)
     except tf.errors.OpError as error:  # TensorFlow's own word for a full disk
         raise OSError(f"{target}: {in_words(error)}") from None
     finally:
         folders.remove(part)
         lock.release()
     return f"{target}: {size / 1024:.0f} KiB, off by at most {largest:.1g} for inputs of shape {', '.join(map(str, shapes))}"
+
+
+def _exchange(part: Path, target: Path) -> None:
+    """Put what is whole in the place of an earlier export, which is there until then."""
+    old = target.with_name(f".part.old.{target.name}")
+    folders.remove(old)
+    if folders.is_there(target) and (target.is_dir() or part.is_dir()):
+        target.rename(old)
+    os.replace(part, target)
+    folders.remove(old)
 
 
 def _check_replaced(target: Path, parts: Sequence[str]) -> None:

@@ -22,7 +22,17 @@ REPLACED = ".replaced"  # a file in what was replaced, until it is gone: the nam
 
 # Patterns of what all runs make in their results.
 OF_ALL = ("config.json", "metrics.json", "report.html", "checkpoint*.npz", "model.keras", "model_[0-9]*.keras", "parts")
-OF_ALL += ("training.csv", "training.png", "epochs.csv", "epochs.png", ".*.part*", ".lock.*", REPLACES, REPLACED)
+OF_ALL += (
+    "training.csv",
+    "training.png",
+    "epochs.csv",
+    "epochs.png",
+    ".*.part*",
+    ".part.*",
+    ".lock.*",
+    REPLACES,
+    REPLACED,
+)
 
 
 def beside(folder: Path, kind: str) -> Path:

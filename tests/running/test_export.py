@@ -10,7 +10,7 @@ import tensorflow as tf
 from graphs import plain_graphs
 
 import main
-from running import export, folders
+from running import export, folders, signals
 
 LICENSE = str(Path(main.__file__).with_name("LICENSE"))  # a short text
 TINY = {
@@ -129,6 +129,23 @@ def test_what_a_killed_export_left_is_no_part_of_the_next_one(trained, monkeypat
     target.write_text("a file")
     export.export_run(folder, "saved_model")
     assert target.is_dir() and not (target / "left").exists() and not left.parent.exists()
+
+
+def test_a_signal_while_one_takes_the_place_of_another_waits_for_that(trained, monkeypatch):
+    folder, remove = trained("words") / "results" / "words" / "a", folders.remove
+    monkeypatch.setitem(export.WRITERS, "saved_model", lambda model, path, inputs: (path.mkdir(), model(inputs[0]))[1])
+
+    def stopped(path):
+        if path.name == ".part.old.saved_model" and path.exists():
+            signal.raise_signal(signal.SIGTERM)
+        remove(path)
+
+    monkeypatch.setattr(folders, "remove", stopped)
+    folders.remove(folder / "saved_model")
+    (folder / "saved_model").mkdir()
+    with pytest.raises(signals.Stopped), signals.raised():
+        export.export_run(folder, "saved_model")
+    assert [path.name for path in folder.iterdir() if "saved_model" in path.name] == ["saved_model"]
 
 
 def test_two_exports_at_once_do_not_mix(trained, monkeypatch):

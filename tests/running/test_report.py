@@ -184,8 +184,10 @@ def test_of_all_runs_a_damaged_one_is_left_out_and_named(runs, tmp_path, capsys)
     shutil.copytree(runs, tmp_path / "results")
     path = tmp_path / "results" / "generation" / "music" / "metrics.json"
     path.write_text("{")
+    shutil.copytree(path.parents[1] / "two", path.parents[1] / "\udcff")  # a name of bytes that are no text
     assert main.main(["compare", f"--results-dir={tmp_path / 'results'}"]) == 0
     said_there = capsys.readouterr().out
+    assert r"left out: the name of a run must be text. Received: 'generation/\udcff'" in said_there
     assert f"left out: {path} must be JSON" in said_there and "\ntwo " in said_there
     (tmp_path / "results" / "generation" / "two" / "training.csv").unlink()
     assert main.main(["compare", f"--results-dir={tmp_path / 'results'}"]) == 2
