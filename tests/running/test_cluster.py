@@ -1,11 +1,8 @@
 """Pieces of work: computed once each, kept whole, here or on a Ray cluster, also when a worker dies."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,28 +13,13 @@ from main import recipe
 from running import cluster
 from running.cluster import Cell, compute
 from running.lock import Lock
+from tests.pieces import calls, die, die_once, fail, square
 
 ROOT = Path(__file__).parents[2]
 
 
-def square(number, folder):
-    """Note that it was called, in a file, and return the square."""
-    Path(folder, f"called-{number}-{os.getpid()}-{time.monotonic_ns()}").touch()
-    return {"square": np.array(number**2)}
-
-
-def fail(number, folder):
-    if number == 3:
-        raise ArithmeticError("three")
-    return square(number, folder)
-
-
 def cells(folder, numbers=range(5)):
     return [Cell(f"cell-{n}", {"number": n, "folder": str(folder)}, networks=1) for n in numbers]
-
-
-def calls(folder, number):
-    return len(list(folder.glob(f"called-{number}-*")))
 
 
 def test_results_come_in_order_and_are_computed_once(tmp_path):
@@ -85,10 +67,6 @@ def test_an_array_that_a_result_lacks_is_named(tmp_path):
         compute(square, cells(tmp_path), tmp_path, workers=1)[0]["square"]
 
 
-def die(number, folder):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def test_a_process_that_is_killed_is_an_error_of_one_line(tmp_path):
     with pytest.raises(
         ChildProcessError, match="a process was killed, perhaps for want of memory; what is done is kept"
@@ -127,14 +105,6 @@ def test_a_failure_is_raised_and_what_is_done_is_kept(tmp_path):
         compute(fail, cells(tmp_path), tmp_path / "kept", workers=1)
     compute(square, cells(tmp_path), tmp_path / "kept", workers=1)
     assert [calls(tmp_path, number) for number in range(3)] == [1, 1, 1]
-
-
-def die_once(number, folder):
-    """Die where the number is 3, but not when it is tried again."""
-    result = square(number, folder)
-    if number == 3 and calls(Path(folder), 3) == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
 
 
 def test_ray_computes_the_same_though_a_worker_dies(tmp_path):
