@@ -123,6 +123,8 @@ def check_every(every: str) -> None:
 def resample(times: np.ndarray, values: np.ndarray, every: str) -> tuple[np.ndarray, np.ndarray]:
     """Return even times, and the means of the values [T, F] between each and the next, NaN where there are none.
 
+    What pandas names by its end, as weeks and `1ME` are, has the mean of what came since the time before.
+
     Raises:
         ValueError: the times are numbers, or the step is far too small for them.
     """

@@ -86,7 +86,7 @@ def test_a_classifying_model_computes_the_same(model, features):
 @pytest.mark.parametrize("means", [False, True])
 @pytest.mark.parametrize("chunk", [16, 15])  # a multiple of all periods, and not
 def test_models_that_read_on_compute_the_same(model, means, chunk):
-    changes = {"units": 12, "window": 5, "chunk": chunk, "seconds": 0.01, "weight_std": 0.3, "input_noise": 0.0}
+    changes = {"units": 12, "window": 5, "chunk": chunk, "seconds": 0.005, "weight_std": 0.3, "input_noise": 0.0}
     settings = of_model("speech", model, **changes)
     if means and not settings.periods:
         pytest.skip("has no periods")
