@@ -108,7 +108,7 @@ class Table:
         cell = self.cells[place].iloc[row]
         came = reprlib.repr(cell) if isinstance(cell, str) else f"{cell:g}"
         none = cell == "" or cell != cell
-        return f"{'nothing' if none else came} in row {self.first + row} of column {reprlib.repr(self.names[place])}"
+        return f"{'no value' if none else came} in row {self.first + row} of column {reprlib.repr(self.names[place])}"
 
     def with_floats(self, kept: Set[int]) -> "Table":
         """Return the table with floats in all columns that hold nothing else, but for those that are kept."""

@@ -150,8 +150,10 @@ def _load(path: Path) -> Arrays | None:
     """Return what a file keeps, or None if it is not there or damaged."""
     if not path.exists():
         return None
-    if path.is_dir():  # where nothing could be kept
-        raise ValueError(f"{path} must be a file, or not there. Received: a folder")
+    if not path.is_file():  # where nothing could be kept; a pipe would be waited for
+        raise ValueError(
+            f"{path} must be a file, or not there. Received: {'a folder' if path.is_dir() else 'another thing'}"
+        )
     try:
         with zipfile.ZipFile(path), np.load(path) as saved:
             return Kept(path, dict(saved) | {"elapsed": saved["elapsed"].astype(float)})  # which every cell has

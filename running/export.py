@@ -20,8 +20,15 @@ from tasks.trained_model import load_model
 
 FILES = {"saved_model": "saved_model", "onnx": "model.onnx", "litert": "model.tflite"}
 PACKAGES = {"saved_model": (), "onnx": ("tf2onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}
-# Files of a SavedModel.
-PARTS = ("fingerprint.pb", "saved_model.pb", "variables/variables.data-?????-of-?????", "variables/variables.index")
+# What is in a SavedModel.
+PARTS = (
+    "assets",
+    "variables",
+    "fingerprint.pb",
+    "saved_model.pb",
+    "variables/variables.data-?????-of-?????",
+    "variables/variables.index",
+)
 STEPS = 100  # of sequences whose length the model leaves open
 TOLERANCE = 1e-4  # of the largest output
 
@@ -60,7 +67,7 @@ def _export(folder: Path, kind: str, check: Callable[[], None]) -> str:
     wanted = np.asarray(model(inputs if len(inputs) > 1 else inputs[0], training=False))
     target = folder / FILES[kind]
     part = target.with_name(f".part.{target.name}")
-    _check_replaced(target, PARTS if kind == "saved_model" else ())
+    _check_replaced(target)
     lock = Lock(target.with_name(f".lock.{target.name}"), f"the export of {folder.name} to {kind}")
     try:
         folders.remove(part)  # of an export that was killed
@@ -72,6 +79,7 @@ def _export(folder: Path, kind: str, check: Callable[[], None]) -> str:
         size = sum(file.stat().st_size for file in ([part] if part.is_file() else part.rglob("*")) if file.is_file())
         check()
         with signals.held():
+            _check_replaced(target)  # somebody may have put something there meanwhile
             _exchange(part, target)
     except tf.errors.OpError as error:  # TensorFlow's own word for a full disk
         raise OSError(f"{target}: {in_words(error)}") from None
@@ -91,10 +99,13 @@ def _exchange(part: Path, target: Path) -> None:
     folders.remove(old)
 
 
-def _check_replaced(target: Path, parts: Sequence[str]) -> None:
+def _check_replaced(target: Path) -> None:
     """Raise a ValueError where a folder would be replaced in which there is more than an export leaves."""
-    inside = (path for path in target.rglob("*") if not path.is_dir()) if not target.is_symlink() else ()
-    names = (path.relative_to(target).as_posix() for path in inside)
+    inside = target.rglob("*") if not target.is_symlink() else ()
+    names, parts = (
+        (path.relative_to(target).as_posix() for path in inside),
+        PARTS if target.name == FILES["saved_model"] else (),
+    )
     if others := sorted(name for name in names if not any(fnmatch.fnmatch(name, part) for part in parts)):
         raise ValueError(f"`export` must not replace what is not its own. Received: {others[0]} in {target}")
 

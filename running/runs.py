@@ -173,13 +173,13 @@ class Run:
 
     def goes_on(self) -> str:
         """Return what is left of a run that ended too early, and how to go on, as the end of a sentence."""
+        instead = " instead of --overwrite" if self.settings.overwrite else ""
         if self.finished:
             if (self.results / PAGE).exists():
                 return f"; all that the run leaves is in {self.results}"
-            missing = f"the same flags with --name {self.name} --resume make what is missing"
+            missing = f"the same flags with --name {self.name} --resume{instead} make what is missing"
             return f"; model and metrics are in {self.results}; {missing}"
         if checkpoints.exists(self.results):
-            instead = " instead of --overwrite" if self.settings.overwrite else ""
             return f"; go on with the same flags and --name {self.name} --resume{instead}"
         return "" if self.results.exists() else "; nothing of this run is left"
 

@@ -114,7 +114,8 @@ class Trained:
         """Take everything from a state; raises a CheckpointError if it is not of these networks and these data."""
         for name, own in self.state().items():
             there = state.get(name, own if name == "fingerprint" else None)  # which earlier versions have not saved
-            if there is None or (there.dtype.kind, there.shape[1:]) != (own.dtype.kind, own.shape[1:]):
+            grows = own.shape[:1] == (0,)  # with updates, of which there are none yet
+            if there is None or (there.dtype.kind, there.shape[grows:]) != (own.dtype.kind, own.shape[grows:]):
                 came = "nothing" if there is None else f"{there.dtype} of shape {there.shape}"
                 raise CheckpointError(
                     f"the checkpoint must hold {own.dtype} of shape {own.shape} as {name}. Received: {came}"

@@ -42,7 +42,8 @@ class Settings(NetworkSettings):
     test_speakers: tuple[str, ...]
     """Speakers to test on, where files are named SPEAKER_….wav."""
     test_share: float | None
-    """Share of each word's clips to test on, drawn by the seed; without it, nor a list or speakers, a fifth."""
+    """Share of each word's clips to test on, drawn by the seed before those are left out that cannot be used; without it, nor a
+    list or speakers, a fifth."""
     longest: float
     """Longest clip, in seconds; longer ones are skipped."""
     cache_dir: Path

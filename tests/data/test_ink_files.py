@@ -142,7 +142,7 @@ def test_points_without_times_are_10_ms_apart(file, name, content):
         ("a.csv", "stroke,x,y,t,time\n1,2,3,4,4\n", "a.csv must name times t or time, where it has any. Received: t, time"),
         ("a.csv", "stroke,x,y\n", "a.csv must hold rows of values. Received: none below the names"),
         ("a.csv", "", "a.csv must"),
-        ("a.csv", "stroke,x,y\n1,2,3\n1,,3\n1,2,3\n", "a.csv must have a number in each row. Received: nothing in row 3 of column 'x'"),
+        ("a.csv", "stroke,x,y\n1,2,3\n1,,3\n1,2,3\n", "a.csv must have a number in each row. Received: no value in row 3 of column 'x'"),
         ("a.csv", "stroke,x,y\n1,2,3\n1,two,3\n1,2,3\n", "Received: 'two' in row 3 of column 'x'"),
         ("a.csv", "stroke,x,y\n1,2,3\n2,2,3\n1,2,3\n", "must have the rows of a stroke beside each other. Received: stroke 1 twice"),
         ("a.csv", "stroke,x,y,t\n1,2,3,1\n1,2,3,0\n", "must have times that do not run backwards"),

@@ -1,6 +1,7 @@
 """Cells: computed once each, kept whole, resumed after any interruption, here or on a Ray cluster."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -87,11 +88,14 @@ def test_ctrl_c_while_modules_are_imported_is_no_traceback(module):
     assert process.communicate(timeout=30) == ("", "") and process.returncode == -signal.SIGINT
 
 
-def test_a_folder_where_a_cell_is_kept_is_refused_before_anything_is_computed(tmp_path):
+def test_a_folder_or_a_pipe_where_a_cell_is_kept_is_refused_before_anything_is_computed(tmp_path):
     cell = Cell("a", {"number": 1}, networks=1)
-    (Store(tmp_path, "one").cells / cell.file).mkdir(parents=True)
-    with pytest.raises(ValueError, match=f"{cell.file} must be a file, or not there. Received: a folder"):
-        compute(one, [cell], Store(tmp_path, "one"), HERE)
+    path = Store(tmp_path, "one").cells / cell.file
+    path.parent.mkdir(parents=True)
+    for make, what in ((path.mkdir, "a folder"), (lambda: path.rmdir() or os.mkfifo(path), "another thing")):
+        make()
+        with pytest.raises(ValueError, match=f"{cell.file} must be a file, or not there. Received: {what}"):
+            compute(one, [cell], Store(tmp_path, "one"), HERE)
 
 
 def test_ray_is_not_imported_without_being_asked_for():

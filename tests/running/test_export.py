@@ -76,6 +76,27 @@ def test_what_somebody_has_put_in_its_place_is_not_replaced(trained, kind):
         kept.rename(target)
 
 
+def test_what_somebody_puts_into_an_export_while_the_next_is_made_stays(trained, monkeypatch):
+    """Also a folder or a link, of which nothing would be left either."""
+    folder = trained("words") / "results" / "words" / "a"
+    target = folder / "saved_model"
+    folders.remove(target)
+    (target / "assets").mkdir(parents=True)
+
+    def write(model, path, inputs):
+        path.mkdir()
+        (target / "assets" / "mine").mkdir()
+        (target / "link").symlink_to(folder)
+        return model(inputs[0])
+
+    monkeypatch.setitem(export.WRITERS, "saved_model", write)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="must not replace what is not its own. Received: assets/mine in "):
+            export.export_run(folder, "saved_model")
+    assert (target / "assets" / "mine").is_dir() and (target / "link").is_symlink()
+    folders.remove(target)
+
+
 @pytest.mark.parametrize("place", ["assets", "variables/mine"])
 def test_what_somebody_has_put_into_an_export_stays(trained, place):
     folder = trained("generation") / "results" / "generation" / "a"
@@ -84,7 +105,7 @@ def test_what_somebody_has_put_into_an_export_stays(trained, place):
     own = folder / "saved_model" / place / "notes.txt"
     own.parent.mkdir(parents=True, exist_ok=True)
     own.write_text("of years")
-    with pytest.raises(ValueError, match=f"must not replace what is not its own. Received: {place}/notes.txt in "):
+    with pytest.raises(ValueError, match=f"must not replace what is not its own. Received: {place}.* in "):
         export.export_run(folder, "saved_model")
     assert own.read_text() == "of years"
     folders.remove(folder / "saved_model")

@@ -289,7 +289,7 @@ def test_a_file_that_comes_in_the_place_of_a_run_which_is_being_replaced_stays(s
     with pytest.raises(FileExistsError) as caught:
         train(SequenceGeneration(again), again, run)
     assert caught.value.filename == str(taken) and taken.read_text() == "of years"
-    assert "model and metrics are in" in run.goes_on()
+    assert run.goes_on().endswith("; the same flags with --name a --resume instead of --overwrite make what is missing")
     taken.unlink()
     resumed = replace(settings, resume=True)
     train(SequenceGeneration(resumed), resumed, Run("generation", resumed))
