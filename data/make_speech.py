@@ -6,7 +6,9 @@ cut to 20 ms, so that the first quarter of a second is speech, and the silence b
 """
 
 import hashlib
+import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -40,6 +42,8 @@ def speak(sentence: str) -> tuple[list[int], list[tuple[int, int, str]]]:
 
 
 def main() -> None:
+    if shutil.which("flite") is None:
+        sys.exit("data.make_speech needs the program flite (Debian package flite)")
     SPEECH.mkdir(exist_ok=True)
     digest = hashlib.sha256()
     for name, sentence in SENTENCES.items():

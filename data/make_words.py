@@ -14,6 +14,8 @@ Speech is synthesised in a fixed order in one process and from a fixed seed: wha
 
 import ctypes
 import hashlib
+import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +114,8 @@ def record(engine: Engine, word: str, voice: str, rng: np.random.Generator) -> n
 
 
 def main() -> None:
+    if importlib.util.find_spec("espeakng_loader") is None:
+        sys.exit("data.make_words needs the package espeakng-loader (pip install espeakng-loader)")
     engine, rng = Engine(), np.random.default_rng(2014)
     test, digest = [], hashlib.sha256()
     for word in (word for words in VOCABULARY.values() for word in words):

@@ -32,9 +32,7 @@ SERIES = {
     "exponential": lambda place, base, rng: base**place,
     "linear": lambda place, base, rng: 1.0 + place,
     "fibonacci": lambda place, base, rng: _fibonacci(len(place)),  # 1, 2, 3, 5, 8, …
-    "logarithmic": lambda place, base, rng: (
-        1.0 + np.floor(np.log1p(place) / np.log(base))
-    ),  # b = 2: 1, 2, 2, 3, 3, 3, 3, 4
+    "logarithmic": lambda place, base, rng: 1 + _whole_log(1.0 + place, base),  # b = 2: 1, 2, 2, 3, 3, 3, 3, 4
     "symmetric": lambda place, base, rng: base ** np.minimum(place, place[::-1]),  # b = 4: 1, 4, 16, 4, 1
     "random": lambda place, base, rng: base ** rng.uniform(0, len(place) - 1, len(place)),  # evenly on a log scale
 }
@@ -229,6 +227,8 @@ def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) 
         raise ValueError(f"`signal` must be finite numbers [T]. Received: {signal.dtype} of shape {signal.shape}")
     if units < len(periods):
         raise ValueError(f"`units` must be at least the number of modules, {len(periods)}. Received: {units}")
+    signal = 1.0 * signal
+    signal = np.ldexp(signal, -np.frexp(np.abs(signal).max())[1])  # so that squares are finite
     energies = np.abs(np.fft.rfft(signal - np.mean(signal))) ** 2
     frequencies = np.fft.rfftfreq(len(signal))
     speeds = sorted(set(periods))
@@ -263,6 +263,12 @@ def whole_numbers(name: str, values: Sequence[int], lowest: int, most: int = LAR
     if max(numbers, default=0) > most:
         raise ValueError(f"`{name}` must be at most {most}. Received: {max(numbers)}")
     return numbers
+
+
+def _whole_log(numbers: np.ndarray, base: float) -> np.ndarray:
+    """Return how often numbers from 1 can be divided by the base, also where the quotient of two logarithms is rounded down."""
+    found = np.floor(np.log(numbers) / np.log(base))
+    return found + (base ** (found + 1) <= numbers)
 
 
 def _fibonacci(count: int) -> np.ndarray:

@@ -111,6 +111,15 @@ def test_series_by_name(series, arguments, periods):
     assert make_periods(series, 5, **arguments) == periods
 
 
+@pytest.mark.parametrize("base", [2, 3, 5, 7, 10, 20])
+def test_logarithmic_periods_are_whole_numbers_of_divisions(base):
+    def divisions(number):
+        return 1 + divisions(number // base) if number >= base else 0
+
+    periods = make_periods("logarithmic", 10_000, series_base=base)
+    assert list(periods) == [1 + divisions(number) for number in range(1, 10_001)]
+
+
 def test_random_periods_are_seeded_and_even_on_a_log_scale():
     many = [make_periods("random", 9, seed=seed) for seed in range(200)]
     assert many[0] == make_periods("random", 9, seed=0) and many[0] != many[1]
@@ -145,6 +154,8 @@ def test_sizes_follow_the_energy_of_each_octave():
     assert sizes_from_spectrum(slow, (1, 2, 32), 20) == (1, 1, 18)
     assert sizes_from_spectrum(fast + slow, (32, 1, 2), 21) == (10, 1, 10)
     assert sizes_from_spectrum(fast, (2, 2), 7) == (4, 3)
+    for scale in (1e-200, 1e155, 1e307):  # whose squares are no numbers
+        assert sizes_from_spectrum(scale * (fast + slow) / 2, (32, 1, 2), 21) == (10, 1, 10)
     assert sum(sizes_from_spectrum(np.random.default_rng(0).normal(size=100), (1, 2, 4, 8), 33)) == 33
     assert sizes_from_spectrum(np.zeros(8), (1, 2), 20) == (10, 10)
 
