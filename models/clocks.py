@@ -157,7 +157,7 @@ def make_periods(
     Raises:
         ValueError: names the argument, what was expected and what came.
     """
-    if clock_series not in SERIES:
+    if clock_series not in list(SERIES):  # which takes what cannot be a key, too
         raise ValueError(f"`clock_series` must be one of {', '.join(SERIES)}. Received: {clock_series!r}")
     whole_numbers("modules", [modules], lowest=1, most=MOST_MODULES)
     whole_numbers("lowest_period", [lowest_period], lowest=1)

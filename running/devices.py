@@ -1,16 +1,22 @@
 """One update shared by several devices: each sees a part of the sequences, and the gradients are averaged (`tf.distribute`)."""
 
+import dataclasses
 import json
 import os
 import re
+import zlib
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from running import signals
 from running.loop import Loop
 from running.settings import TrainingSettings
 from tasks.task import Carried, Task
+
+OWN = {"results_dir", "log_dir", "checkpoint_seconds"}  # settings that a worker may have otherwise than another
+MOST_SETTINGS = 200
 
 
 def strategy(devices: int) -> tf.distribute.Strategy | None:
@@ -51,6 +57,20 @@ def check_split(sharing: tf.distribute.Strategy, task: Task) -> None:
         raise ValueError(f"`devices` must divide the sequences of an update, {task.sequences} here. Received: {parts}")
 
 
+def check_same(sharing: tf.distribute.Strategy, task: Task) -> None:
+    """Raise a ValueError that names the first setting that another worker has otherwise; all must call this."""
+    settings = {"task": task.name} | dataclasses.asdict(task.settings)
+    names = [name for name in settings if name not in OWN]
+    own = np.zeros((1, MOST_SETTINGS), np.int64)
+    own[0, : len(names)] = [zlib.crc32(repr(settings[name]).encode()) for name in names]
+    try:
+        every = sharing.gather(sharing.run(lambda: tf.constant(own)), axis=0).numpy()  # [workers, settings]
+    except tf.errors.OpError as error:
+        raise ConnectionError("another worker cannot be reached any more") from error
+    if other := [name for name, values in zip(names, every.T, strict=False) if len(set(values.tolist())) > 1]:
+        raise ValueError(f"`{other[0]}` must be the same for all workers of TF_CONFIG. Received: {settings[other[0]]}")
+
+
 def workers() -> list[str]:
     """Return the addresses of the workers that `TF_CONFIG` names; raises a ValueError if it does not describe a cluster."""
     return _config()[0]
@@ -69,6 +89,7 @@ def _config() -> tuple[list[str], int]:
         config = json.loads(text)
         found, index = config["cluster"]["worker"], config["task"]["index"]
         named = isinstance(found, list) and all(map(_is_address, found))
+        named = named and len(set(found)) == len(found)  # one address twice would be waited for
         if config["task"]["type"] == "worker" and named and index in range(len(found)):
             return found, int(index)
     except (json.JSONDecodeError, KeyError, TypeError):

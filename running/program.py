@@ -89,6 +89,8 @@ def _prepare(
     task = make_task(task_class, settings, recipe)
     if sharing:
         devices.check_split(sharing, task)
+        if devices.workers():
+            devices.check_same(sharing, task)
     if settings.ray:
         connect(settings.ray)
     return task, settings, sharing, Run(task.name, settings, recipe) if devices.is_chief() else None
@@ -131,4 +133,4 @@ def _everywhere(run: Run | None) -> str:
 
 def _say(run: Run, metrics: Mapping[str, Any]) -> None:
     print(table([("", "result", "without learning"), *rows(metrics), *((*line, "") for line in counts(metrics))]))
-    print(f"Results are in {run.results}: {', '.join(sorted(path.name for path in run.results.iterdir()))}")
+    print(f"Results are in {run.results}: {', '.join(sorted(path.name for path in run.results.glob('[!.]*')))}")

@@ -112,6 +112,9 @@ class Trained:
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Take everything from a state; raises a CheckpointError if it is not of these networks and these data."""
+        data = state.get("fingerprint", self._fingerprint)
+        if data.shape[1:] == self._fingerprint.shape[1:] and not same_data(self._fingerprint, data):
+            raise CheckpointError("`resume` needs the data that the run began with. Received: others")
         for name, own in self.state().items():
             there = state.get(name, own if name == "fingerprint" else None)  # which earlier versions have not saved
             grows = own.shape[:1] == (0,)  # with updates, of which there are none yet
@@ -120,8 +123,6 @@ class Trained:
                 raise CheckpointError(
                     f"the checkpoint must hold {own.dtype} of shape {own.shape} as {name}. Received: {came}"
                 )
-        if not same_data(self._fingerprint, state.get("fingerprint", self._fingerprint)):
-            raise CheckpointError("`resume` needs the data that the run began with. Received: others")
         self.join([state])
 
     def join(self, states: Sequence[Mapping[str, np.ndarray]]) -> None:

@@ -164,6 +164,7 @@ def test_sizes_follow_the_energy_of_each_octave():
     "call, message",
     [
         (lambda: make_periods("cubic", 3), "`clock_series` must be one of exponential, .* Received: 'cubic'"),
+        (lambda: make_periods([], 3), "`clock_series` must be one of exponential, .* Received: \\[\\]"),
         (lambda: make_periods("linear", 0), "`modules` must be whole numbers from 1. Received: \\(0,\\)"),
         (lambda: make_periods("exponential", 3, series_base=1.0), "`series_base` must be above 1. Received: 1.0"),
         (

@@ -63,6 +63,7 @@ def test_two_devices_do_what_one_does():
         '{"cluster": {"worker": ["a:1", "b"]}, "task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": ["a:1", "b:65536"]}, "task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": [1, 2]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}',
     ],
 )
 def test_a_cluster_that_is_not_described_is_refused(monkeypatch, config):
@@ -91,11 +92,7 @@ FLAGS = {"units": 8, "periods": (1, 4), "streams": 4, "chunk": 16, "epochs": 30,
 
 def test_two_workers_do_what_one_process_does_and_go_on_after_one_was_lost(tmp_path):
     """With half of the streams each; the second worker is killed in the middle."""
-    ports = []
-    for _ in range(2):
-        with socket.socket() as free:
-            free.bind(("localhost", 0))
-            ports.append(free.getsockname()[1])
+    ports = free_ports()
     checkpoint = tmp_path / "results" / "text" / "a" / "checkpoint.npz"
     task = CharacterModel(recipe("text", text=str(ROOT / "LICENSE"), **FLAGS))
     updates = task.batches * FLAGS["epochs"]
@@ -120,6 +117,23 @@ def test_two_workers_do_what_one_process_does_and_go_on_after_one_was_lost(tmp_p
     )
 
 
+@pytest.mark.parametrize("changes", [("--units", "20"), ("--resume",)])
+def test_workers_with_other_settings_are_refused(tmp_path, changes):
+    workers = start(tmp_path, free_ports(), of_second=changes)
+    said = [worker.communicate(timeout=120)[1].decode().splitlines()[-1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [2, 2] and not list(tmp_path.rglob("config.json"))
+    assert all(line.startswith(f"main.py: {changes[0]} must be the same for all workers of TF_CONFIG") for line in said)
+
+
+def free_ports():
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            ports.append(free.getsockname()[1])
+    return ports
+
+
 def test_a_worker_that_waits_for_the_other_says_so_and_can_be_ended(tmp_path):
     (worker,) = start(tmp_path, [1, 2], count=1)
     assert worker.stdout.readline() == b"waiting for all of localhost:1, localhost:2 \xe2\x80\xa6\n"
@@ -127,7 +141,7 @@ def test_a_worker_that_waits_for_the_other_says_so_and_can_be_ended(tmp_path):
     assert worker.wait(timeout=10) == -signal.SIGINT and not list(tmp_path.rglob("config.json"))
 
 
-def start(folder, ports, *more, count=2):
+def start(folder, ports, *more, count=2, of_second=()):
     """Start workers of a run, of which there are two."""
     words = [f"--{name.replace('_', '-')}={value}" for name, value in FLAGS.items() if name != "periods"]
     words += ["--periods", *map(str, FLAGS["periods"]), "--text", "LICENSE", "--name", "a", *more]
@@ -137,7 +151,7 @@ def start(folder, ports, *more, count=2):
     for index in range(count):
         own = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
         environment = os.environ | {"TF_CONFIG": own, "CUDA_VISIBLE_DEVICES": "-1"}
-        command = [sys.executable, "main.py", "text", *words]
+        command = [sys.executable, "main.py", "text", *words, *of_second * index]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, **pipes))
         time.sleep(0.1)

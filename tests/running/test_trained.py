@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from running.trained import data_in_short, same_data
+from main import recipe
+from running.checkpoints import CheckpointError
+from running.loop import Loop
+from running.trained import Trained, data_in_short, same_data
+from tasks.character_model import CharacterModel
 
 DATA = np.random.default_rng(1).normal(size=(4, 50)).astype(np.float32), np.arange(3000) % 80
 
@@ -31,3 +35,17 @@ def test_sizes_must_be_the_same():
 def test_what_is_rounded_otherwise_is_the_same():
     rounded = DATA[0] * np.float32(1 + 1e-6), DATA[1]
     assert same_data(data_in_short(DATA), data_in_short(rounded))
+
+
+def test_of_other_data_it_is_said_that_they_are_others_also_where_the_network_is_another(tmp_path):
+    """A character more in a text is a column more of the weights."""
+    file = tmp_path / "text.txt"
+    settings = recipe("text", units=4, periods=(1, 2), streams=2, chunk=8, text=str(file))
+    trained = []
+    for text in ("the slow clock " * 20, "the slow clock! " * 20):
+        file.write_text(text)
+        trained.append(Trained(Loop(CharacterModel(settings), settings)))
+    one, other = trained
+    with pytest.raises(CheckpointError, match="`resume` needs the data that the run began with. Received: others"):
+        other.restore(one.state())
+    one.restore(one.state())
