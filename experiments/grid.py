@@ -62,5 +62,6 @@ def processor() -> str:
 def compute(function: Callable[..., Arrays], cells: Sequence[Cell], store: Store, where: Options) -> list[Arrays]:
     """Compute all cells that the store does not hold yet, and note in it how long all took; see `running.cluster.compute`."""
     results = cluster.compute(function, cells, store.cells, where.workers, where.ray)
-    store.seconds += sum(float(result["elapsed"]) for result in results)
+    each = {cell.file: result for cell, result in zip(cells, results, strict=True)}  # of which some may be the same
+    store.seconds += sum(float(result["elapsed"]) for result in each.values())
     return results

@@ -127,9 +127,10 @@ def compute(
 def _compute(
     function: Callable[..., Arrays], cells: Sequence[Cell], folder: Path, workers: int, ray: str | None
 ) -> list[Arrays]:
-    kept = {cell.file: _load(folder / cell.file) for cell in cells}
-    missing = {cell.file: cell for cell in cells if kept[cell.file] is None}
-    done = sum(cell.networks for cell in cells if cell.file not in missing)
+    each = {cell.file: cell for cell in cells}  # of which some may be the same
+    kept = {file: _load(folder / file) for file in each}
+    missing = {file: cell for file, cell in each.items() if kept[file] is None}
+    done = sum(cell.networks for file, cell in each.items() if file not in missing)
     if done:
         print(f"{done} networks are in {folder} already")
     if missing:

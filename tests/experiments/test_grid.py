@@ -24,13 +24,17 @@ def one(number):
     return {"number": np.array(number)}
 
 
-def test_the_store_knows_how_long_all_took_whenever_it_was(tmp_path):
+def test_the_store_knows_how_long_all_took_whenever_it_was(tmp_path, capsys):
+    """And what is wanted twice took that long once."""
     cells = [Cell(f"cell-{number}", {"number": number}, networks=1) for number in range(2)]
     compute(one, cells[:1], Store(tmp_path, "one"), HERE)
     store = Store(tmp_path, "one")
-    results = compute(one, cells, store, HERE)
-    assert [int(result["number"]) for result in results] == [0, 1]
-    assert store.seconds == pytest.approx(sum(float(result["elapsed"]) for result in results))
+    results = compute(one, cells + cells, store, HERE)
+    assert [int(result["number"]) for result in results] == [0, 1, 0, 1]
+    assert store.seconds == pytest.approx(sum(float(result["elapsed"]) for result in results[:2]))
+    capsys.readouterr()
+    compute(one, cells + cells, store, HERE)
+    assert capsys.readouterr().out.startswith("2 networks are in ")
 
 
 @dataclass(frozen=True, kw_only=True)
