@@ -16,6 +16,7 @@ from data.parquet_files import read_parquet
 from data.roles import Roles, check_roles, find_places
 from data.table_sequences import Sequences, find_features, read_sequences, refuse_columns
 from data.tables import LARGEST, Table, read_table
+from data.times import is_same_step
 from data.ts_files import Archive, read_ts
 
 __all__ = ["Roles", "Sequences", "load", "split"]
@@ -165,6 +166,7 @@ def _load_folder(folder: Path, roles: Roles, trained: Sequence[str] | None) -> S
     tables = [_read(path, roles) for path in files]
     features = find_features(tables, roles, trained)
     parts = [read_sequences(table, roles, features) for table in tables]
+    _check_times(files, parts)
     joined = lambda arrays: None if arrays[0] is None else np.concatenate(arrays)  # noqa: E731
     return Sequences(
         tuple(features),
@@ -176,6 +178,22 @@ def _load_folder(folder: Path, roles: Roles, trained: Sequence[str] | None) -> S
         any(part.zoned for part in parts),
         parts[0].known,
     )
+
+
+def _check_times(files: Sequence[Path], parts: Sequence[Sequences]) -> None:
+    """Raise a ValueError that names two files whose times cannot be told together: of other steps, or one without a zone."""
+    steps = [(path, part.step) for path, part in zip(files, parts, strict=True) if part.step is not None]
+    for path, step in steps:
+        if not is_same_step(step, steps[0][1]):
+            came = f"{steps[0][1]:g} in {steps[0][0]}"
+            raise ValueError(
+                f"{path} must have the steps of time of the others, or `every` say which to make. Received: {step:g}, but {came}"
+            )
+    for path, part in zip(files, parts, strict=True):
+        if part.zoned != parts[0].zoned:
+            raise ValueError(
+                f"{path} must give a zone with its times, or none, as {files[0]} does. Received: the other"
+            )
 
 
 def _seen(folder: Path) -> list[Path]:

@@ -56,5 +56,7 @@ def read_times(path: Path) -> Times:
         if found and int(found[1]) < int(found[2]):
             entries.append((int(found[1]), int(found[2]), found[3].lower()))
         elif line.strip():
-            raise ValueError(f"{path} must have lines of start, end and label. Received: {line!r} in line {number}")
+            raise ValueError(
+                f"{path} must have lines of start, end and label, by numbers of up to nine digits. Received: {line!r} in line {number}"
+            )
     return entries

@@ -102,7 +102,11 @@ class Answers(SeriesTask):
         self.metrics = {"training_loss": self.loss}
         self.sequences, self.training, self.testing = load_parts(settings)
         values, self.truth = self.sequences.values, self.sequences.answers
-        self.columns = Columns.learn([values[place] for place in self.training])
+        seen = [values[place] for place in self.training]
+        if (lacking := np.isnan(np.concatenate(seen)).all(axis=0)).any():
+            came = self.sequences.columns[lacking.argmax()]
+            raise ValueError(f"`data` must have values of each column in training. Received: none of column {came}")
+        self.columns = Columns.learn(seen)
         known = self.truth[self.training]
         self.classes = np.unique(known) if known.ndim == 1 else None
         if self.classes is None:

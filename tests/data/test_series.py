@@ -192,6 +192,24 @@ def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(csv, tmp_path, name):
         load(tmp_path / name.split("/")[0], roles)
 
 
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ("t,a\n2024-01-01 00:00,1\n2024-01-01 01:00,2\n", "1.csv must have the steps of time of the others, or `every` .* Received: 3600, but 86400 in .*0.csv"),
+        ("t,a\n2024-01-01T00:00Z,1\n2024-01-02T00:00Z,2\n", "1.csv must give a zone with its times, or none, as .*0.csv does. Received: the other"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("roles", [Roles(time="t"), Roles(time="t", target=("a",), horizon=1)])
+def test_files_of_other_steps_or_without_a_zone_are_no_set(csv, tmp_path, other, message, roles):
+    first, second = ("flat/0.csv", "flat/1.csv") if roles.horizon else ("classes/down/0.csv", "classes/up/1.csv")
+    csv("t,a\n2024-01-01,1\n2024-01-02,2\n", first)
+    csv("t,a\n2025-01-01,1\n2025-01-02,2\n", second)
+    assert len(load(tmp_path / first.split("/")[0], roles).values) == 2
+    csv(other, second)
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / first.split("/")[0], roles)
+
+
 def test_a_class_without_tables_is_refused_and_hidden_files_are_none(csv, tmp_path):
     for place in ("up/1.csv", "up/._1.csv", "down/1.csv", "__MACOSX/1.csv"):
         csv("a\n1\n2\n" if "_" not in place else b"\0", f"classes/{place}")

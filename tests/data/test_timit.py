@@ -49,7 +49,10 @@ def test_times_are_those_that_are_written_or_refused_in_one_line(tmp_path_factor
     try:
         times = read_times(path)
     except ValueError as error:
-        assert re.search(r"a.PHN must have lines of start, end and label. Received: .* in line \d+", str(error))
+        assert re.search(
+            r"a.PHN must have lines of start, end and label, by numbers of up to nine digits. Received: .* in line \d+",
+            str(error),
+        )
         assert "\n" not in str(error)
     else:
         words = "\n".join(lines).removeprefix("\ufeff").split()

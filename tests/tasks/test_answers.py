@@ -51,6 +51,18 @@ def trained(own):
     return train_silently(own, own.settings).weights
 
 
+def test_a_column_of_which_training_has_no_value_is_refused(labels, tmp_path):
+    own = task(labels)
+    with np.load(labels) as held:
+        x = held["x"].copy()
+        x[own.training, :, 1] = np.nan
+        np.savez(tmp_path / "lacking.npz", **dict(held) | {"x": x})
+    with pytest.raises(
+        ValueError, match="`data` must have values of each column in training. Received: none of column 2"
+    ):
+        task(tmp_path / "lacking.npz")
+
+
 def test_what_is_learned_of_columns_is_of_training(labels):
     own = task(labels)
     assert type(own) is Answers and list(own.classes) == ["left", "none", "right"]
