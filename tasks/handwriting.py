@@ -20,7 +20,7 @@ from tasks.flag import Flag
 from tasks.ink_inputs import Ink, Lines, Points, alike, least_steps, padded, steps_of
 from tasks.ink_scale import Scale, rescaled, scale_of
 from tasks.network import Network
-from tasks.network_settings import NetworkSettings
+from tasks.network_settings import NetworkSettings, check_noise
 from tasks.readout import counted
 from tasks.report import Quantity, Report
 from tasks.task import Moment, Task, compiled, first, in_blocks
@@ -249,7 +249,8 @@ def load_corpus(settings: Settings) -> Corpus:
 
 
 def _check(settings: Settings) -> None:
-    for name, lowest in {"lines": 1, "every": 1, "batch_size": 1, "input_noise": 0, "patience": 0}.items():
+    check_noise(settings.input_noise)
+    for name, lowest in {"lines": 1, "every": 1, "batch_size": 1, "patience": 0}.items():
         if not lowest <= getattr(settings, name) < math.inf:
             raise ValueError(f"`{name}` must be at least {lowest}. Received: {getattr(settings, name)}")
 

@@ -90,6 +90,12 @@ def check(settings: NetworkSettings, features: int, stateful: bool) -> None:
         raise ValueError(f"`dropout` must be at least 0 and below 1. Received: {settings.dropout}")
 
 
+def check_noise(deviation: float) -> None:
+    """Raise a ValueError where `keras.layers.GaussianNoise`, of which the model that is kept has one, takes no such noise."""
+    if not 0 <= deviation <= 1:
+        raise ValueError(f"`input_noise` must be from 0 to 1. Received: {deviation}")
+
+
 def clock(settings: NetworkSettings) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the period and the phase of each module that the settings describe; none where there are no modules."""
     periods = settings.periods

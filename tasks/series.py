@@ -1,7 +1,6 @@
 """A user's own measurements: forecasts of their next steps, or answers about whole sequences of them."""
 
 import dataclasses
-import math
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 from data.files import read_json, write_about
 from data.series import Roles
 from tasks.flag import Flag
-from tasks.network_settings import NetworkSettings
+from tasks.network_settings import NetworkSettings, check_noise
 from tasks.task import Task
 
 SHIPPED = Path(__file__).parents[1] / "data" / "co2.csv"
@@ -89,8 +88,7 @@ class SeriesTask(Task):
                 raise ValueError(f"`{name}` must be at least {lowest}. Received: {getattr(settings, name)}")
         if settings.test_share is not None and not 0 < settings.test_share < 0.5:
             raise ValueError(f"`test_share` must be between 0 and 0.5. Received: {settings.test_share}")
-        if not 0 <= settings.input_noise < math.inf:
-            raise ValueError(f"`input_noise` must be at least 0. Received: {settings.input_noise}")
+        check_noise(settings.input_noise)
         if settings.predict:
             raise ValueError("`predict` needs `run`, the name of a trained run. Received: none")
 

@@ -24,7 +24,7 @@ from tasks import forgetting
 from tasks.flag import Flag
 from tasks.forgetting import ForgettingSettings
 from tasks.network import Network
-from tasks.network_settings import NetworkSettings
+from tasks.network_settings import NetworkSettings, check_noise
 from tasks.report import Quantity, Report, Sound
 from tasks.speech_measures import QUANTITIES, compare
 from tasks.task import Carried, Moment, Task, compiled, first, mean_squared_error
@@ -370,7 +370,8 @@ def _check(settings: Settings) -> None:
     for name in ("window", "chunk"):
         if getattr(settings, name) < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {getattr(settings, name)}")
-    for name in ("input_noise", "own_output", "own_output_from", "own_output_until"):
+    check_noise(settings.input_noise)
+    for name in ("own_output", "own_output_from", "own_output_until"):
         if not 0 <= getattr(settings, name) <= 1:
             raise ValueError(f"`{name}` must be from 0 to 1. Received: {getattr(settings, name)}")
     if settings.own_output_from > settings.own_output_until:

@@ -17,7 +17,7 @@ from data.sounds import read_samples
 from data.spoken_words import SHIPPED, Clip, Split, load_folder, load_timit
 from tasks.flag import Flag
 from tasks.network import Network
-from tasks.network_settings import NetworkSettings, check
+from tasks.network_settings import NetworkSettings, check, check_noise
 from tasks.readout import counted
 from tasks.report import Quantity, Report, Sound
 from tasks.task import Task, compiled, first, in_blocks, layer_modules
@@ -111,11 +111,9 @@ class SpokenWords(Task):
         self.metrics = {"cross_entropy": self.loss, "error": error}
         if not settings.longest > 0:
             raise ValueError(f"`longest` must be above 0. Received: {settings.longest}")
-        for name in ("input_noise", "patience"):
-            if not getattr(settings, name) >= 0:
-                raise ValueError(f"`{name}` must be at least 0. Received: {getattr(settings, name)}")
-        if settings.input_noise > 1:
-            raise ValueError(f"`input_noise` must be at most 1. Received: {settings.input_noise}")
+        if settings.patience < 0:
+            raise ValueError(f"`patience` must be at least 0. Received: {settings.patience}")
+        check_noise(settings.input_noise)
         if settings.classify:
             raise ValueError("`classify` needs `run`, the name of a trained run. Received: none")
         check(

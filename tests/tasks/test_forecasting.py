@@ -230,7 +230,8 @@ def test_a_target_without_values_to_stop_or_to_test_by_is_refused(table, tmp_pat
         ({"horizon": 110}, "`horizon` must be below half of the rows, 200 of own.csv. Received: 110"),
         ({"predict": "x.csv"}, "`predict` needs `run`, the name of a trained run. Received: none"),
         ({"chunk": 1}, "`chunk` must be at least 2. Received: 1"),
-        ({"input_noise": -1.0}, "`input_noise` must be at least 0. Received: -1.0"),
+        ({"input_noise": -1.0}, "`input_noise` must be from 0 to 1. Received: -1.0"),
+        ({"input_noise": 2.0}, "`input_noise` must be from 0 to 1. Received: 2.0"),
     ],
 )
 def test_refuses(table, changes, message):

@@ -218,3 +218,9 @@ def test_training_lowers_the_mean_loss_of_the_lines(settings):
     logits = outputs(task, loop.weights, task.test.inputs)
     expected = np.mean(ctc_loss(logits, *task.test.targets)[0])
     np.testing.assert_allclose(task.loss(task.test.targets, logits), [expected], rtol=1e-6)
+
+
+@pytest.mark.parametrize("noise", [-0.1, 1.1, float("nan")])
+def test_noise_that_the_kept_model_could_not_have_is_refused(settings, noise):
+    with pytest.raises(ValueError, match=f"`input_noise` must be from 0 to 1. Received: {noise}"):
+        Handwriting(replace(settings, input_noise=noise))

@@ -128,8 +128,8 @@ def test_it_learns_and_a_trained_run_says_the_words(settings, corpus, capsys):
     ("changes", "message"),
     [
         ({"batch_size": 17}, "`batch_size` must be from 1 to the 16 training clips. Received: 17"),
-        ({"input_noise": -1.0}, "`input_noise` must be at least 0. Received: -1.0"),
-        ({"input_noise": 2.0}, "`input_noise` must be at most 1. Received: 2.0"),
+        ({"input_noise": -1.0}, "`input_noise` must be from 0 to 1. Received: -1.0"),
+        ({"input_noise": 2.0}, "`input_noise` must be from 0 to 1. Received: 2.0"),
         ({"patience": -1}, "`patience` must be at least 0. Received: -1"),
         ({"timit": "x"}, "`timit` must not come with `corpus`"),
         ({"timit": "x", "test_speakers": ("a",)}, "`test_speakers` must not come with `timit`. Received: both"),
