@@ -3,7 +3,7 @@
 At step t, with level L (the mean over a season, or over several, so that it is of eight steps at least) and pattern s (the mean deviation from the level, at the same
 place of the last seasons),
 
-    r[t, h] = L[t] + s[t, h] + φ^h e[t],    e[t] = y[t] − L[t] − (r[t − 1, 1] − L[t − 1])
+    r[t, h] = L[t] + s[t, h] + φ^h e[t],    e[t] = y[t] − L[t] − s[t − 1, 1]
 
 is expected of y[t + h]. Nothing in it is from after t. A network then learns what is left, y[t + h] − r[t, h].
 """
