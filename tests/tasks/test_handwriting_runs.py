@@ -161,7 +161,7 @@ def test_a_configuration_that_somebody_has_damaged_is_named(trained, run_here, t
         (["--lines", "9", "--batch-size", "0"], "--batch-size must be at least 1. Received: 0"),
         (["--every", "0"], "--every must be at least 1. Received: 0"),
         (["--lines", "9", "--every", "1000"], "--every must leave training lines of as many steps as characters."),
-        (["--input-noise", "-1"], "--input-noise must be at least 0. Received: -1.0"),
+        (["--input-noise", "-1"], "--input-noise must be from 0 to 1. Received: -1.0"),
         (["--input-noise", "nan"], "--input-noise must be a number of at most 3.4e+38. Received: nan"),
         (["--patience", "-1"], "--patience must be at least 0. Received: -1"),
         (["--points", "polar"], "--points must be one of positions, offsets. Received: polar"),
