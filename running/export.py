@@ -101,11 +101,9 @@ def _exchange(part: Path, target: Path) -> None:
 
 def _check_replaced(target: Path) -> None:
     """Raise a ValueError where a folder would be replaced in which there is more than an export leaves."""
+    parts = PARTS if target.name == FILES["saved_model"] else ()
     inside = target.rglob("*") if not target.is_symlink() else ()
-    names, parts = (
-        (path.relative_to(target).as_posix() for path in inside),
-        PARTS if target.name == FILES["saved_model"] else (),
-    )
+    names = (path.relative_to(target).as_posix() for path in inside)
     if others := sorted(name for name in names if not any(fnmatch.fnmatch(name, part) for part in parts)):
         raise ValueError(f"`export` must not replace what is not its own. Received: {others[0]} in {target}")
 

@@ -64,6 +64,9 @@ class RunSettings:
 MODEL = "model.keras"  # of a trained run
 OF_A_RUN = ("config.json", checkpoints.LAST, "metrics.json", MODEL)  # one of which is there as soon as anything is
 WHERE = frozenset(field.name for field in dataclasses.fields(RunSettings))
+COMMON = {
+    field.name for kind in (NetworkSettings, TrainingSettings) for field in dataclasses.fields(kind)
+}  # of all tasks
 
 
 class Run:
@@ -131,8 +134,7 @@ class Run:
     @property
     def hyperparameters(self) -> dict[str, Any]:
         """The settings that runs are compared by: those that all tasks have, and of others those that the recipe has otherwise."""
-        common = {field.name for kind in (NetworkSettings, TrainingSettings) for field in dataclasses.fields(kind)}
-        names = common | {"recipe"} | set(self.about["changed_from_recipe"])
+        names = COMMON | {"recipe"} | set(self.about["changed_from_recipe"])
         return {name: value for name, value in self.about.items() if name in names}
 
     def write_config(self, files: Sequence[str] = ()) -> None:

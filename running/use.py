@@ -8,13 +8,11 @@ from pathlib import Path
 from data.closest import did_you_mean
 from data.files import read_json
 from running import folders
-from running.runs import MODEL, WHERE, RunSettings, folders_of, lock
-from running.settings import TrainingSettings
-from tasks.network_settings import NetworkSettings
+from running.runs import COMMON, MODEL, WHERE, RunSettings, folders_of, lock
 
 SHOWN = 12  # of the runs that there are, the latest, in a message
 # Of a trained network, whatever is done with it; the seed is also that of what it draws then.
-FIXED = {field.name for kind in (NetworkSettings, TrainingSettings) for field in dataclasses.fields(kind)} - {"seed"}
+FIXED = COMMON - {"seed"}
 
 
 def trained(task: str, settings: RunSettings) -> Path:

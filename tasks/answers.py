@@ -103,7 +103,7 @@ class Answers(SeriesTask):
         self.sequences, self.training, self.testing = load_parts(settings)
         values, self.truth = self.sequences.values, self.sequences.answers
         seen = [values[place] for place in self.training]
-        if (lacking := np.isnan(np.concatenate(seen)).all(axis=0)).any():
+        if (lacking := np.all([np.isnan(own).all(axis=0) for own in seen], axis=0)).any():
             came = self.sequences.columns[lacking.argmax()]
             raise ValueError(f"`data` must have values of each column in training. Received: none of column {came}")
         self.columns = Columns.learn(seen)
