@@ -20,6 +20,7 @@ from tasks.series import SeriesTask, Settings, roles_of
 from tasks.task import compiled, first, in_blocks
 from tasks.trained_model import (
     check_step,
+    check_units,
     check_values,
     damaged,
     learned_names,
@@ -328,6 +329,9 @@ def answer(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
     check_step(folder, learned, path, sequences.step)
     for sequence, values in zip(sequences.names, sequences.values, strict=True):
         check_values(path, sequence, values, names, gaps > 0)
+    away = (np.concatenate(sequences.values) - mean) / deviation  # [steps of all, F]
+    for name, own in zip(names, away.T, strict=True):
+        check_units(path, name, own[np.isfinite(own)], "its mean")
     inputs = Columns(mean, deviation, gaps > 0).inputs(sequences.values, max(map(len, sequences.values)))
     network = load_model(folder, inputs.shape[2], None if classes is None else len(classes))
     outputs = np.concatenate([network(inputs[begin : begin + BLOCK]) for begin in range(0, len(inputs), BLOCK)])

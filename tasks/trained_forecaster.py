@@ -14,6 +14,7 @@ from tasks.forecasting import LEVELS, QUANTILES, by_level, table_of, widened
 from tasks.series_inputs import Scales, Series, make_series
 from tasks.trained_model import (
     check_step,
+    check_units,
     check_values,
     damaged,
     learned_names,
@@ -21,8 +22,6 @@ from tasks.trained_model import (
     load_learned,
     load_model,
 )
-
-UNLIKE = 30  # times what was left in training, at the median, that no series leaves which is in the same units
 
 
 def forecast(folder: Path, path: Path, roles: Roles) -> pd.DataFrame:
@@ -60,22 +59,18 @@ def _check_like_training(path: Path, one: Series, targets: Sequence[str]) -> Non
     if one.end < least:
         came = f"{one.end} in {one.name}"
         raise ValueError(f"{path} must hold {least} rows or more of a series, for its season. Received: {came}")
-    left = np.abs(one.left()[least - 1 : one.end])  # [T, m, H], NaN behind the end
+    left = one.left()[least - 1 : one.end]  # [T, m, H], NaN behind the end
     for place, target in enumerate(targets):
         known = left[:, place][np.isfinite(left[:, place])]
-        if len(known) and (times := np.median(known)) > UNLIKE:
-            came = f"{target} of {one.name}, {times:.2g} times as far from what is expected as in training"
-            raise ValueError(f"{path} must hold values in the units of training. Received: {came}")
+        check_units(path, f"{target} of {one.name}", known, "what is expected")
 
 
 def _check_others(path: Path, one: Series, values: np.ndarray, columns: Sequence[str], scales: Scales) -> None:
     """Raise a ValueError where a column besides the targets is of other units, in the values [T, F] of a series."""
     whole = filled(values)
-    away = np.abs(whole - levels(whole, one.expectations[0].season)) / scales.deviations
+    away = (whole - levels(whole, one.expectations[0].season)) / scales.deviations
     for place, name in list(enumerate(columns))[len(one.expectations) :]:
-        if (times := np.median(away[:, place])) > UNLIKE:
-            came = f"{name} of {one.name}, {times:.2g} times as far from its level as in training"
-            raise ValueError(f"{path} must hold values in the units of training. Received: {came}")
+        check_units(path, f"{name} of {one.name}", away[:, place], "its level")
 
 
 def _check_known(

@@ -12,6 +12,8 @@ from data.files import read_json
 from data.times import is_same_step
 from models.layer import ClockworkLayer
 
+UNLIKE = 30  # times as far as in training, at the median, that no values are away which are in the same units
+
 
 def load_model(folder: Path, features: int | None = None, outputs: int | None = None) -> keras.Model:
     """Return the model of a trained run; code that comes with a model is not executed.
@@ -108,3 +110,17 @@ def check_values(path: Path, name: str, values: np.ndarray, columns: Sequence[st
     lacking = ~np.isfinite(values).any(axis=0) & ~may_lack
     if lacking.any():
         raise ValueError(f"{path} must have values of {columns[lacking.argmax()]}. Received: none in {name}")
+
+
+def check_units(path: Path, whose: str, away: np.ndarray, what: str) -> None:
+    """Raise a ValueError where values are too far away from what is told of them for those of the units of training.
+
+    Args:
+        path: of the file.
+        whose: values they are.
+        away: how far they are, in how far it is in training [T].
+        what: they are away from.
+    """
+    if len(away) and (times := np.median(np.abs(away))) > UNLIKE:
+        came = f"{whose}, {times:.2g} times as far from {what} as in training"
+        raise ValueError(f"{path} must hold values in the units of training. Received: {came}")

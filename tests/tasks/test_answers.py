@@ -329,6 +329,20 @@ def test_a_file_of_other_features_is_refused(run, tmp_path):
         series.predict(run[0], tmp_path / "wide.npz")
 
 
+def test_values_in_other_units_are_refused(run, labels, tmp_path):
+    """A column's median is some hundred times a deviation away; of a few sequences it may be, as of an outlier."""
+    path = tmp_path / "own.npz"
+    with np.load(labels) as saved:
+        x, lengths = saved["x"].copy(), saved["lengths"]
+    x[:5, :, 1] *= 1000.0
+    np.savez(path, x=x, lengths=lengths)
+    series.predict(run[0], path)
+    x[5:, :, 1] *= 1000.0
+    np.savez(path, x=x, lengths=lengths)
+    with pytest.raises(ValueError, match="own.npz must hold values in the units of training. Received: 2, .* its mean"):
+        series.predict(run[0], path)
+
+
 def test_a_sequence_without_any_value_of_a_feature_is_named_or_has_its_mean(run, tmp_path):
     """It is named if no value was missing in training; of the second feature one was."""
     x, path = RNG.normal(size=(2, 12, 2)), tmp_path / "lacking.npz"
