@@ -240,8 +240,11 @@ class Forecasting(SeriesTask):
 
         found = []
         for one, origins, _ in self._tests():
-            known = zip(one.known.T, self.scales.seasons, strict=True)
+            known = list(zip(one.known.T, self.scales.seasons, strict=True))
             each = [simple_answers.forecasts(own, origins + 1, self.settings.horizon, season) for own, season in known]
+            for own, (_, season) in zip(each, known, strict=True):
+                if season == 1 < max(self.scales.seasons):  # of one step, beside targets that have longer ones
+                    own["seasonal naive"] = own["naive"]
             all_have = [name for name in each[0] if all(name in own for own in each)]
             found.append({name: np.stack([own[name] for own in each], axis=1) for name in all_have})
         return found

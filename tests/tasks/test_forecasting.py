@@ -132,6 +132,9 @@ def test_of_several_targets_each_is_measured_in_its_own_scale(two):
         alone = simple_answers.forecasts(one.known[:, place], origins + 1, 3, 8)["drift"]
         wanted = np.sqrt(np.mean((truth[:, place] - alone) ** 2))
         assert found["baselines"]["drift"][f"rmse_{name}"] == pytest.approx(wanted)
+        before = values[place, [[o + step - season * -(-step // season) for step in (1, 2, 3)] for o in origins]]
+        wanted = np.sqrt(np.nanmean((truth[:, place] - before) ** 2))  # of one step's season, the naive forecast
+        assert found["baselines"]["seasonal naive"][f"rmse_{name}"] == pytest.approx(wanted)
     assert found["mase"][0] == pytest.approx(np.mean(means))
     assert list(own.quantities())[:3] == ["mase", "mase_lead", "mase_y"]
 
