@@ -27,6 +27,12 @@ def elementwise(name: str, activation: str | Callable | None) -> Callable:
     return activation
 
 
+def floating_point(name: str, dtype: str) -> None:
+    """Raise a ValueError where a type is not of floating-point numbers."""
+    if not tf.as_dtype(dtype).is_floating:
+        raise ValueError(f"`{name}` must be of floating-point numbers. Received: {dtype}")
+
+
 def share(name: str, value: float) -> float:
     """Return a share to drop out."""
     if not isinstance(value, Real) or not 0 <= value < 1:

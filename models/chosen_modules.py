@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .clocks import make_modules, whole_numbers
+from .clocks import MOST_MODULES, make_modules, whole_numbers
 from .leaky import LeakyRNN
 
 Act = Literal["listens", "speaks"]
@@ -52,13 +52,13 @@ class ChosenModulesRNN(LeakyRNN):
         temperature: float = 1.0,
         **kwargs,
     ):
-        whole_numbers("choices", [choices], lowest=2)
+        periods = whole_numbers("periods", periods, lowest=1)
+        whole_numbers("choices", [choices], lowest=2, most=max(MOST_MODULES // max(len(periods), 1), 2))
         if who not in get_args(Act):
             raise ValueError(f"`who` must be one of {', '.join(get_args(Act))}. Received: {who!r}")
         if not isinstance(temperature, Real) or not temperature > 0:
             raise ValueError(f"`temperature` must be above 0. Received: {temperature!r}")
-        periods = np.repeat(whole_numbers("periods", periods, lowest=1), choices)
-        super().__init__(make_modules(units, periods.tolist()), **kwargs)
+        super().__init__(make_modules(units, np.repeat(periods, choices).tolist()), **kwargs)
         self.choices, self.who, self.initial_temperature = choices, who, temperature
 
     def build_gates(self, features):

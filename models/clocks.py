@@ -6,6 +6,7 @@ A module with period P and phase p fires at the steps t = p, p + P, p + 2P, …;
 
 import math
 import operator
+import reprlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -150,7 +151,7 @@ def make_periods(
     Args:
         clock_series: its name.
         modules: how many.
-        series_base: b of the exponential, logarithmic, symmetric and random series; above 1.
+        series_base: b of the exponential, logarithmic, symmetric and random series; above 1 and below 2³¹.
         lowest_period: what all are multiplied by: with 2 or more no module fires at every step, a low-pass filter.
         seed: of the random series.
 
@@ -162,8 +163,8 @@ def make_periods(
     whole_numbers("modules", [modules], lowest=1, most=MOST_MODULES)
     whole_numbers("lowest_period", [lowest_period], lowest=1)
     whole_numbers("seed", [seed], lowest=0)
-    if not isinstance(series_base, Real) or not 1 < series_base < math.inf:
-        raise ValueError(f"`series_base` must be above 1. Received: {series_base!r}")
+    if not isinstance(series_base, Real) or not 1 < series_base <= LARGEST:
+        raise ValueError(f"`series_base` must be above 1 and below 2³¹. Received: {reprlib.repr(series_base)}")
     with np.errstate(over="ignore"):
         multiples = SERIES[clock_series](np.arange(modules, dtype=float), series_base, np.random.default_rng(seed))
     values = lowest_period * multiples
@@ -225,6 +226,8 @@ def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) 
     signal = np.asarray(signal)
     if signal.ndim != 1 or signal.dtype.kind not in "iuf" or not len(signal) or not np.isfinite(signal).all():
         raise ValueError(f"`signal` must be finite numbers [T]. Received: {signal.dtype} of shape {signal.shape}")
+    if not periods:
+        raise ValueError(f"`periods` must name from 1 to {MOST_MODULES} modules. Received: 0")
     if units < len(periods):
         raise ValueError(f"`units` must be at least the number of modules, {len(periods)}. Received: {units}")
     signal = 1.0 * signal

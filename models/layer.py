@@ -59,8 +59,7 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not tf.as_dtype(self.compute_dtype).is_floating:
-            raise ValueError(f"`dtype` must be of floating-point numbers. Received: {self.compute_dtype}")
+        arguments.floating_point("dtype", self.compute_dtype)
         if use_cudnn not in ("auto", False):
             raise ValueError(f'`use_cudnn` must be "auto" or False: no cuDNN kernel has clocks. Received: {use_cudnn}')
         self.cell = cell

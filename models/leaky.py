@@ -20,7 +20,13 @@ Gates = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def leaky_scan(
-    drive: tf.Tensor, kernel: tf.Tensor, initial: tf.Tensor, voice: tf.Tensor, gates: Gates, activation: Activation
+    drive: tf.Tensor,
+    kernel: tf.Tensor,
+    initial: tf.Tensor,
+    voice: tf.Tensor,
+    gates: Gates,
+    activation: Activation,
+    needed: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Run h_t = p_t f(z_t + s_{t−1} W) + (1 − p_t) h_{t−1} and s_t = v_t h_t through time.
 
@@ -31,11 +37,13 @@ def leaky_scan(
         voice: v_{−1}, with the shape that the gates return.
         gates: t, s_{t−1} and v_{t−1} → p_t and v_t, which broadcast to the shape of h.
         activation: f, elementwise.
+        needed: how many steps count, an int32 scalar; no more are made. None is all.
 
     Returns:
-        What is heard, s_0 … s_{T−1} [T, ..., B, n].
+        What is heard, s_0 … s_{T−1} [T, ..., B, n], 0 after steps that are not made.
     """
     steps = drive.shape[0]
+    made = steps if needed is None else needed
 
     def step(t, h, voice, said):
         heard = voice * h
@@ -44,7 +52,7 @@ def leaky_scan(
         return t + 1, h, voice, said.write(t, voice * h)
 
     said = tf.TensorArray(drive.dtype, steps, element_shape=initial.shape)
-    loop = tf.while_loop(lambda t, *_: t < steps, step, (0, initial, voice, said), maximum_iterations=steps)
+    loop = tf.while_loop(lambda t, *_: t < made, step, (0, initial, voice, said), maximum_iterations=steps)
     return loop[3].stack()
 
 
@@ -79,6 +87,7 @@ class LeakyRNN(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        arguments.floating_point("dtype", self.compute_dtype)
         self.modules, self.units = modules, modules.units
         self.activation = arguments.elementwise("activation", activation)
         self.cell = Simple(self.activation)
@@ -126,7 +135,11 @@ class LeakyRNN(keras.layers.Layer):
         return states if self.return_sequences else states[:, -1]
 
     def through_time(
-        self, sequences: tf.Tensor, weights: Sequence[tf.Tensor], initial_state: Sequence[tf.Tensor]
+        self,
+        sequences: tf.Tensor,
+        weights: Sequence[tf.Tensor],
+        initial_state: Sequence[tf.Tensor],
+        needed: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Run from step 0 as a pure function of time-major tensors, for any number of networks at once.
 
@@ -134,6 +147,7 @@ class LeakyRNN(keras.layers.Layer):
             sequences: [T, ..., B, features], where the leading axes of all arguments are replicas of the network.
             weights: in the order of `trainable_variables`, each with the replica axes in front.
             initial_state: [h], with h [..., B, n].
+            needed: how many steps count, an int32 scalar; no more are made, and no loss may depend on the others. None is all.
 
         Returns:
             What is heard after all steps [T, ..., B, n].
@@ -147,7 +161,7 @@ class LeakyRNN(keras.layers.Layer):
             drive += tf.einsum("t...bi,...ij->t...bj", sequences, weights[0])  # [T, ..., B, n]
         heard = recurrent * tf.constant(self.wired, recurrent.dtype)
         gates = self.gates(own, sequences)
-        return leaky_scan(drive, heard, initial, self.first_voice(initial), gates, self.activation)
+        return leaky_scan(drive, heard, initial, self.first_voice(initial), gates, self.activation, needed)
 
     @property
     def heard_by_module(self) -> np.ndarray:

@@ -139,7 +139,14 @@ class LearnedPeriodsRNN(LeakyRNN):
         Returns:
             layer: with the very same weights and wiring, its modules in order of increasing period.
             order: which unit of this layer each unit of the other is [n].
+
+        Raises:
+            ValueError: the layer is not built.
         """
+        if not self.built:
+            raise ValueError(
+                "`snapped` is of a layer that is built, whose periods have values. Received: one that is not"
+            )
         periods = snapped_periods(self.log_periods.numpy(), self.longest)
         modules = self.modules
         layer = ClockworkRNN(

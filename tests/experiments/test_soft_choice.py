@@ -150,6 +150,17 @@ def test_settings_without_meaning_are_refused(changed, message):
     assert str(refused.value) == message
 
 
+@pytest.mark.parametrize("task", ON)
+def test_networks_of_each_task_learn(task):
+    """The first and the last update of a short training, and what is said of both: as many networks as seeds."""
+    settings = replace(training.repeated(task, CHOICES[0]), units=36, epochs=2)
+    targets = training.extensions.targets_of(task)[:1]
+    found = training.train_choosing(task, settings, targets, (0, 1), CHOICES[0], FALLING)
+    assert found["score"].shape == found["hard"].shape == found["decided"].shape == (1, 2)
+    assert all(np.isfinite(found[name]).all() for name in ("score", "hard", "decided", "changes"))
+    assert len(found["signal"]) == len(found["chosen"]) and (found["chosen"] >= 0).all()
+
+
 def test_runs_small(tmp_path, monkeypatch):
     def trained(_, cells, *__):
         """Stand in for training: what is written of a result is tested, not the result."""

@@ -133,10 +133,36 @@ def test_replicas_side_by_side_equal_each_alone(who, eager):
     np.testing.assert_allclose(together, np.stack(alone).transpose(2, 0, 1, 3), atol=1e-12)  # [T, R, B, n]
 
 
+@pytest.mark.parametrize("jit", [False, True])
+def test_steps_that_do_not_count_are_not_made_and_change_no_gradient(jit):
+    layer, x = make_layer(), tf.constant(inputs((3, 9, 2)).swapaxes(0, 1))
+
+    @tf.function(jit_compile=jit)
+    def states_and_gradients(weights, needed=None):
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            states = layer.through_time(x, weights, [tf.zeros([3, 8], tf.float64)], needed=needed)
+            loss = tf.reduce_sum(states[:5] ** 2)
+        return states, tape.gradient(loss, weights)
+
+    layer(inputs((3, 9, 2)))
+    weights = [variable.value for variable in layer.trainable_variables]
+    (states, gradients), (whole, of_whole) = (
+        states_and_gradients(weights, tf.constant(5)),
+        states_and_gradients(weights),
+    )
+    np.testing.assert_allclose(states[:5], whole[:5], atol=1e-12)
+    assert states[:5].numpy().all() and not states[5:].numpy().any()
+    for own, wanted in zip(gradients, of_whole, strict=True):
+        np.testing.assert_allclose(own, wanted, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     "changed, message",
     [
         ({"choices": 1}, "`choices` must be whole numbers from 2. Received: (1,)"),
+        ({"choices": 10**9}, "`choices` must be at most 5000. Received: 1000000000"),
+        ({"dtype": "int32"}, "`dtype` must be of floating-point numbers. Received: int32"),
         ({"choices": 2.5}, "`choices` must be whole numbers. Received: [2.5]"),
         ({"periods": ((1, 3), (2, 4))}, "`periods` must be whole numbers. Received: ((1, 3), (2, 4))"),
         ({"periods": 3}, "`periods` must be whole numbers. Received: 3"),

@@ -166,7 +166,10 @@ def test_sizes_follow_the_energy_of_each_octave():
         (lambda: make_periods("cubic", 3), "`clock_series` must be one of exponential, .* Received: 'cubic'"),
         (lambda: make_periods([], 3), "`clock_series` must be one of exponential, .* Received: \\[\\]"),
         (lambda: make_periods("linear", 0), "`modules` must be whole numbers from 1. Received: \\(0,\\)"),
-        (lambda: make_periods("exponential", 3, series_base=1.0), "`series_base` must be above 1. Received: 1.0"),
+        (
+            lambda: make_periods("exponential", 3, series_base=1.0),
+            "`series_base` must be above 1 and below 2³¹. Received: 1.0",
+        ),
         (
             lambda: make_periods("exponential", 40),
             "`modules` must leave all periods below 2³¹. Received: 40 of exponential",
@@ -184,7 +187,8 @@ def test_sizes_follow_the_energy_of_each_octave():
         (lambda: take_turns((1, 2), 2, "slowest"), "`turns_of` must be one of all, fastest. Received: 'slowest'"),
         (lambda: take_turns((1, 2), 0), "`turns` must be whole numbers from 1. Received: \\(0,\\)"),
         (lambda: make_periods("random", 3, seed="1"), "`seed` must be whole numbers. Received: \\['1'\\]"),
-        (lambda: make_periods("exponential", 3, series_base="2"), "`series_base` must be above 1. Received: '2'"),
+        (lambda: make_periods("exponential", 3, series_base="2"), "`series_base` must be above 1 .* Received: '2'"),
+        (lambda: make_periods("exponential", 3, series_base=10**400), "`series_base` must be .* 2³¹. Received: 10000"),
         (
             lambda: sizes_from_spectrum(np.ones(4), ("1", "2"), 8),
             "`periods` must be whole numbers. Received: \\('1', '2'\\)",
@@ -197,6 +201,7 @@ def test_sizes_follow_the_energy_of_each_octave():
         (lambda: sizes_from_spectrum(np.ones((4, 2)), (1, 2), 8), "`signal` must be .* float64 of shape \\(4, 2\\)"),
         (lambda: sizes_from_spectrum([1.0, np.nan], (1, 2), 8), "`signal` must be finite numbers .* of shape \\(2,\\)"),
         (lambda: sizes_from_spectrum([], (1, 2), 8), "`signal` must be finite numbers .* of shape \\(0,\\)"),
+        (lambda: sizes_from_spectrum(np.ones(4), (), 8), "`periods` must name from 1 to 10000 modules. Received: 0"),
         (lambda: sizes_from_spectrum(np.ones(4), (1, 2), 1), "`units` must be at least the number of modules, 2"),
     ],
 )

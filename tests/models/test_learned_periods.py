@@ -226,7 +226,9 @@ def test_gradients_with_emitted_periods_are_the_same_within_a_compiled_loop():
     np.testing.assert_allclose(in_a_loop(), 2 * gradients(), rtol=1e-9)
 
 
-def test_emitted_periods_have_nothing_to_snap():
+def test_only_learned_periods_of_a_built_layer_are_snapped():
+    with pytest.raises(ValueError, match="`snapped` is of a layer that is built"):
+        LearnedPeriodsRNN(4, (1, 2), longest=4).snapped()
     with pytest.raises(TypeError, match="`snapped` is for periods that stay; those of EmittedPeriodsRNN are emitted"):
         make_emitting(4, (1, 2), 0).snapped()
 
