@@ -17,6 +17,7 @@ from experiments.markdown import markdown, spread
 from experiments.pictures import panels
 from experiments.statistics import holm, rank_p
 from experiments.store import Store
+from models.clocks import MOST_MODULES, whole_numbers
 
 ON = ("generation", "words")
 ACTS = ("listens", "speaks")
@@ -76,8 +77,7 @@ class Flags(Options):
 
     def check(self) -> None:
         super().check()
-        if min(self.choices) < 2:
-            raise ValueError(f"`choices` must be at least 2 each, to choose among. Received: {self.choices}")
+        whole_numbers("choices", self.choices, lowest=2, most=MOST_MODULES)
         for name in ("first_temperature", "last_temperature"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be above 0. Received: {getattr(self, name)}")

@@ -138,7 +138,8 @@ def test_the_temperature_falls_evenly_on_a_logarithmic_scale():
 @pytest.mark.parametrize(
     "changed, message",
     [
-        ({"choices": (2, 1)}, "`choices` must be at least 2 each, to choose among. Received: (2, 1)"),
+        ({"choices": (2, 1)}, "`choices` must be whole numbers from 2. Received: (2, 1)"),
+        ({"choices": (2, 10**9)}, "`choices` must be at most 10000. Received: 1000000000"),
         ({"first_temperature": 0.0}, "`first_temperature` must be above 0. Received: 0.0"),
         ({"last_temperature": 0.0}, "`last_temperature` must be above 0. Received: 0.0"),
         ({"falling": 1.5}, "`falling` must be above 0 and at most 1. Received: 1.5"),
