@@ -163,6 +163,9 @@ def _load_folder(folder: Path, roles: Roles, trained: Sequence[str] | None) -> S
         raise ValueError(
             f"{folder} must hold no folders, which say the class, where `label` or `target` does. Received: {asked}"
         )
+    besides = [path for paths in seen.values() for path in paths if path.suffix.lower() not in TABLES]
+    if others := [path for path in besides if not path.is_dir()]:
+        print(f"skipped {len(others)} in {folder} that end in none of {', '.join(TABLES)}, such as {others[0].name}")
     tables = [_read(path, roles) for path in files]
     features = find_features(tables, roles, trained)
     parts = [read_sequences(table, roles, features) for table in tables]
@@ -257,7 +260,10 @@ def _answers(path: Path, archive: Archive, roles: Roles) -> np.ndarray:
     if answers.ndim > 1:
         raise ValueError(f"{path} must hold one label {archive.answer} a sequence. Received: {list(answers.shape)}")
     whole = answers.dtype.kind == "f" and (answers % 1 == 0).all()
-    return (answers.astype(np.int64) if whole else answers).astype(str)
+    labels = (answers.astype(np.int64) if whole else answers).astype(str)
+    if "" in labels:
+        raise ValueError(f"{path} must hold a label {archive.answer} of each sequence. Received: an empty one")
+    return labels
 
 
 def _check(path: Path, sequences: Sequences) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 from experiments.diagram import draw_network
 from experiments.experiment import Answer, Experiment
@@ -16,7 +15,7 @@ from experiments.grid import Arrays, Cell, Options, compute
 from experiments.markdown import markdown, middle
 from experiments.pictures import COLOURS, legend, panels, points
 from experiments.speech import KINDS, NETWORKS, QUANTITIES
-from experiments.statistics import holm, quartiles
+from experiments.statistics import holm, quartiles, sign_p
 from experiments.store import Store
 
 WATCHED = {  # network of the page on speech → what its sounds are called, if it has some
@@ -150,7 +149,7 @@ def compared(rows: pd.DataFrame) -> pd.DataFrame:
     better = [int((other < base).sum()) for other, base in zip(found.nmse, own, strict=True)]
     others = found.start != OWN_START
     pairs = [pair for pair, other in zip(zip(found.worse, better, strict=True), others, strict=True) if other]
-    found.loc[others, "p"] = holm([stats.binomtest(worse, max(1, worse + more)).pvalue for worse, more in pairs])
+    found.loc[others, "p"] = holm([sign_p(worse, more) for worse, more in pairs])
     return found
 
 

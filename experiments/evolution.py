@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 from experiments.experiment import Answer, Experiment
 from experiments.grid import Cell, Options, compute
 from experiments.markdown import markdown, times
 from experiments.pictures import COLOURS, panels
-from experiments.statistics import ratio
+from experiments.statistics import ratio, sign_p
 from experiments.store import Store
 
 START = 7  # the period of every module before the first generation
@@ -63,8 +62,8 @@ def tables(store: Store) -> dict[str, str]:
     frame = store["evolution"]
     lines = [(*row[:3], *(f"{value:.2g}" for value in row[3:])) for row in frame[list(ROW)].itertuples(index=False)]
     better, worse = (frame.ratio < 1).sum(), (frame.ratio > 1).sum()
-    p = stats.binomtest(int(better), int(better + worse)).pvalue
-    said = f"Below the exponential periods in {better} of {len(frame)} seeds (sign test, two-sided, p = {p:.2g}), "
+    said = f"Below the exponential periods in {better} of {len(frame)} seeds "
+    said += f"(sign test, two-sided, p = {sign_p(better, worse):.2g}), "
     said += f"at most twice theirs in {(frame.ratio <= 2).sum()}; median ratio {frame.ratio.median():.2g}."
     return {"evolution": f"{markdown(head, lines)}\n\n{said}"}
 
@@ -86,7 +85,7 @@ def pictures(store: Store) -> dict[str, Figure]:
             falling.semilogy(own.generation, own.mse, color=COLOURS["clockwork_rnn"], linewidth=0.7, alpha=0.5)
         median = generations.groupby("generation").mse.median()
         falling.semilogy(median, color=COLOURS["clockwork_rnn"], linewidth=2.2)
-        falling.set(xlabel="generation", ylabel="MSE after 300 updates", title="the best network")
+        falling.set(xlabel="generation", ylabel="MSE after training", title="the best network")
         periods_panel(found, frame)
         errors_panel(worth, frame, {"start": "all 7", "exponential": "1, 2, 4,\n… 256", "evolved": "evolved"})
     return {"evolution": figure}

@@ -12,7 +12,6 @@ import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 from experiments.evolution import EXPERIMENT as OF_EVOLUTION
 from experiments.evolution import periods_panel
@@ -20,14 +19,13 @@ from experiments.experiment import RESULTS, Answer, Experiment
 from experiments.grid import Arrays, Cell, Options, compute
 from experiments.markdown import markdown, middle, times
 from experiments.pictures import COLOURS, panels, points
-from experiments.statistics import SIGNIFICANT, holm, ratio
+from experiments.statistics import SIGNIFICANT, holm, ratio, sign_p
 from experiments.store import Store
 
 STARTS = ("bad", "good")
 # By whether a term of the loss keeps modules apart.
 FILES = {True: "learned_periods", False: "learned_periods_apart_0"}
 LOSSES = {True: "kept apart", False: "error alone"}
-ANNEALED = 300  # updates in which the width falls
 PIECE = 20  # updates from one width to the next
 ROW = ("seed", "start", "cycles", "periods", "soft", "snapped", "fine_tuned", "all_7", "exponential", "ratio")
 SET = ("seed", "set", "periods", "mse", "chosen")
@@ -52,7 +50,7 @@ METHOD = ("method", "seed", "parameters", "updates", "seconds", "mse", "exponent
 class Schedule:
     """How periods are learned; the rest is as in the modern recipe."""
 
-    annealing: int = ANNEALED
+    annealing: int = 300
     """Updates in which the width falls, evenly on a log scale, and the learning rate of the weights rises evenly from 0."""
     updates: int = 2700
     """Updates before snapping, with those of the annealing."""
@@ -166,7 +164,8 @@ def _row(seed: int, place: int, learned: Arrays, compared: Arrays, length: int) 
     row = {"seed": seed, "start": STARTS[place]}
     row |= {"cycles": " ".join(f"{cycle:.1f}" for cycle in target(seed, length)[1])}
     row |= {"periods": " ".join(map(str, learned["periods"][replica]))}
-    row |= {name: float(learned[name][replica]) for name in ("soft", "snapped", "fine_tuned")}
+    errors = {name: learned[name][replica] for name in ("soft", "snapped", "fine_tuned")}
+    row |= {name: float(np.nan_to_num(error, nan=np.inf)) for name, error in errors.items()}
     row |= {name: float(compared[name][seed]) for name in ("all_7", "exponential")}
     return row | {"ratio": row["fine_tuned"] / row["exponential"]}
 
@@ -240,7 +239,7 @@ def comparisons(store: Store) -> pd.DataFrame:
     pairs = [(method, BASE) for method in METHODS if method != BASE]
     pairs += [(method, LEARNED) for method in METHODS if method not in (BASE, LEARNED)]
     ratios = [(errors[method] / errors[other]).dropna() for method, other in pairs]
-    p = holm([stats.binomtest(int((own < 1).sum()), len(own)).pvalue for own in ratios])
+    p = holm([sign_p((own < 1).sum(), (own >= 1).sum()) for own in ratios])
     return pd.DataFrame(pairs, columns=["method", "other"]).assign(ratios=ratios, p=p)
 
 
@@ -251,7 +250,7 @@ def _method_lines(store: Store) -> Iterator[Sequence[str]]:
         line = [method, first.parameters, f"{first.updates:,}", f"{first.seconds:.2g}", middle(own.mse)]
         for other in (BASE, LEARNED):
             row = found.loc[(method, other)] if (method, other) in found.index else None
-            line += ["", ""] if row is None else [f"×{middle(row.ratios)}", f"{row.p:.2g}"]
+            line += ["", ""] if row is None or row.ratios.empty else [f"×{middle(row.ratios)}", f"{row.p:.2g}"]
         yield [*line, f"{np.isinf(own.mse).sum()} of {len(own)}"]
 
 
@@ -265,7 +264,7 @@ def answers(store: Store) -> list[Answer]:
     rows, compared = store["learned_periods_methods"], comparisons(store).set_index(["method", "other"])
     for method, what in ASKED.items():
         own, against = rows[rows.method == method], compared.loc[(method, BASE)]
-        order = "better" if np.median(against.ratios) < 1 else "worse"
+        order = "better" if against.ratios.median() < 1 else "worse"
         said = order.capitalize() if against.p <= SIGNIFICANT else "Not shown"
         effect = f"over exponential ones {times(ratio(own.mse, own.exponential))}"
         found.append(Answer(f"Are periods {what} better than exponential ones?", said, effect, len(own)))
@@ -276,7 +275,7 @@ def _ratios(store: Store) -> Iterator[Sequence[str]]:
     for apart, file in FILES.items():
         for start, own in store[file].groupby("start", sort=False):
             low, median, high = own.ratio.min(), own.ratio.median(), own.ratio.max()
-            p = stats.binomtest(int((own.ratio < 1).sum()), len(own)).pvalue
+            p = sign_p((own.ratio < 1).sum(), (own.ratio >= 1).sum())
             within, kept = (own.ratio <= 2).sum(), (own.fine_tuned <= 2 * own.soft).sum()
             yield (
                 *(LOSSES[apart], start, f"{median:.2g} ({low:.2g}–{high:.2g})"),
@@ -324,15 +323,15 @@ def _colours(periods: pd.DataFrame) -> Sequence[tuple]:
 
 
 def _annotate(axis: Axes, cycles: np.ndarray) -> None:
-    """Draw the sines and the end of the annealing, and set the scales."""
+    """Draw the sines, and set the scales."""
     for place, wave in enumerate(cycles):
         label = None if place else "sines: steps a cycle"
         axis.axhline(wave, color="black", linewidth=0.9, linestyle=":", label=label)
-    axis.axvline(ANNEALED + PIECE, color="0.6", linewidth=0.8, linestyle="--", label="Gaussians narrow from here")
     axis.set(xscale="log", yscale="log", xlabel=f"update + {PIECE}", ylabel="mean period of a module (steps)")
     axis.set_ylim(0.2, 5000)
     axis.set_yticks([1, 4, 16, 64, 256], [1, 4, 16, 64, 256])
     axis.set_yticks([], minor=True)
+    axis.xaxis.set_minor_formatter("")  # of few updates they would overlap
     axis.legend(loc="upper left", fontsize="small")
 
 

@@ -54,8 +54,12 @@ def legend(figure: Figure, *axes: Axes) -> None:
     models = [name for name in NAMES.values() if name in named]
     names = models + [name for name in named if name not in models]
     handles = [named[name] for name in names]
-    columns = -(-len(names) // -(-len(names) // MOST_COLUMNS))  # rows of about equal length
-    figure.legend(handles, names, ncols=columns, loc="outside upper center", columnspacing=1.2)
+    for most in range(MOST_COLUMNS, 0, -1):
+        columns = -(-len(names) // -(-len(names) // most))  # rows of about equal length
+        made = figure.legend(handles, names, ncols=columns, loc="outside upper center", columnspacing=1.2)
+        if made.get_window_extent().width <= figure.bbox.width or most == 1:
+            return
+        made.remove()
 
 
 def band(axis: Axes, x: Sequence[float], curve: pd.DataFrame, method: str) -> None:

@@ -17,12 +17,13 @@ from experiments.markdown import markdown, spread
 from experiments.pictures import panels
 from experiments.statistics import holm, rank_p
 from experiments.store import Store
-from models.clocks import MOST_MODULES, whole_numbers
+from models.clocks import whole_numbers
 
 ON = ("generation", "words")
 ACTS = ("listens", "speaks")
 KINDS = ("soft", "hard")
 EQUAL = "equal shares"
+MOST_CHOICES = 100  # far above what leaves a unit for each module
 COLUMNS = (*OF_EXTENSIONS, "seconds", "decided", "changes")
 
 
@@ -77,10 +78,12 @@ class Flags(Options):
 
     def check(self) -> None:
         super().check()
-        whole_numbers("choices", self.choices, lowest=2, most=MOST_MODULES)
+        from models.chosen_modules import COLDEST  # here, because documents are made without TensorFlow
+
+        whole_numbers("choices", self.choices, lowest=2, most=MOST_CHOICES)
         for name in ("first_temperature", "last_temperature"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be above 0. Received: {getattr(self, name)}")
+            if not getattr(self, name) >= COLDEST:
+                raise ValueError(f"`{name}` must be at least {COLDEST}. Received: {getattr(self, name)}")
         if not 0 < self.falling <= 1:
             raise ValueError(f"`falling` must be above 0 and at most 1. Received: {self.falling}")
 

@@ -30,7 +30,8 @@ def ratio(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, f
         return np.median(own, axis) / np.median(other, axis)
 
     found = stats.bootstrap(groups, medians, n_resamples=10_000, method="percentile", rng=0).confidence_interval
-    return float(medians(*groups, 0)), float(found.low), float(found.high)
+    middle, low, high = (float(own) if own < HUGE / 1e6 else np.inf for own in (medians(*groups, 0), *found))
+    return middle, low, high
 
 
 def rank_p(own: Sequence[float], other: Sequence[float]) -> float:
@@ -62,6 +63,11 @@ def sign_flip_p(values: Sequence[float]) -> float:
     all signs dealt anew (Fisher's randomisation test)."""
     found = stats.permutation_test((values,), np.mean, permutation_type="samples", n_resamples=2**20)
     return float(found.pvalue)
+
+
+def sign_p(better: int, worse: int) -> float:
+    """Return p of the two-sided sign test that as many pairs are better as worse; 1 where there are none."""
+    return float(stats.binomtest(int(better), max(1, int(better + worse))).pvalue)
 
 
 def holm(p: Sequence[float]) -> np.ndarray:

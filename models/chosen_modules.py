@@ -12,6 +12,7 @@ from .clocks import MOST_MODULES, make_modules, whole_numbers
 from .leaky import LeakyRNN
 
 Act = Literal["listens", "speaks"]
+COLDEST = 1e-9  # the temperature at which one module alone is chosen
 
 
 class ChosenModulesRNN(LeakyRNN):
@@ -35,7 +36,7 @@ class ChosenModulesRNN(LeakyRNN):
         periods: in steps, each for K modules.
         choices: K, at least 2.
         who: what is chosen, who "listens" or who "speaks".
-        temperature: τ at the start, above 0; infinite is no choice but equal weights.
+        temperature: τ at the start, from 1e-9; infinite is no choice but equal weights.
         kwargs: as of `LeakyRNN`, for the rest and for how it is called. C, D and d start at 0.
 
     Raises:
@@ -56,8 +57,8 @@ class ChosenModulesRNN(LeakyRNN):
         whole_numbers("choices", [choices], lowest=2, most=max(MOST_MODULES // max(len(periods), 1), 2))
         if who not in get_args(Act):
             raise ValueError(f"`who` must be one of {', '.join(get_args(Act))}. Received: {who!r}")
-        if not isinstance(temperature, Real) or not temperature > 0:
-            raise ValueError(f"`temperature` must be above 0. Received: {temperature!r}")
+        if not isinstance(temperature, Real) or not temperature >= COLDEST:
+            raise ValueError(f"`temperature` must be at least {COLDEST}. Received: {temperature!r}")
         super().__init__(make_modules(units, np.repeat(periods, choices).tolist()), **kwargs)
         self.choices, self.who, self.initial_temperature = choices, who, temperature
 

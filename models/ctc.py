@@ -84,7 +84,7 @@ def best_path(logits: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
 def _checked_logits(logits) -> tf.Tensor:
     """Return logits as a tensor; raises a ValueError where they are none."""
     logits = tf.convert_to_tensor(logits)
-    if not logits.dtype.is_floating or logits.shape.rank < 3:
+    if not logits.dtype.is_floating or logits.shape.rank < 3 or logits.shape[-1] == 0:
         came = f"{logits.dtype.name} of shape {logits.shape}"
         raise ValueError(f"`logits` must be floating-point numbers [..., B, T, C]. Received: {came}")
     return logits

@@ -12,7 +12,7 @@ from experiments.equal_parameters import parameters, with_size
 from experiments.grid import Arrays, Cell
 from experiments.soft_choice import Choice, Temperature
 from experiments.training import extensions, generation
-from models.chosen_modules import ChosenModulesRNN
+from models.chosen_modules import COLDEST, ChosenModulesRNN
 from models.clocks import make_modules
 from running.loop import Loop
 from tasks.network import Network, Start
@@ -22,7 +22,6 @@ from tasks.spoken_words import SpokenWords
 from tasks.task import Task, compiled
 
 PIECE = 20  # updates from one temperature to the next
-HARD = 1e-9  # a temperature at which one module alone is chosen
 # Twice the units of the recipe: with fewer there would not be one for each of four modules at nine periods.
 BASES = extensions.BASES | {"generation": replace(extensions.BASES["generation"], units=72)}
 
@@ -83,7 +82,13 @@ def repeated(task: str, choice: Choice) -> NetworkSettings:
         chosen = parameters_of_choices(own, features) if choice.learned else 0
         return parameters(own, features, outputs) + chosen
 
-    return with_size(settings, parameters(base, features, outputs), size)
+    wanted = parameters(base, features, outputs)
+    found = with_size(settings, wanted, size)
+    if size(found) > 1.1 * wanted:
+        raise ValueError(
+            f"`choices` must leave a unit for each module in networks of {wanted} weights. Received: {choice.among}"
+        )
+    return found
 
 
 def parameters_of_choices(settings: NetworkSettings, features: int) -> int:
@@ -143,7 +148,7 @@ def train_choosing(
     lost = ~np.isfinite(loop.progress.history).all(axis=(0, 2))
     score = _scores(made, weights)
     chosen, steps = (part.numpy() for part in compiled(network.chosen)(tf.constant(weights), examples))
-    network.hidden.temperature.assign(HARD)
+    network.hidden.temperature.assign(COLDEST)
     hard = _scores(made, weights)
     periods = network.hidden.modules.periods
     found = {"score": np.where(lost, np.inf, score), "hard": np.where(lost, np.inf, hard)}

@@ -42,6 +42,7 @@ X = np.ones((2, 3, 1))
         ({"x": X, "y": [0, 1], "lengths": [1.0, 3.0]}, Roles(), r"Received: float64 \[2\]"),
         ({"x": X, "y": [0, 1], "lengths": ["2", "3"]}, Roles(), r"Received: <U1 \[2\]"),
         ({"x": X}, Roles(), "a.npz must hold answers, or `target` and `horizon` ask for a forecast. Received: none"),
+        ({"x": X, "y": ["a", ""]}, Roles(), "a.npz must hold a label y of each sequence. Received: an empty one"),
         ({"x": X, "y": [0, np.nan]}, Roles(label="y"), "a.npz must hold a label y of each sequence. Received: nan"),
         ({"x": X * np.inf, "y": [0, 1]}, Roles(), "a.npz must hold numbers of at most 3.4e.38. Received: inf in step 1 of feature 1 of sequence '1'"),
         ({"x": X * np.nan, "y": [0, 1]}, Roles(), "a.npz must hold numbers in each sequence. Received: none in '1'"),

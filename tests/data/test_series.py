@@ -73,7 +73,7 @@ def test_ts(csv):
     same(found.values, [[3], [np.nan]], [[6]])
 
 
-def test_a_folder_of_classes_and_a_folder_of_files(csv, tmp_path):
+def test_a_folder_of_classes_and_a_folder_of_files(csv, tmp_path, capsys):
     for place, kind in enumerate(["up", "down", "up"]):
         rows = f"a,b,kind,m\n{place},,{kind},{place / 2}\n1,{'' if place == 0 else 5},{kind},{place / 2}\n"
         csv(rows, f"classes/{kind}/{place}.csv")
@@ -81,6 +81,10 @@ def test_a_folder_of_classes_and_a_folder_of_files(csv, tmp_path):
     csv("not for us", "classes/README.txt")
     csv("not for us", "classes/up/picture.png")
     found = load(tmp_path / "classes", Roles(columns=("a", "b")))
+    said = (
+        f"skipped 1 in {tmp_path / 'classes'} that end in none of .csv, .tsv, .txt, .parquet, .pq, such as picture.png"
+    )
+    assert capsys.readouterr().out.strip() == said
     assert found.names == ("down/1.csv", "up/0.csv", "up/2.csv") and found.answers.tolist() == ["down", "up", "up"]
     same(found.values, [[1, np.nan], [1, 5]], [[0, np.nan], [1, np.nan]], [[2, np.nan], [1, 5]])
     found = load(tmp_path / "flat", Roles(label="kind", test_groups="m"))

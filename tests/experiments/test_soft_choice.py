@@ -126,7 +126,7 @@ def test_training_lowers_the_temperature_and_ends_at_the_hard_limit(eager, monke
     monkeypatch.setattr(training.Loop, "run", noted)
     found = training.train_choosing("generation", task.settings, ("one",), (0, 1, 2), Choice(2, "speaks"), FALLING)
     np.testing.assert_allclose(
-        seen, [1, 0.1 ** (2 / 3), 0.1, 0.1, training.HARD], rtol=1e-5
+        seen, [1, 0.1 ** (2 / 3), 0.1, 0.1, training.COLDEST], rtol=1e-5
     )  # of each piece, then twice
     assert found["score"].tolist() == [[4, 4, 4]] and found["hard"].tolist() == [[5, 5, 5]]
 
@@ -139,9 +139,9 @@ def test_the_temperature_falls_evenly_on_a_logarithmic_scale():
     "changed, message",
     [
         ({"choices": (2, 1)}, "`choices` must be whole numbers from 2. Received: (2, 1)"),
-        ({"choices": (2, 10**9)}, "`choices` must be at most 10000. Received: 1000000000"),
-        ({"first_temperature": 0.0}, "`first_temperature` must be above 0. Received: 0.0"),
-        ({"last_temperature": 0.0}, "`last_temperature` must be above 0. Received: 0.0"),
+        ({"choices": (2, 10**9)}, "`choices` must be at most 100. Received: 1000000000"),
+        ({"first_temperature": 0.0}, "`first_temperature` must be at least 1e-09. Received: 0.0"),
+        ({"last_temperature": 1e-300}, "`last_temperature` must be at least 1e-09. Received: 1e-300"),
         ({"falling": 1.5}, "`falling` must be above 0 and at most 1. Received: 1.5"),
     ],
 )
@@ -149,6 +149,12 @@ def test_settings_without_meaning_are_refused(changed, message):
     with pytest.raises(ValueError) as refused:
         soft_choice.Flags(**changed).check()
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("task", ON)
+def test_choices_that_would_make_networks_larger_are_refused(task):
+    with pytest.raises(ValueError, match="`choices` must leave a unit for each module in networks of .* Received: 64"):
+        training.repeated(task, Choice(64, "speaks"))
 
 
 @pytest.mark.parametrize("task", ON)

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from experiments.markdown import ahead, times
-from experiments.statistics import holm, quartiles, rank_p, ratio
+from experiments.statistics import holm, quartiles, rank_p, ratio, sign_p
 
 
 def test_the_median_of_an_even_number_is_the_mean_of_the_middle_two():
@@ -57,6 +57,16 @@ def test_rank_test_with_ties_is_that_of_all_permutations(sizes):
         assert rank_p(own, other) == pytest.approx(
             stats.permutation_test(dealt, distance, alternative="greater").pvalue
         )
+
+
+def test_a_sign_test_counts_the_ways_to_deal_signs():
+    assert sign_p(5, 0) == pytest.approx(2 / 2**5) and sign_p(1, 3) == pytest.approx(2 * (1 + 4) / 2**4)
+    assert sign_p(0, 0) == 1
+
+
+def test_a_ratio_to_what_diverged_is_no_number_above_all_others():
+    assert ratio([np.inf, np.inf, np.inf], [1.0, 2.0, 3.0]) == (np.inf, np.inf, np.inf)
+    assert ratio([1.0, 1.0], [np.inf, np.inf])[0] == pytest.approx(0)
 
 
 def test_holm_multiplies_the_smallest_by_the_number_of_tests():

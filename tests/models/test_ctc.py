@@ -240,6 +240,7 @@ def test_shapes_that_do_not_fit_are_named():
     ("shape", "steps", "message"),
     [
         ((6, 4), [6, 6], r"`logits` must be .* Received: float64 of shape \(6, 4\)"),
+        ((2, 6, 0), [6, 6], r"`logits` must be .* Received: float64 of shape \(2, 6, 0\)"),
         ((2, 6, 4), [7, 6], r"`steps` must be from 0 and at most 6. Received: \[7, 6\]"),
         ((2, 6, 4), [-1, 6], r"`steps` must be from 0 and at most 6. Received: \[-1, 6\]"),
         ((2, 6, 4), [2.5, 6], "`steps` must be whole numbers. Received: float32"),
