@@ -191,7 +191,7 @@ def pictures(store: Store) -> dict[str, Figure]:
     """Draw the AUC over the distance, a row of panels for each kind of marks and a column for each wiring."""
     rows, text = store["open_brackets"], store["open_brackets_text"]
     wirings = list(rows.wiring.unique())
-    with panels(len(MARKS), len(wirings), 2.6 * len(wirings), 5.6, sharex=True, sharey=True) as (figure, axes):
+    with panels(len(MARKS), len(wirings), 2.6 * max(2, len(wirings)), 5.6, sharex=True, sharey=True) as (figure, axes):
         for line, marks in zip(axes, MARKS, strict=True):
             last = text[(text.quantity == "last") & (text.marks == marks)]
             for axis, wiring in zip(line, wirings, strict=True):

@@ -98,6 +98,7 @@ class CharacterModel(Task):
 
     name = "text"
     example = "--text README.md --epochs 10"
+    fixed = ("text",)
     epoch_quantity = "bits per character"
     lengths = ("streams", "chunk")
 

@@ -77,7 +77,7 @@ class Handwriting(Task):
     epoch_quantity = "label error (%)"
     watched = "validation_error"
     lengths = ("batch_size",)
-    fixed = ("every", "points")
+    fixed = ("iam", "every", "points")
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
         super().__init__(settings, seeds)

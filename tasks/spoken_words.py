@@ -102,6 +102,7 @@ class SpokenWords(Task):
 
     name = "words"
     example = "--model lstm --epochs 30"
+    fixed = ("corpus", "timit")
     epoch_quantity = "error (%)"
     watched = "train_error"
     lengths = ("batch_size",)

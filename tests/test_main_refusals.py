@@ -83,6 +83,20 @@ def test_mistyped_settings_of_a_trained_run_are_one_line(task, changes, message,
     assert capsys.readouterr().err == f"main.py: {message.format(config)}\n"
 
 
+@pytest.mark.parametrize(
+    "task, flag",
+    [("text", "text"), ("words", "corpus"), ("words", "timit"), ("speech", "utterance"), ("handwriting", "iam")],
+)
+def test_a_trained_run_is_bound_to_its_data(task, flag, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    config = Path("results", task, "a", "config.json")
+    config.parent.mkdir(parents=True)
+    saved = dict.fromkeys(main.TASKS[task][0].fixed) | {flag: "mine"}
+    config.write_text(json.dumps(saved | {"every": 6, "points": "offsets"} if task == "handwriting" else saved))
+    assert main.main([task, "--run", "a", f"--{flag}", "other"]) == 2
+    assert capsys.readouterr().err == f"main.py: --{flag} must be that of the trained run, mine. Received: other\n"
+
+
 @pytest.mark.parametrize("flags", [["--units", "9"], ["--model", "lstm"], ["--replicas", "3"], ["--epochs", "7"]])
 def test_what_a_trained_run_has_otherwise_is_refused(flags, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
