@@ -17,7 +17,6 @@ from experiments.markdown import markdown, spread
 from experiments.pictures import panels
 from experiments.statistics import holm, rank_p
 from experiments.store import Store
-from models.clocks import whole_numbers
 
 ON = ("generation", "words")
 ACTS = ("listens", "speaks")
@@ -79,6 +78,7 @@ class Flags(Options):
     def check(self) -> None:
         super().check()
         from models.chosen_modules import COLDEST  # here, because documents are made without TensorFlow
+        from models.clocks import whole_numbers
 
         whole_numbers("choices", self.choices, lowest=2, most=MOST_CHOICES)
         for name in ("first_temperature", "last_temperature"):
