@@ -254,6 +254,18 @@ def test_runs_small(tmp_path, monkeypatch, eager):
     assert set(experiment.pictures(store)) == {"learned_periods"}
 
 
+def test_where_all_diverged_there_is_nothing_to_compare(tmp_path):
+    """Two methods, in all seeds: the table says so, and that none is shown to be better."""
+    rows, store = Store(RESULTS)["learned_periods_methods"].copy(), Store(tmp_path)
+    rows.loc[rows.method.isin(("learned, bad start", "learned, good start")), ["mse", "ratio"]] = np.inf
+    store.write("learned_periods_methods", rows, experiment.METHOD)
+    found = experiment.comparisons(store).set_index(["method", "other"])
+    both = found.loc[("learned, good start", "learned, bad start")]
+    assert both.p == 1 and both.ratios.empty
+    lines = {line[0]: line for line in experiment._method_lines(store)}
+    assert lines["learned, good start"][5:] == ["×inf (inf–inf)", f"{found.p.iloc[1]:.2g}", "", "", "10 of 10"]
+
+
 def test_evolved_periods_are_the_committed_ones():
     assert experiment.evolved_periods(2) == {0: (1, 1, 2, 4, 6, 7, 18, 49, 68), 1: (1, 1, 2, 4, 8, 16, 23, 35, 72)}
 
