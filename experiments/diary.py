@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.diagram import draw_network
-from experiments.experiment import Answer, Experiment
+from experiments.experiment import RESULTS, Answer, Experiment
 from experiments.grid import Arrays, Cell, Options, compute
 from experiments.markdown import markdown, middle
 from experiments.pictures import COLOURS, legend, panels, points
@@ -191,7 +191,7 @@ def tables(store: Store) -> dict[str, str]:
     """Return how errors went over training, what the networks say in the end, and how they go on after other starts."""
     return {
         "diary-training": _training(store["diary_training"]),
-        "diary-sounds": _sounds(store["diary"]),
+        "diary-sounds": _sounds(store),
         "diary-starts": _starts(store["diary_starts"]),
     }
 
@@ -214,8 +214,9 @@ def _training(rows: pd.DataFrame) -> str:
     return markdown(head, lines)
 
 
-def _sounds(rows: pd.DataFrame) -> str:
-    measured = {}
+def _sounds(store: Store) -> str:
+    rows, measured = store["diary"], {}
+    where = "../../results" if store.folder == RESULTS else store.folder  # as seen from the page that shows the table
     for kind, words in KINDS.items():
         measured |= {f"{kind}_nmse": f"{words}: NMSE", f"{kind}_log_spectral_distance": "log-spectral distance (dB)"}
     head = ("network", "window", "units", "parameters", *measured.values(), "seconds", "sounds of seed 0")
@@ -223,7 +224,7 @@ def _sounds(rows: pd.DataFrame) -> str:
     for name, own in rows.groupby("network", sort=False):
         first = own.iloc[0]
         said = [f"{middle(own[quantity])}; {first[quantity]:.2g}" for quantity in measured]
-        links = (f"[{words}](../../results/diary_{WATCHED[name]}_{kind}.wav)" for kind, words in KINDS.items())
+        links = (f"[{words}]({where}/diary_{WATCHED[name]}_{kind}.wav)" for kind, words in KINDS.items())
         line = [name, first.window, first.units, first.parameters, *said, f"{first.seconds:.2g}"]
         lines.append([*line, ", ".join(links) if WATCHED[name] else ""])
     return markdown(head, lines)
@@ -276,7 +277,8 @@ def training_figure(rows: pd.DataFrame, known: pd.DataFrame) -> Figure:
 def draw_curves(axis: Axes, curves: pd.DataFrame, colour: str) -> None:
     """Draw a curve for each seed [epochs × seeds], and their median."""
     shown = curves.replace(np.inf, np.nan)
-    axis.plot(shown.index, shown, color=colour, alpha=0.35, linewidth=0.7)
+    single = "." if len(shown.dropna(how="all")) == 1 else None  # where there would be no line
+    axis.plot(shown.index, shown, color=colour, alpha=0.35, linewidth=0.7, marker=single)
     axis.plot([], [], color="0.5", alpha=0.6, linewidth=0.7, label="a seed")
     axis.plot(shown.index, shown.median(axis=1), color="black", linewidth=1.4, label="median")
 

@@ -4,6 +4,7 @@ import itertools
 import math
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -299,6 +300,9 @@ def test_runs_small(tmp_path, in_this_process):
     found = diary.pictures(store)
     assert set(found) == {"diary", "diary_networks", "diary_starts"}
     assert all(axis.lines for name in ("diary", "diary_starts") for axis in found[name].axes)
-    assert len(list(tmp_path.glob("*.wav"))) == 4
+    (norms, *_) = found["diary"].axes[len(store["diary"].network.unique()) :]
+    assert norms.lines[0].get_marker() == "."  # there is one norm, and no line
+    sounds = re.findall(r"\]\((.*?)\)", diary.tables(store)["diary-sounds"])
+    assert len(sounds) == 4 and set(map(Path, sounds)) == set(tmp_path.glob("*.wav"))
     with pytest.raises(ValueError, match="`epochs` must be a multiple of 2. Received: 3"):
         replace(options, epochs=3).check()
