@@ -331,7 +331,6 @@ def _annotate(axis: Axes, cycles: np.ndarray) -> None:
     axis.set_ylim(0.2, 5000)
     axis.set_yticks([1, 4, 16, 64, 256], [1, 4, 16, 64, 256])
     axis.set_yticks([], minor=True)
-    axis.xaxis.set_minor_formatter("")  # of few updates they would overlap
     axis.legend(loc="upper left", fontsize="small")
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from tasks.figures import STYLE, TARGET
 
@@ -45,7 +46,19 @@ def panels(rows: int, columns: int, width: float, height: float, **shared) -> It
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure, figure.subplots(rows, columns, squeeze=False, **shared)
+        grid = figure.subplots(rows, columns, squeeze=False, **shared)
+        yield figure, grid
+        for axis in grid.flat:
+            _thin_out(axis)
+
+
+def _thin_out(axis: Axes) -> None:
+    """Have a few ticks along a logarithmic axis within one power of ten, where Matplotlib's many would overlap, or be none."""
+    low, high = axis.get_xlim()
+    if isinstance(axis.xaxis.get_major_locator(), LogLocator) and high < 10 * low:
+        axis.xaxis.set_major_locator(MaxNLocator(4))
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.xaxis.set_major_formatter("{x:g}")
 
 
 def legend(figure: Figure, *axes: Axes) -> None:
@@ -113,7 +126,10 @@ def boxes(
 
 
 def points(axis: Axes, values: Sequence[float], place: float, colour: str, label: str) -> None:
-    """Draw values at a place of the vertical axis, a dot each, and a bar at their median."""
+    """Draw values at a place of the vertical axis, a dot each, and a bar at their median; or say that all diverged."""
+    if not np.isfinite(values).any():
+        style = {"ha": "center", "va": "center", "color": "0.4", "style": "italic", "fontsize": "small"}
+        axis.text(0.5, place, "diverged", transform=axis.get_yaxis_transform(), **style)
     style = {"color": colour, "markersize": 4.5, "alpha": 0.5, "markeredgecolor": "none"}
     axis.plot(values, [place] * len(values), "o", **style)
     bar = {"color": colour, "marker": "|", "markersize": 13, "markeredgewidth": 2.2, "linestyle": "", "label": label}
