@@ -209,7 +209,7 @@ def draw_task(axis: Axes, task: str, found: pd.DataFrame, places: Sequence[tuple
     for place, (question, variant) in enumerate(places):
         if (question, variant) in found.index:
             row = found.loc[question, variant]
-            points(axis, row.own * row.ratio / np.median(row.own), place, VERDICTS[row.verdict], row.verdict)
+            points(axis, row.own / np.median(row.base), place, VERDICTS[row.verdict], row.verdict)
             axis.text(1.03, place, form.format(np.median(row.own)), **beside)
         elif variant:
             axis.text(
