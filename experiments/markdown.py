@@ -51,8 +51,10 @@ def ahead(ratio: tuple[float, float, float], p: float) -> str:
 
 
 def mean(values: Sequence[float], digits: str = ".2g", deviation: str = ".1g") -> str:
-    """Return the mean and the standard deviation of values, or a dash where one diverged or there is only one."""
+    """Return the mean and the standard deviation of values, a single one as it is, or a dash where one diverged or there is none."""
     values = np.array(values, float)
-    if len(values) < 2 or not np.isfinite(values).all():
+    if not len(values) or not np.isfinite(values).all():
         return "–"
+    if len(values) == 1:
+        return f"{values[0]:{digits}}"
     return f"{values.mean():{digits}} ± {values.std(ddof=1):{deviation}}"

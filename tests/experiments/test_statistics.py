@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.markdown import ahead, times
+from experiments.markdown import ahead, mean, times
 from experiments.statistics import holm, quartiles, rank_p, ratio, sign_p
 
 
@@ -32,6 +32,11 @@ def test_a_ratio_of_medians_has_an_interval_that_covers_it():
         "Not shown",
         "No",
     ]
+
+
+def test_a_mean_has_the_deviation_of_a_sample():
+    """√(((1 − 2)² + (3 − 2)²) / (2 − 1)) = 1.4"""
+    assert [mean(values) for values in ([1, 3], [2.5], [], [1, np.inf])] == ["2 ± 1", "2.5", "–", "–"]
 
 
 def test_rank_test_counts_orders():
