@@ -19,6 +19,7 @@ from experiments.store import Store
 NETWORKS_PER_CELL = 20
 SETTINGS = {"paper": "the paper's setting", "modern": "the best setting known of each method"}
 DIGITS = {"digits_by_speaker": "a speaker never heard", "digits_at_random": "speakers that were all heard"}
+NAMES_OF_TABLES = ("figure4", *DIGITS)
 PAIRS = (("clockwork_rnn", "lstm"), ("lstm", "simple_rnn"))
 WORDS, TEN = 25, 10  # classes, of the paper's words and of the digits
 COLUMNS = ("setting", "method", "parameters", "units", "seed", "test_error", "train_error", "epochs", "seconds")
@@ -42,13 +43,15 @@ class Flags(Options):
     """Networks of each kind, with the seeds from 0 on."""
     epochs: int | None = None
     """Most epochs of each network; without it, as in `main.py`."""
-    name: str = "figure4"
-    """What the CSV file is called."""
+    name: Literal[NAMES_OF_TABLES] = "figure4"
+    """What the CSV file is called: figure4 of the words that ship, the others of a corpus of ten digits, by its split."""
 
     def check(self) -> None:
         super().check()
         if self.corpus and self.name == Flags.name:
             raise ValueError(f"`name` must be another one with `corpus`. Received: {self.name}")
+        if not self.corpus and self.name != Flags.name:
+            raise ValueError(f"`name` must be {Flags.name} without `corpus`. Received: {self.name}")
 
 
 def make_cells(options: Flags) -> Iterator[tuple[dict, Cell]]:

@@ -94,9 +94,10 @@ def test_the_tables_have_the_medians_of_the_rows(tmp_path):
     ("changes", "message"),
     [
         ({"seeds": 0}, "`seeds` must be at least 1. Received: 0"),
+        ({"name": "digits_at_random"}, "`name` must be figure4 without `corpus`. Received: digits_at_random"),
         ({"corpus": "nowhere"}, "`name` must be another one with `corpus`. Received: figure4"),
         (
-            {"corpus": "nowhere", "name": "mine"},
+            {"corpus": "nowhere", "name": "digits_at_random"},
             "`corpus` must be a folder with a folder for each word. Received: nowhere",
         ),
     ],
