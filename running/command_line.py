@@ -50,7 +50,7 @@ def read(arguments: Sequence[str], tasks: Tasks, program: str = "main.py") -> tu
     if chosen.run:
         from running.use import as_trained, configuration  # here, because documents are made without TensorFlow
 
-        chosen = as_trained(task, chosen, values, task_class.fixed)
+        chosen = as_trained(task, chosen, values, task_class.fixed, task_class.of_data)
         file = str(configuration(task, chosen))
         _check_types(chosen, settings, file, f" in {file}")
         if chosen.export:

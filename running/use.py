@@ -64,7 +64,13 @@ def configuration(task: str, settings: RunSettings) -> Path:
     return settings.results_dir / task / settings.run / "config.json"
 
 
-def as_trained(task: str, settings: RunSettings, given: Collection[str], fixed: Collection[str] = ()) -> RunSettings:
+def as_trained(
+    task: str,
+    settings: RunSettings,
+    given: Collection[str],
+    fixed: Collection[str] = (),
+    of_data: Collection[str] = (),
+) -> RunSettings:
     """Return the settings with which the run that they name was trained; where it is and what is done with it are as given.
 
     Who uses the run says that it is not there, if it is not: the settings are as given then.
@@ -73,7 +79,8 @@ def as_trained(task: str, settings: RunSettings, given: Collection[str], fixed: 
         task: its name.
         settings: that name the run.
         given: names of those that stay as they are.
-        fixed: names of those that the run is bound to, besides those of the network and its training.
+        fixed: names of those that the run is bound to, besides those of the network and its training, and must have.
+        of_data: names of those that it is bound to where it has them.
 
     Raises:
         ValueError: the run is bound to one that is given, and has another; or one is given that is of a training; or
@@ -93,6 +100,6 @@ def as_trained(task: str, settings: RunSettings, given: Collection[str], fixed: 
             value = tuple(value) if isinstance(value, list) else value
             if field.name not in given:
                 values[field.name] = Path(value) if isinstance(own, Path) and isinstance(value, str) else value
-            elif field.name in FIXED.union(fixed) and value != own:
+            elif field.name in FIXED.union(fixed, of_data) and value != own:
                 raise ValueError(f"`{field.name}` must be that of the trained run, {value}. Received: {own}")
     return dataclasses.replace(settings, **values)

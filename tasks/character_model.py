@@ -98,7 +98,7 @@ class CharacterModel(Task):
 
     name = "text"
     example = "--text README.md --epochs 10"
-    fixed = ("text", "test_share")
+    of_data = ("text", "test_share")
     epoch_quantity = "bits per character"
     lengths = ("streams", "chunk")
 

@@ -77,7 +77,8 @@ class Handwriting(Task):
     epoch_quantity = "label error (%)"
     watched = "validation_error"
     lengths = ("batch_size",)
-    fixed = ("iam", "every", "points")
+    fixed = ("every", "points")
+    of_data = ("iam",)
 
     def __init__(self, settings: Settings, seeds: Sequence[int] | None = None):
         super().__init__(settings, seeds)

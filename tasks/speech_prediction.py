@@ -136,7 +136,7 @@ class SpeechPrediction(Task):
 
     name = "speech"
     example = "--utterance data/speech/clock.WAV --epochs 200"
-    fixed = ("utterance", "timit")
+    of_data = ("utterance", "timit")
     lengths = ("chunk",)
     best_at = {"teacher_forced_seconds": math.inf, "free_running_seconds": math.inf}
 

@@ -102,7 +102,7 @@ class SpokenWords(Task):
 
     name = "words"
     example = "--model lstm --epochs 30"
-    fixed = ("corpus", "timit", "test_list", "test_speakers", "test_share")
+    of_data = ("corpus", "timit", "test_list", "test_speakers", "test_share")
     epoch_quantity = "error (%)"
     watched = "train_error"
     lengths = ("batch_size",)

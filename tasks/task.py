@@ -75,7 +75,9 @@ class Task(abc.ABC):
         steps_of_update: time steps of all of them, or of as many as take the memory of a test where that takes more.
         best_at: where a metric is best, or those whose names go on after it, infinite if the more the better; without it,
             the less.
-        fixed: names of settings that a trained run is bound to, besides those of the network and its training.
+        fixed: names of settings that a trained run is bound to, besides those of the network and its training, and cannot
+            be used without.
+        of_data: names of those that say what data it was trained on, which it is bound to, too.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Task(abc.ABC):
     steps_of_update: int
     best_at: Mapping[str, float] = {}
     fixed: Sequence[str] = ()
+    of_data: Sequence[str] = ()
 
     def __init__(self, settings: NetworkSettings, seeds: Sequence[int] | None = None):
         self.settings = settings
