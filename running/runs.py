@@ -183,7 +183,10 @@ class Run:
             return f"; model and metrics are in {self.results}; {missing}"
         if checkpoints.exists(self.results):
             return f"; go on with the same flags and --name {self.name} --resume{instead}"
-        return "" if self.results.exists() else "; nothing of this run is left"
+        if self.results.exists():
+            return ""
+        earlier = self._final[0]
+        return f"; the earlier run is left in {earlier}" if earlier.exists() else "; nothing of this run is left"
 
     def _choose(self, new: Sequence[Path]) -> Sequence[Path]:
         """Return where results and log go: into the run's folders, or beside them if they hold what must not be lost."""

@@ -133,3 +133,22 @@ def test_refuses_calls():
         make_layer(4, (1, 2), stateful=True)(keras.Input((None, 3)))
     with pytest.raises(ValueError, match="`initial_state` must be h or"):
         make_layer(4, (1, 2))(np.zeros((2, 3, 1)), initial_state=[np.zeros((2, 4))] * 3)
+
+
+def test_the_state_of_a_stateful_layer_is_saved_with_it_as_the_page_says(tmp_path):
+    """After `reset_state` it begins from zeros; a model of another batch size takes the trainable weights."""
+
+    def make(batch):
+        layer = ClockworkRNN(6, [1, 2], stateful=True)
+        return keras.Sequential([keras.Input((5, 3), batch_size=batch), layer])
+
+    model, x = make(3), inputs((3, 5, 3), "float32")
+    first = model(x)
+    model.save(tmp_path / "stateful.keras")
+    loaded, single = keras.models.load_model(tmp_path / "stateful.keras"), make(1)
+    np.testing.assert_allclose(loaded(x), model(x), atol=1e-6)
+    loaded.layers[0].reset_state()
+    np.testing.assert_allclose(loaded(x), first, atol=1e-6)
+    for own, other in zip(single.trainable_weights, model.trainable_weights, strict=True):
+        own.assign(other)
+    np.testing.assert_allclose(single(x[:1]), first[:1], atol=1e-6)

@@ -279,6 +279,7 @@ def test_what_ends_before_the_first_update_leaves_nothing(tmp_path, monkeypatch)
     again = replace(settings, overwrite=True)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Loop, "call", interrupted)
-        train(SequenceGeneration(again), again, Run("generation", again))
+        train(SequenceGeneration(again), again, other := Run("generation", again))
+    assert other.goes_on() == f"; the earlier run is left in {run.results}"
     assert {path: path.stat().st_mtime_ns for path in run.results.iterdir()} == before
     assert {path.name for path in run.results.parent.iterdir()} <= {"a", "a~lock"}
