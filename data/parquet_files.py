@@ -47,9 +47,8 @@ def _read(path: Path) -> tuple[list[str], pd.DataFrame]:
                     break
             else:
                 columns = [_joined([part[place] for part in parts]) for place in range(len(schema))]
-                return [name.strip() for name in schema.names], pd.concat(
-                    columns, axis=1, ignore_index=True
-                ) if columns else pd.DataFrame()
+                names = [name.strip() for name in schema.names]
+                return names, pd.concat(columns, axis=1, ignore_index=True) if columns else pd.DataFrame()
     except MemoryError:
         raise
     except Exception as error:  # of any kind: pyarrow has its own, of files, of what is packed and of texts
