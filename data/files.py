@@ -49,7 +49,7 @@ def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def write_about(path: Path, argument: str, source: Path | str, suffix: str = "") -> Iterator[Path]:
+def write_about(path: Path, argument: str, source: Path | str) -> Iterator[Path]:
     """Do the same for what was made of a file and is named after it, as others of its name would be.
 
     A hidden file beside it remembers of which, from where it is, so that both can be moved together.
@@ -58,7 +58,7 @@ def write_about(path: Path, argument: str, source: Path | str, suffix: str = "")
         ValueError: there is already something else of that name; names the argument that gave the file.
     """
     memory, own = path.with_name(f".{path.name}.made_of"), os.path.relpath(source, path.parent)
-    with write_whole(path, suffix) as part:
+    with write_whole(path) as part:
         yield part
         made_of = read_json(memory, "made_of")["made_of"] if memory.exists() else None
         if path.exists() and made_of != own:

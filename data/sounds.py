@@ -1,11 +1,12 @@
-"""Sound files as arrays of finite samples."""
+"""Sound files as arrays of finite samples, and samples as a sound file."""
 
+import io
 import math
 from pathlib import Path
 
 import numpy as np
 
-from data.files import naming
+from data.files import naming, write_whole
 
 LOUDEST = 2.0**31  # a sample of 32 bits, where a file of floats holds integers; the squares of far louder ones overflow
 INEXACT = ("OGG", "MP3")  # kinds of files in which libsndfile does not find a sample exactly
@@ -68,3 +69,18 @@ def _reason(path: Path, error: str) -> str:
     if head.startswith(b"NIST_1A") and b"shorten" in head:
         return "compressed by shorten, which cannot be read; decompress it (sph2pipe does)"
     return error.rstrip(".") or "damaged, or no sound"
+
+
+def write_sound(path: Path, samples: np.ndarray, rate: int) -> None:
+    """Write samples from −1 to 1 as a WAV file, whole or not at all."""
+    with write_whole(path) as part:
+        part.write_bytes(as_wav(samples, rate))
+
+
+def as_wav(samples: np.ndarray, rate: int) -> bytes:
+    """Return what a WAV file of samples holds, 16 bits each; libsndfile itself would not say why it cannot write one."""
+    import soundfile
+
+    content = io.BytesIO()
+    soundfile.write(content, samples, rate, format="WAV")
+    return content.getvalue()

@@ -75,8 +75,7 @@ def make_cells(options: Flags) -> Iterator[tuple[str, Cell]]:
 
 
 def run(options: Flags, store: Store) -> None:
-    import soundfile
-
+    from data.sounds import write_sound
     from data.speech import RATE
     from experiments.training import diary
 
@@ -91,7 +90,7 @@ def run(options: Flags, store: Store) -> None:
     for name, file in WATCHED.items():
         for kind in KINDS if file and name in results else ():
             sound = np.nan_to_num(results[name][kind]).clip(-1, 1)
-            soundfile.write(store.folder / f"diary_{file}_{kind}.wav", sound, RATE)
+            write_sound(store.folder / f"diary_{file}_{kind}.wav", sound, RATE)
 
 
 def networks(name: str, settings: Any, result: Arrays) -> Iterator[dict]:

@@ -81,8 +81,7 @@ def make_cells(options: Flags) -> Iterator[tuple[dict, Cell]]:
 
 
 def run(options: Flags, store: Store) -> None:
-    import soundfile
-
+    from data.sounds import write_sound
     from data.speech import RATE
     from experiments.training import speech
     from main import recipe
@@ -97,7 +96,7 @@ def run(options: Flags, store: Store) -> None:
         rows.append(key | {name: float(result[name]) for name in COLUMNS if name in result})
         if (key["network"], key["seed"]) == (EXAMPLE, 0):
             for kind in KINDS:
-                soundfile.write(store.folder / f"speech_{kind}.wav", result[kind].clip(-1, 1), RATE)
+                write_sound(store.folder / f"speech_{kind}.wav", result[kind].clip(-1, 1), RATE)
     store.write("speech", rows, COLUMNS)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from data.files import write_csv, write_whole
+from data.sounds import write_sound
 
 if TYPE_CHECKING:  # Matplotlib is imported when something is drawn
     from matplotlib.figure import Figure
@@ -109,10 +110,7 @@ def _write_figure(path: Path, figure: "Figure") -> None:
 
 
 def _write_sound(path: Path, sound: Sound) -> None:
-    import soundfile
-
-    with write_whole(path, suffix=".wav") as part:
-        soundfile.write(part, sound.samples, sound.rate)
+    write_sound(path, sound.samples, sound.rate)
 
 
 def _write_text(path: Path, text: str) -> None:

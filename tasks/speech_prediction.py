@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.files import write_about
+from data.sounds import as_wav
 from data.speech import PHONES, RATE, find_utterance, load_times, load_utterance, phones_at_samples
 from models.layer import ClockworkLayer
 from models.linear import size
@@ -288,8 +289,6 @@ class SpeechPrediction(Task):
         """Let a trained run speak a file of phones, from silence on, and write the sound into its folder."""
         if not settings.generate or settings.phones is None:
             raise ValueError("`run` needs `generate` and `phones`, a .PHN file to speak. Received: not both")
-        import soundfile
-
         path = Path(settings.phones)
         phones = phones_at_samples(load_times(path))
         mean, std = load_json(folder / "metrics.json", signal_mean=float, signal_std=float)
@@ -297,8 +296,8 @@ class SpeechPrediction(Task):
         silence = np.zeros(settings.window, np.float32)
         sound = folder / f"spoken_{path.stem}.wav"
         values = speak(network, silence, phones, 1.0) * std + mean
-        with write_about(sound, "phones", path, suffix=".wav") as part:
-            soundfile.write(part, values.clip(-1, 1), RATE)
+        with write_about(sound, "phones", path) as part:
+            part.write_bytes(as_wav(values.clip(-1, 1), RATE))
         print(f"{len(phones) / RATE:.2f} s of speech are in {sound}")
 
 

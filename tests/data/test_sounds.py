@@ -1,12 +1,15 @@
 """Sounds: what is read of a file, and what is refused."""
 
 import os
+import resource
+import signal
+import wave
 
 import numpy as np
 import pytest
 import soundfile
 
-from data.sounds import read_samples
+from data.sounds import read_samples, write_sound
 from data.spoken_words import SHIPPED
 
 
@@ -106,3 +109,27 @@ def test_refuses(tmp_path, name, write, message):
     write(tmp_path / name)
     with pytest.raises(ValueError, match=message):
         read_samples(tmp_path / name, longest=9)
+
+
+def test_what_is_written_is_what_was_asked_for(tmp_path):
+    samples = np.sin(np.arange(800) / 7) * 0.9
+    write_sound(tmp_path / "a.wav", samples, 8000)
+    with wave.open(str(tmp_path / "a.wav")) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8000, 1, 2)
+        read = np.frombuffer(file.readframes(-1), "<i2")
+    np.testing.assert_allclose(read / 2**15, samples, atol=2**-15)
+
+
+def test_where_no_sound_can_be_written_the_file_is_named_and_the_former_stays(tmp_path):
+    path, least = tmp_path / "a.wav", resource.getrlimit(resource.RLIMIT_FSIZE)
+    write_sound(path, np.zeros(10), 8000)
+    before = path.read_bytes()
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, least[1]))
+    try:
+        with pytest.raises(OSError, match=f"File too large: '{path}'"):
+            write_sound(path, np.zeros(8000), 8000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, least)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
