@@ -18,7 +18,7 @@ from tasks import measures
 from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.series import SHIPPED, SeriesTask, Settings, roles_of
-from tasks.series_inputs import Series, learn, make_series
+from tasks.series_inputs import Series, end_of, learn, make_series
 from tasks.task import compiled, first, in_blocks
 
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
@@ -71,17 +71,23 @@ class Forecasting(SeriesTask):
         self.sequences = load(Path(settings.data or SHIPPED), roles)
         self.targets = self.sequences.columns[: len(roles.target)]
         lengths = np.array([len(values) for values in self.sequences.values])
-        tested = np.maximum(self._tested(lengths), settings.horizon)
-        self.learned, self.tested = lengths - 2 * tested, lengths - tested  # first steps not trained on, and tested on
+        ends = np.array([end_of(values[:, : len(self.targets)]) for values in self.sequences.values])
+        tested = np.maximum(self._tested(ends), settings.horizon)
+        self.learned, self.tested = ends - 2 * tested, ends - tested  # first steps not trained on, and tested on
         if self.learned.min() < 1:
             least = self.sequences.names[self.learned.argmin()]
-            rows = f"{lengths[self.learned.argmin()]} of {least}" + f" when resampled by {settings.every}" * bool(
+            rows = f"{ends[self.learned.argmin()]} of {least}" + f" when resampled by {settings.every}" * bool(
                 settings.every
             )
             raise ValueError(f"`horizon` must be below half of the rows, {rows}. Received: {settings.horizon}")
         self.scales = learn(self.sequences, self.learned, settings.season, settings.horizon, len(self.targets))
         self.series = make_series(self.sequences, self.scales)
         self._check_parts()
+        if later := lengths.sum() - ends.sum():
+            targets = " and ".join(self.targets)
+            print(
+                f"{later} rows behind the last value of {targets} are of the future: training and test end before them"
+            )
         self.window = min(settings.chunk, self.learned.min() // 2)
         left = [one.left() for one in self.series]
         for own, learned in zip(left, self.learned, strict=True):
@@ -102,7 +108,7 @@ class Forecasting(SeriesTask):
     def _check_parts(self) -> None:
         """Raise a ValueError where nothing tells when to stop, or nothing is tested."""
         for one, learned, tested in zip(self.series, self.learned, self.tested, strict=True):
-            for begin, end in ((learned, tested), (tested, len(one.truth))):
+            for begin, end in ((learned, tested), (tested, one.end)):
                 known = np.isfinite(one.future(self._origins(begin, end))).any(axis=(0, 2))  # [m]
                 if not known.all():
                     came = f"none of {self.targets[known.argmin()]} in rows {begin + 1} to {end} of {one.name}"
@@ -200,7 +206,7 @@ class Forecasting(SeriesTask):
         for one, tested in zip(self.series, self.tested, strict=True):
             known = zip(one.truth[:tested].T, self.scales.cycles, strict=True)
             scales = np.array([measures.mase_scale(*own) for own in known])
-            yield one, self._origins(tested, len(one.truth)), scales
+            yield one, self._origins(tested, one.end), scales
 
     def evaluate(self, weights: np.ndarray) -> dict[str, Any]:
         found, counts, widening = [], 0, self.widening(weights)

@@ -82,8 +82,8 @@ class Series(NamedTuple):
 
     @property
     def end(self) -> int:
-        """How many steps there are up to the last one of which a target is known; those behind it are of the future."""
-        return int(np.flatnonzero(np.isfinite(self.truth).any(axis=1)).max(initial=-1)) + 1
+        """See `end_of`."""
+        return end_of(self.truth)
 
     @property
     def known(self) -> np.ndarray:
@@ -106,6 +106,11 @@ class Series(NamedTuple):
     def in_units(self, left: np.ndarray, origins: np.ndarray) -> np.ndarray:
         """Return quantiles of what is left [R, origins, m, H, Q] as quantiles of the targets, in order."""
         return self.expects[origins][..., None] + self.scales[:, None, None] * np.sort(left, axis=-1)
+
+
+def end_of(truth: np.ndarray) -> int:
+    """Return how many steps there are up to the last one of which a target [T, m] is known; those behind it are of the future."""
+    return int(np.flatnonzero(np.isfinite(truth).any(axis=1)).max(initial=-1)) + 1
 
 
 def learn(sequences: Sequences, ends: Sequence[int], season: int, horizon: int, targets: int = 1) -> Scales:

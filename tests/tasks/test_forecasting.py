@@ -201,6 +201,24 @@ def test_several_series_of_one_table_are_tested_each(table, tmp_path):
     assert set(found.starts.tolist()) == {*range(105), *range(200, 305)}
 
 
+@pytest.mark.parametrize("known", [(), ("lead",)])
+def test_rows_of_the_future_change_nothing(table, tmp_path, known, capsys):
+    """They hold what is known in advance, as holidays are: neither a part of the test nor of what is before it."""
+    own, path = pd.read_csv(table), tmp_path / "own.csv"
+    days = pd.date_range(own.day.iloc[-1], periods=31)[1:]
+    later = pd.DataFrame({"day": days.astype(str), "lead": 50 * RNG.normal(size=30)})
+    pd.concat([own, later]).to_csv(path, index=False)
+    alone, found = task(table, known=known), task(path, known=known)
+    assert "30 rows behind the last value of y are of the future" in capsys.readouterr().out
+    assert (found.learned, found.tested) == (alone.learned, alone.tested) == ([120], [160])
+    weights = alone.network.start(0).weights[None]
+    values, expected = found.evaluate(weights), alone.evaluate(weights)
+    assert values["baselines"] == expected["baselines"] and values["test_forecasts"] == expected["test_forecasts"]
+    assert values["mase"] == pytest.approx(expected["mase"], rel=1e-6)
+    assert found.after_epoch(weights)["validation_loss"] == pytest.approx(alone.after_epoch(weights)["validation_loss"])
+    assert found.report(weights).tables["forecast"]["truth"].tolist() == own.y.tolist()[-3:]
+
+
 @pytest.mark.parametrize("rows, named", [((120, 160), "121 to 160"), ((160, 200), "161 to 200")])
 def test_a_target_without_values_to_stop_or_to_test_by_is_refused(table, tmp_path, rows, named):
     own, path = pd.read_csv(table), tmp_path / "dead.csv"
