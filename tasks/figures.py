@@ -20,6 +20,7 @@ STYLE = {
     "grid.color": "0.9",
     "legend.frameon": False,
     "savefig.dpi": 150,
+    "date.converter": "concise",  # or dates run into each other
 }
 LONG_TITLE = 40  # characters
 MOST_LABELS = 40  # on an axis

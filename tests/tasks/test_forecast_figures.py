@@ -1,6 +1,10 @@
 """The picture of a forecast shows what was known, what came, bands and simple answers, each where it belongs."""
 
+from itertools import pairwise
+
 import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from tasks.forecast_figures import forecast_figure
 
@@ -39,3 +43,19 @@ def test_each_target_that_is_named_has_its_panel():
     (legend,) = figure.legends
     assert len(legend.get_texts()) == 6  # no line twice
     figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    "steps, start", [("1D", "2022-09-24"), ("1D", "2024-02-10"), ("7D", "2022-09-20"), ("1h", "1999-12-30")]
+)
+@pytest.mark.parametrize("horizon", [1, 7, 24])
+def test_dates_do_not_run_into_each_other(steps, start, horizon):
+    count = 5 * horizon
+    times = np.datetime64(start, "ns") + np.arange(count) * np.timedelta64(steps[:-1], steps[-1])
+    bands, simple = np.zeros((1, horizon, 5)), {"naive": np.zeros((1, horizon))}
+    figure = forecast_figure(np.zeros((count, 1)), 4 * horizon, bands, simple, times, ["a"])
+    FigureCanvasAgg(figure).draw()
+    (axis,) = figure.axes
+    seen = [label for label in axis.get_xticklabels() if label.get_text()]
+    boxes = sorted((label.get_window_extent() for label in seen), key=lambda box: box.x0)
+    assert len(boxes) > 2 and all(one.x1 < other.x0 for one, other in pairwise(boxes))
