@@ -24,7 +24,8 @@ class Worker:
     """One framework's process, and what is asked of it.
 
     Raises:
-        RuntimeError: it died, or could not do what was asked; names the framework, the request and what it said.
+        ChildProcessError: it died; names the framework, the request and what it said.
+        RuntimeError: it could not do what was asked; names the same.
     """
 
     def __init__(self, framework: str, module: str):
@@ -48,9 +49,12 @@ class Worker:
             answer = ""
         else:
             answer = self._process.stdout.readline()
-        answer = json.loads(answer) if answer else {"error": f"exit status {self._process.wait()}\n{self._said()}"}
+        failed = f"{self.framework} failed at {request}"
+        if not answer:
+            raise ChildProcessError(f"{failed}: exit status {self._process.wait()}\n{self._said()}")
+        answer = json.loads(answer)
         if "error" in answer:
-            raise RuntimeError(f"{self.framework} failed at {request}: {answer['error']}")
+            raise RuntimeError(f"{failed}: {answer['error']}")
         return answer
 
     def _said(self) -> str:

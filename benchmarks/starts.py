@@ -69,6 +69,8 @@ def memory() -> Iterator[Row]:
 
 
 def _printed(*arguments: str) -> float:
-    """Return the number that a process of its own prints last."""
-    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
+    """Return the number that a process of its own prints last; a ChildProcessError says how it ended otherwise."""
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise ChildProcessError(f"a process ended with {done.returncode} {''.join(done.stderr.splitlines()[-1:])}")
     return float(done.stdout.split()[-1])

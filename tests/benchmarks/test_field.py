@@ -31,10 +31,14 @@ def test_contestants_are_timed_in_turn(field):
 
 
 @pytest.mark.parametrize(
-    "cell, said", [("raises", "ValueError: no such cell"), ("dies", "exit status 3\n.*out of memory")]
+    "cell, error, said",
+    [
+        ("raises", RuntimeError, "ValueError: no such cell"),
+        ("dies", ChildProcessError, "exit status 3\n.*out of memory"),
+    ],
 )
-def test_who_fails_is_named(field, cell, said):
-    with pytest.raises(RuntimeError, match=f"(?s)^fake failed at .*{cell}.*{said}"):
+def test_who_fails_is_named(field, cell, error, said):
+    with pytest.raises(error, match=f"(?s)^fake failed at .*{cell}.*{said}"):
         field.compare([replace(FAKE, cell=cell)], ("update",), seconds=0, least=1)
 
 
