@@ -69,6 +69,7 @@ class ChosenModulesRNN(LeakyRNN):
         self.choice_bias = self.add_weight([modules], "zeros", name="choice_bias")
         start = keras.initializers.Constant(self.initial_temperature)
         self.temperature = self.add_weight((), start, trainable=False, name="temperature")
+        return [self.choice_kernel, self.choice_recurrent_kernel, self.choice_bias]
 
     def gates(self, weights, sequences):
         fires = np.repeat(self.modules.fires(np.arange(sequences.shape[0])), self.modules.sizes, axis=1)

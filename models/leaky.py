@@ -108,10 +108,12 @@ class LeakyRNN(keras.layers.Layer):
             self.kernel = self.add_weight([features, self.units], self.kernel_initializer, name="kernel")
         self.recurrent_kernel = self.add_weight([self.units] * 2, self.recurrent_initializer, name="recurrent_kernel")
         self.bias = self.add_weight([self.units], self.bias_initializer, name="bias")
-        self.build_gates(features)
+        gates = self.build_gates(features)
+        # In this order also where some are frozen, which are then among no `trainable_variables`.
+        self.in_order = [own for own in (self.kernel, self.recurrent_kernel, self.bias, *gates) if own is not None]
 
-    def build_gates(self, features: int) -> None:
-        """Add the weights that say how far modules move, behind those of all recurrent layers."""
+    def build_gates(self, features: int) -> list[keras.Variable | None]:
+        """Add and return the weights that say how far modules move, which come after those of all recurrent layers."""
         raise NotImplementedError
 
     def gates(self, weights: Sequence[tf.Tensor], sequences: tf.Tensor) -> Gates:
@@ -128,7 +130,7 @@ class LeakyRNN(keras.layers.Layer):
         return tf.ones([], initial.dtype)
 
     def call(self, sequences):
-        weights = [tf.convert_to_tensor(variable) for variable in self.trainable_variables]
+        weights = [tf.convert_to_tensor(variable) for variable in self.in_order]
         initial = tf.zeros([tf.shape(sequences)[0], self.units], self.compute_dtype)
         states = self.through_time(tf.transpose(sequences, [1, 0, 2]), weights, [initial])  # [T, B, n]
         states = tf.transpose(states, [1, 0, 2])

@@ -127,6 +127,7 @@ class LearnedPeriodsRNN(LeakyRNN):
         start = keras.initializers.Constant(np.log(self.initial_periods))
         self.log_periods = self.add_weight([len(self.initial_periods)], start, name="log_periods")
         self.width = self.add_weight((), keras.initializers.Constant(self.initial_width), trainable=False, name="width")
+        return [self.log_periods]
 
     def gates(self, weights, sequences):
         chances = firing_chances(weights[0], tf.convert_to_tensor(self.width), sequences.shape[0], self.longest)
@@ -185,8 +186,9 @@ class EmittedPeriodsRNN(LearnedPeriodsRNN):
     """
 
     def build_gates(self, features):
-        super().build_gates(features)
+        before = super().build_gates(features)
         self.emission = self.add_weight([self.units, 2 * len(self.initial_periods)], "zeros", name="emission")
+        return [*before, self.emission]
 
     def emitted(self, states: tf.Tensor, log_periods: tf.Tensor, emission: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the means and widths for the next step.

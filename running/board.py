@@ -67,11 +67,17 @@ class Board:
             found = {path.name: path.stat().st_size for path in self.folder.glob(EVENTS)}
             if not found or not found.keys() >= self.sizes.keys():
                 self.sizes = {}
-                raise FileNotFoundError(errno.ENOENT, "no log of TensorBoard is there", str(self.folder))
+                raise self._missing()
             self.sizes = found
+        except tf.errors.NotFoundError:  # a writer whose file could not be made, of which TensorFlow says no name
+            self.rewind()
+            raise self._missing() from None
         except (OSError, tf.errors.OpError) as error:
             self.rewind()
             raise error if isinstance(error, OSError) else OSError(in_words(error)) from None
+
+    def _missing(self) -> FileNotFoundError:
+        return FileNotFoundError(errno.ENOENT, "no log of TensorBoard is there", str(self.folder))
 
     def rewind(self) -> None:
         """Forget what came since the last flush, and go on in a new file."""

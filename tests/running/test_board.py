@@ -145,3 +145,17 @@ def test_not_a_number_has_no_logarithm_but_zero_has():
     quantities = SequenceGeneration(TINY).quantities()
     (found,) = board.tagged({"mse": np.array([0.0, 1.0])}, quantities).values()
     assert found[0] == pytest.approx(-37.93, abs=0.01) and found[1] == 0  # the smallest float32 is 1.2e-38
+
+
+def test_where_no_file_could_be_made_the_folder_is_named_and_it_is_tried_again(tmp_path):
+    """TensorFlow makes the file later than the writer, and names neither where that fails, as on a full disk."""
+    log = board.Board(tmp_path, {})
+    with log.logging():
+        raise tf.errors.NotFoundError(None, None, "Resource localhost/_AnonymousVar8 does not exist.")
+    with pytest.raises(FileNotFoundError, match=f"no log of TensorBoard is there: '{tmp_path}'"):
+        log.flush()
+    with log.logging():
+        board.write({"metric/mse": np.ones(1)}, 3)
+    log.flush()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [event.step for event in events.Tensors("metric/mse")] == [3]
