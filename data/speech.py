@@ -75,8 +75,9 @@ def load_utterance(path: Path) -> Utterance:
     if rate != RATE:
         raise ValueError(f"`utterance` must have {RATE} samples a second. Received: {path} with {rate}")
     phone_file = beside(path, ".phn")
-    if phone_file is None:
-        raise ValueError(f"`utterance` must have a .PHN file beside it. Received: {path} without")
+    if phone_file is None or not phone_file.is_file():
+        came = "without" if phone_file is None else f"with {phone_file.name}, which is no file"
+        raise ValueError(f"`utterance` must have a .PHN file beside it. Received: {path} {came}")
     times = load_times(phone_file)
     end = times[-1][1]
     if abs(len(samples) - end) > SLACK or times[-1][0] >= len(samples):

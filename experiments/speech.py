@@ -240,7 +240,7 @@ def utterance_figure(folder: Path) -> Figure:
 
     utterance = load_utterance(SHIPPED / "wheel.WAV")
     said = {name: soundfile.read(folder / f"speech_{kind}.wav")[0] for kind, name in KINDS.items()}
-    return speech_figure({"original": utterance.samples[1:], **said}, utterance.times, RATE)
+    return speech_figure({"original": utterance.samples[1:], **said}, utterance.times, RATE, begin=1)
 
 
 EXPERIMENT = Experiment(

@@ -184,7 +184,7 @@ class Run:
         if checkpoints.exists(self.results):
             return f"; go on with the same flags and --name {self.name} --resume{instead}"
         if self.results.exists():
-            return ""
+            return f"; no checkpoint is in {self.results}, the same flags with --overwrite begin again"
         earlier = self._final[0]
         return f"; the earlier run is left in {earlier}" if earlier.exists() else "; nothing of this run is left"
 

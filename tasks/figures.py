@@ -253,38 +253,43 @@ def answers_figure(truth: np.ndarray, said: np.ndarray) -> Figure:
     return figure
 
 
-def speech_figure(versions: Mapping[str, np.ndarray], phones: Sequence[tuple[int, int, str]], rate: int) -> Figure:
+def speech_figure(
+    versions: Mapping[str, np.ndarray], phones: Sequence[tuple[int, int, str]], rate: int, begin: int = 0
+) -> Figure:
     """Draw versions of one utterance one under the other, each as a waveform and a spectrogram.
 
     Args:
         versions: name → samples [T]; all are drawn to the scale of the first.
-        phones: first sample, sample after the last, and label of each phone.
+        phones: first sample of the utterance, sample after the last, and label of each phone.
         rate: samples a second.
+        begin: which sample of the utterance is the first one drawn.
     """
     reference = next(iter(versions.values()))
-    seconds, most = len(reference) / rate, 1.1 * np.abs(reference).max()
+    start, end, most = begin / rate, (begin + len(reference)) / rate, 1.1 * np.abs(reference).max()
     loudest = None
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(max(7, 4 * seconds), 1 + 2.2 * len(versions)), layout="constrained")
+        figure = Figure(figsize=(max(7, 4 * (end - start)), 1 + 2.2 * len(versions)), layout="constrained")
         axes = figure.subplots(2 * len(versions), sharex=True)
         for (name, samples), wave, spectrum in zip(versions.items(), axes[::2], axes[1::2], strict=True):
-            wave.plot(np.arange(len(samples)) / rate, samples, color="black", linewidth=0.4)
+            wave.plot((begin + np.arange(len(samples))) / rate, samples, color="black", linewidth=0.4)
             wave.set(ylabel=name.replace("_", " "), ylim=(-most, most), yticks=[])
             window = min(len(samples), rate // 100)  # 10 ms, which resolves the pulses of the voice
             with np.errstate(divide="ignore"):  # digital silence
                 power, _, _, image = spectrum.specgram(samples, window, rate, noverlap=3 * window // 4, cmap="Greys")
+            left, right, *hertz = image.get_extent()
+            image.set_extent((left + start, right + start, *hertz))
             loudest = loudest or 10 * np.log10(power.max())
             image.set_clim(loudest - 60, loudest)
             spectrum.set(ylabel="kHz", ylim=(0, rate / 2))
             spectrum.set_yticks([0, rate / 4, rate / 2], [f"{f / 1000:g}" for f in (0, rate / 4, rate / 2)])
-            for start, _, _ in phones:
+            for first, _, _ in phones:
                 for axis in (wave, spectrum):
-                    axis.axvline(start / rate, color="C0", linewidth=0.5)
-        for place, (start, end, phone) in enumerate(phones):
+                    axis.axvline(first / rate, color="C0", linewidth=0.5)
+        for place, (first, last, phone) in enumerate(phones):
             height = most * (1.05 + 0.25 * (place % 2))  # two rows, because some phones are shorter than their names
-            axes[0].text((start + end) / 2 / rate, height, phone, ha="center", va="bottom", fontsize=7)
+            axes[0].text((first + last) / 2 / rate, height, phone, ha="center", va="bottom", fontsize=7)
         axes[0].set_title("blue: where a phone begins, its label above", loc="left", fontsize=8, pad=24)
-        axes[-1].set(xlabel="time (s)", xlim=(0, seconds))
+        axes[-1].set(xlabel="time (s)", xlim=(start, end))
         figure.colorbar(image, ax=axes, label="power of a frame (dB, the same scale for all)", aspect=40)
     return figure
 

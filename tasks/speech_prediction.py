@@ -250,8 +250,7 @@ class SpeechPrediction(Task):
         versions = {"original": self.signal[self.settings.window :]} | said
         window, end = self.settings.window, len(self.signal)
         times = [(max(first, window), min(last, end), phone) for first, last, phone in self.utterance.times]
-        times = [(first - window, last - window, phone) for first, last, phone in times if first < last]
-        drawn = figures.speech_figure(versions, times, RATE)
+        drawn = figures.speech_figure(versions, [own for own in times if own[0] < own[1]], RATE, window)
         sounds = {name: Sound(self._sound(values), RATE, name.replace("_", " ")) for name, values in versions.items()}
         table = {"seconds": np.arange(window, end) / RATE, "phone": np.array([PHONES[phone] for phone in self.phones])}
         table |= {name: self._in_units(values) for name, values in versions.items()}

@@ -117,6 +117,16 @@ def test_refuses_phones_of_more_than_an_hour(tmp_path):
         load_times(tmp_path / "a.PHN")
 
 
+def test_what_is_beside_a_sound_must_be_a_file(tmp_path):
+    path = write(tmp_path)
+    phones = path.with_suffix(".PHN")
+    phones.unlink()
+    for make in (phones.mkdir, lambda: phones.rmdir() or phones.symlink_to("nowhere")):
+        make()
+        with pytest.raises(ValueError, match="`utterance` must have a .PHN file beside it. Received: .*WAV with a.PHN"):
+            load_utterance(path)
+
+
 def test_refuses_what_is_not_there(tmp_path):
     for call, message in [
         (lambda: find_utterance("a.wav", None), "`utterance` must be a sound file that exists. Received: a.wav"),

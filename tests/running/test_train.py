@@ -1,5 +1,6 @@
 """Runs: what they note and leave, and that they can be stopped, resumed, and made of several replicas."""
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -261,6 +262,23 @@ def test_words_stop_each_for_itself_with_the_weights_of_its_best_epoch(tmp_path,
 def test_refuses(changes, message):
     with pytest.raises(ValueError, match=message):
         replace(TINY, **changes).check()
+
+
+def test_what_ends_without_a_checkpoint_says_so_and_how_to_begin_again(tmp_path, monkeypatch):
+    """As where the disk was full before the first one could be written."""
+    settings, run = make_run(tmp_path, replace(TINY, name="a"))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "model.keras")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(Run, "save", full)
+        patch.setattr("running.train._write_networks", full)
+        train(SequenceGeneration(settings), settings, run)
+    said = f"; no checkpoint is in {run.results}, the same flags with --overwrite begin again"
+    assert run.results.exists() and run.goes_on() == said
+    again = replace(settings, overwrite=True)
+    assert train(SequenceGeneration(again), again, Run("generation", again))["updates"] == TINY.epochs
 
 
 def test_what_ends_before_the_first_update_leaves_nothing(tmp_path, monkeypatch):
