@@ -268,7 +268,7 @@ def speech_figure(
     start, end, most = begin / rate, (begin + len(reference)) / rate, 1.1 * np.abs(reference).max()
     loudest = None
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(max(7, 4 * (end - start)), 1 + 2.2 * len(versions)), layout="constrained")
+        figure = Figure(figsize=(max(7, 4 * end), 1 + 2.2 * len(versions)), layout="constrained")
         axes = figure.subplots(2 * len(versions), sharex=True)
         for (name, samples), wave, spectrum in zip(versions.items(), axes[::2], axes[1::2], strict=True):
             wave.plot((begin + np.arange(len(samples))) / rate, samples, color="black", linewidth=0.4)
@@ -289,7 +289,7 @@ def speech_figure(
             height = most * (1.05 + 0.25 * (place % 2))  # two rows, because some phones are shorter than their names
             axes[0].text((first + last) / 2 / rate, height, phone, ha="center", va="bottom", fontsize=7)
         axes[0].set_title("blue: where a phone begins, its label above", loc="left", fontsize=8, pad=24)
-        axes[-1].set(xlabel="time (s)", xlim=(start, end))
+        axes[-1].set(xlabel="time (s)", xlim=(0, end))
         figure.colorbar(image, ax=axes, label="power of a frame (dB, the same scale for all)", aspect=40)
     return figure
 

@@ -178,7 +178,7 @@ def test_speech_is_drawn_where_it_is_in_the_utterance():
     wave, spectrum, *_, last = figure.axes[:4]
     drawn, *begins = wave.lines
     np.testing.assert_allclose(drawn.get_xdata()[[0, -1]], [1600 / rate, 3999 / rate])
-    assert [line.get_xdata()[0] for line in begins] == [0.1, 0.125] and last.get_xlim() == (0.1, 0.25)
+    assert [line.get_xdata()[0] for line in begins] == [0.1, 0.125] and last.get_xlim() == (0, 0.25)
     assert [text.get_position()[0] for text in wave.texts] == pytest.approx([1800 / rate, 3000 / rate])
     frame, hop = rate // 100, rate // 100 - 3 * (rate // 100) // 4
     middles = np.arange(1600 + frame / 2, 4000 - frame / 2 + 1, hop) / rate  # of the frames of a spectrogram
