@@ -66,8 +66,9 @@ def fit(values: np.ndarray, seasons: Sequence[int], horizon: int) -> Expectation
     least = min(map(first_step, seasons)) + horizon + 2
     if len(values) < least:
         long = min(seasons) > 1
-        came, both = f"{len(values)}" + f", with a season of {min(seasons)}" * long, " and `season`" * long
-        raise ValueError(f"`horizon`{both} must leave {least} steps or more to learn from. Received: {came}")
+        came = f"{len(values)}" + f", with a season of {min(seasons)}" * long
+        names = "`horizon`, `season` and `test_share`" if long else "`horizon` and `test_share`"
+        raise ValueError(f"{names} must leave {least} steps or more to learn from. Received: {came}")
     first = max(own for season in seasons if (own := first_step(season)) + horizon + 2 <= len(values))
     known = slice(first, len(values) - horizon)  # the same for all seasons
     best = None

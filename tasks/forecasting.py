@@ -113,6 +113,11 @@ class Forecasting(SeriesTask):
                 if not known.all():
                     came = f"none of {self.targets[known.argmin()]} in rows {begin + 1} to {end} of {one.name}"
                     raise ValueError(f"`target` must have values before the test and in it. Received: {came}")
+        for one, _, scales in self._tests():
+            for target, cycle, scale in zip(self.targets, self.scales.cycles, scales, strict=True):
+                if np.isnan(scale):
+                    came = f"{cycle}, with no two of {target} in {one.name}"
+                    raise ValueError(f"`season` must be a distance of known values before the test. Received: {came}")
 
     @property
     def kept(self) -> tuple:

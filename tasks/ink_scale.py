@@ -8,6 +8,8 @@ import numpy as np
 
 from data.ink import Line
 
+FLAT = 1e-9  # of the farthest place; the height of a line that is no higher is rounding
+
 
 class Scale(NamedTuple):
     """What tablets differ in.
@@ -32,7 +34,8 @@ def scale_of(lines: Sequence[Line]) -> Scale:
 def rescaled(line: Line, scale: Scale) -> Line:
     """Return a line of a scale: as high, and with a point of each stroke every so many seconds, and its last one."""
     own = scale_of([line])
-    times = scale.line_height / own.line_height if own.line_height else 1.0
+    flat = own.line_height <= FLAT * np.abs(line.points[:, :2]).max()
+    times = 1.0 if flat else scale.line_height / own.line_height
     points = line.points * [times, times, 1]
     strokes = np.split(points, np.flatnonzero(line.lifted[:-1]) + 1)
     if scale.point_seconds > 0:

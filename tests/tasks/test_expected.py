@@ -69,7 +69,9 @@ def test_a_longer_season_must_be_clearly_better():
 
 
 def test_refuses_too_few_steps():
-    with pytest.raises(ValueError, match="`horizon` must leave 15 steps or more to learn from. Received: 10"):
+    with pytest.raises(
+        ValueError, match="`horizon` and `test_share` must leave 15 steps or more to learn from. Received: 10"
+    ):
         expected.fit(np.arange(10.0), [1], 4)
 
 

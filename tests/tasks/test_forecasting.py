@@ -230,6 +230,17 @@ def test_a_target_without_values_to_stop_or_to_test_by_is_refused(table, tmp_pat
     assert len(task(path, target=("lead",)).series) == 1
 
 
+def test_a_season_after_which_nothing_is_known_is_refused(table, tmp_path):
+    """Measured every other day, no two values are seven days apart, and no error can be scaled."""
+    own, path = pd.read_csv(table), tmp_path / "own.csv"
+    own.loc[1::2, "y"] = np.nan
+    own.to_csv(path, index=False)
+    message = "`season` must be a distance of known values before the test. Received: 7, with no two of y in own.csv"
+    with pytest.raises(ValueError, match=message):
+        task(path, season=7)
+    assert np.isfinite(task(path, season=8).simple["naive"]["mase"])
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
@@ -245,9 +256,9 @@ def test_a_target_without_values_to_stop_or_to_test_by_is_refused(table, tmp_pat
         ({"every": "1YS"}, "`horizon` must be below half of the rows, 1 of own.csv when resampled by 1YS. Received: 3"),
         (
             {"season": 99},
-            "`horizon` and `season` must leave 203 steps or more to learn from. Received: 120, with a season of 99",
+            "`horizon`, `season` and `test_share` must leave 203 steps or more to learn from. Received: 120, with a season of 99",
         ),
-        ({"horizon": 90}, "`horizon` must leave .* to learn from. Received: 20"),
+        ({"horizon": 90}, "`horizon` and `test_share` must leave .* to learn from. Received: 20"),
         ({"horizon": 110}, "`horizon` must be below half of the rows, 200 of own.csv. Received: 110"),
         ({"predict": "x.csv"}, "`predict` needs `run`, the name of a trained run. Received: none"),
         ({"chunk": 1}, "`chunk` must be at least 2. Received: 1"),

@@ -48,3 +48,10 @@ def test_strokes_of_one_point_and_lines_of_no_height_stay():
     np.testing.assert_allclose(found.points, dot.points)
     assert found.lifted.all()
     assert scale_of([dot]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("y", [0, 0.1, 3, 730000.1])
+def test_a_dash_is_of_no_height_wherever_it_lies(y):
+    """The mean of numbers that are not exact in binary is another one by a rounding."""
+    dash = line([(x, y, x / 100) for x in range(7)])
+    np.testing.assert_allclose(rescaled(dash, Scale(10.0, 0.01)).points, dash.points)
