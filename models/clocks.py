@@ -232,8 +232,8 @@ def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) 
         raise ValueError(f"`units` must be at least the number of modules, {len(periods)}. Received: {units}")
     signal = 1.0 * signal
     signal = np.ldexp(signal, -np.frexp(np.abs(signal).max())[1])  # so that squares are finite
-    energies = np.abs(np.fft.rfft(signal - np.mean(signal))) ** 2
-    frequencies = np.fft.rfftfreq(len(signal))
+    energies = np.abs(np.fft.fft(signal - np.mean(signal))) ** 2  # of positive frequencies and as much of negative ones
+    frequencies = np.abs(np.fft.fftfreq(len(signal)))
     speeds = sorted(set(periods))
     sharing = Counter(periods)
     bands = {

@@ -49,6 +49,7 @@ ROOT = Path(__file__).parents[1]
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 # Settings that name files.
 DATA = ("target", "corpus", "test_list", "timit", "utterance", "text", "data", "test_data", "iam")
+LEFT_OUT = r"[._]|results|log|venv"  # folders of this repository that workers need not have
 RETRIES = 3  # of what a worker was at that died
 
 
@@ -209,7 +210,7 @@ def connect(address: str) -> Any:
         raise ValueError(f"`ray` needs the package ray (pip install ray). Received: {address}") from None
     if ray.is_initialized():
         return ray
-    folders = [path.name for path in ROOT.iterdir() if path.is_dir() and re.match(r"[._]|results|log|venv", path.name)]
+    folders = [path.name for path in ROOT.iterdir() if path.is_dir() and re.match(LEFT_OUT, path.name)]
     environment = {"working_dir": str(ROOT), "excludes": folders, "env_vars": ONE_THREAD}
     try:
         host, colon, port = address.removeprefix("ray://").rpartition(":")
@@ -221,16 +222,37 @@ def connect(address: str) -> Any:
     return ray
 
 
+def _for_workers(value: Any) -> Any:
+    """Return settings by which a worker finds files: in its copy of this repository, or elsewhere by the whole path."""
+    if not dataclasses.is_dataclass(value):
+        return value
+    named = {name: getattr(value, name) for name in DATA if getattr(value, name, None)}
+    paths = {name: Path(own).absolute() for name, own in named.items() if Path(own).exists()}
+    return dataclasses.replace(value, **{name: _in_copy(path) for name, path in paths.items()})
+
+
+def _in_copy(path: Path) -> str:
+    inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else None
+    return str(path if inside is None or re.match(LEFT_OUT, str(inside)) else inside)
+
+
 def _with_ray(function: Callable[..., Arrays], cells: Mapping[str, Cell], address: str) -> Iterator[tuple[str, Arrays]]:
     ray = connect(address)
     try:
         remote = ray.remote(num_cpus=1, max_retries=RETRIES)(function)
-        waiting = {remote.remote(**cell.arguments): file for file, cell in cells.items()}
+        waiting = {
+            remote.remote(**{name: _for_workers(own) for name, own in cell.arguments.items()}): file
+            for file, cell in cells.items()
+        }
         while waiting:
             (done,), _ = ray.wait(list(waiting))
             yield waiting.pop(done), ray.get(done)
-    except ray.exceptions.RayTaskError:  # what a worker did raised it, not the cluster
-        raise
+    except ray.exceptions.RayTaskError as error:  # what a worker did raised it, not the cluster
+        from running.failures import FAILURES, in_words  # here, because documents are made without TensorFlow
+
+        if not isinstance(error.cause, (ValueError, *FAILURES)):
+            raise
+        raise ChildProcessError(f"a worker of the Ray cluster: {in_words(error.cause)}; what is done is kept") from None
     except ray.exceptions.RayError as error:
         said = str(error).splitlines()[0]
         raise ChildProcessError(f"the Ray cluster failed: {said}; what is done is kept") from None

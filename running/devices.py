@@ -11,8 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from running import signals
+from running.cluster import DATA
 from running.loop import Loop
 from running.settings import TrainingSettings
+from running.trained import data_in_short, same_data
 from tasks.task import Carried, Task
 
 OWN = {"results_dir", "log_dir", "checkpoint_seconds"}  # settings that a worker may have otherwise than another
@@ -53,22 +55,32 @@ def strategy(devices: int) -> tf.distribute.Strategy | None:
 def check_split(sharing: tf.distribute.Strategy, task: Task) -> None:
     """Raise a ValueError if the sequences of an update cannot be split evenly."""
     parts = sharing.num_replicas_in_sync
-    if task.sequences % parts:
-        raise ValueError(f"`devices` must divide the sequences of an update, {task.sequences} here. Received: {parts}")
+    if task.sequences_of_update % parts:
+        wanted = f"divide the sequences of an update, {task.sequences_of_update} here"
+        raise ValueError(f"`devices` must {wanted}. Received: {parts}")
 
 
 def check_same(sharing: tf.distribute.Strategy, task: Task) -> None:
-    """Raise a ValueError that names the first setting that another worker has otherwise; all must call this."""
+    """Raise a ValueError that names the first setting, or else the data, that another worker has otherwise; all must call this."""
     settings = {"task": task.name} | dataclasses.asdict(task.settings)
     names = [name for name in settings if name not in OWN]
-    own = np.zeros((1, MOST_SETTINGS), np.int64)
-    own[0, : len(names)] = [zlib.crc32(repr(settings[name]).encode()) for name in names]
-    try:
-        every = sharing.gather(sharing.run(lambda: tf.constant(own)), axis=0).numpy()  # [workers, settings]
-    except tf.errors.OpError as error:
-        raise ConnectionError("another worker cannot be reached any more") from error
+    own = np.zeros(MOST_SETTINGS, np.int64)
+    own[: len(names)] = [zlib.crc32(repr(settings[name]).encode()) for name in names]
+    every = _of_all(sharing, own)  # [workers, settings]
     if other := [name for name, values in zip(names, every.T, strict=False) if len(set(values.tolist())) > 1]:
         raise ValueError(f"`{other[0]}` must be the same for all workers of TF_CONFIG. Received: {settings[other[0]]}")
+    first, *others = _of_all(sharing, data_in_short(task.kept))
+    if not all(same_data(first, data) for data in others):
+        name = next((f"`{name}`" for name in DATA if settings.get(name)), "the data that ship")
+        raise ValueError(f"{name} must hold the same for all workers of TF_CONFIG. Received: other data elsewhere")
+
+
+def _of_all(sharing: tf.distribute.Strategy, own: np.ndarray) -> np.ndarray:
+    """Return what each worker has [workers, ...]."""
+    try:
+        return sharing.gather(sharing.run(lambda: tf.constant(own[None])), axis=0).numpy()
+    except tf.errors.OpError as error:
+        raise ConnectionError("another worker cannot be reached any more") from error
 
 
 def workers() -> list[str]:
@@ -137,14 +149,18 @@ class SharedLoop(Loop):
             part = tf.distribute.get_replica_context().replica_id_in_sync_group
             return self._of_part(weights, carried, data, place, number, seeds, periods, part)
 
-        gradients, after, note = self.sharing.run(on_device)
-        gradients = self.sharing.reduce("MEAN", gradients, axis=None)
-        note = self.sharing.reduce("MEAN", note, axis=None)
+        gradients, after, note, weight = self.sharing.run(on_device)
+        gradients, note, weight = (self.sharing.reduce("SUM", own, axis=None) for own in (gradients, note, weight))
+        weight = tf.maximum(weight, 1.0)[:, None]
         state = [
             tf.ensure_shape(self.sharing.gather(own, axis=1), before.shape)
             for own, before in zip(after.state, carried.state, strict=True)
         ]
-        return gradients, Carried(state, self.sharing.experimental_local_results(after.clock)[0]), note
+        return (
+            gradients / weight,
+            Carried(state, self.sharing.experimental_local_results(after.clock)[0]),
+            note / weight,
+        )
 
     def _gradients_of_part(self, weights, carried, data, place, number, seeds, periods, part):
         moment = self._moment(number, seeds, periods, part, self.parts)
@@ -154,7 +170,9 @@ class SharedLoop(Loop):
         else:
             data = tf.nest.map_structure(lambda values: cut(values, 1), data)  # [batches, B, ...]
         carried = carried._replace(state=[cut(own, 1) for own in carried.state])  # [R, B, ...]
-        return self._gradients(weights, carried, data, place, moment)
+        gradients, after, note = self._gradients(weights, carried, data, place, moment)
+        weight = self.task.weight(tf.nest.map_structure(lambda values: tf.gather(values, place), data[1]))  # [R]
+        return gradients * weight[:, None], after, note * weight[:, None], weight
 
 
 def make_loop(task: Task, settings: TrainingSettings, sharing: tf.distribute.Strategy | None) -> Loop:

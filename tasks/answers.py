@@ -124,8 +124,8 @@ class Answers(SeriesTask):
         if settings.readout == "every":
             targets = targets, shares(inputs).numpy()
         self.data = inputs, targets  # [N, T, F]; [N] or [N, m], perhaps with [N, T]
-        self.batch = min(settings.batch_size, len(self.training))
-        self.steps_of_update = max(self.batch, BLOCK) * inputs.shape[1]
+        self.sequences_of_update = min(settings.batch_size, len(self.training))
+        self.steps_of_update = max(self.sequences_of_update, BLOCK) * inputs.shape[1]
         outputs = self.truth.shape[1] if self.classes is None else len(self.classes)
         front = Padded(inputs.shape[2], settings.input_noise)
         self.network = Network(settings, front, outputs, readout=settings.readout)
@@ -143,9 +143,9 @@ class Answers(SeriesTask):
             return self.training[np.random.default_rng([seed, number]).permutation(count)]
 
         def find(first: int, updates: int) -> np.ndarray:
-            places = range(first * self.batch, (first + updates) * self.batch)
+            places = range(first * self.sequences_of_update, (first + updates) * self.sequences_of_update)
             drawn = [[order(seed, place // count)[place % count] for place in places] for seed in self.seeds]
-            return np.array(drawn, np.int32).reshape(self.replicas, updates, self.batch).swapaxes(0, 1)
+            return np.array(drawn, np.int32).reshape(self.replicas, updates, self.sequences_of_update).swapaxes(0, 1)
 
         return find
 

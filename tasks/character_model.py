@@ -121,7 +121,7 @@ class CharacterModel(Task):
                 f"Received: {len(self.training)} and {len(self.testing)} in {self.text.source}"
             )
         self.prime = _prime(settings.prime, self.text.characters)
-        self.sequences = streams
+        self.sequences_of_update = streams
         # A step of the test text, read at once, takes half as much: there is no way back.
         self.steps_of_update = max(streams * chunk, len(self.testing) // 2)
         length = self.batches * chunk  # of a stream

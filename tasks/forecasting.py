@@ -101,7 +101,7 @@ class Forecasting(SeriesTask):
         self.starts = np.concatenate(
             [begin + np.arange(learned - self.window + 1) for begin, learned in zip(begins, self.learned, strict=True)]
         )
-        self.steps_of_update = settings.batch_size * self.window
+        self.sequences_of_update, self.steps_of_update = settings.batch_size, settings.batch_size * self.window
         front = Scaled(inputs.shape[1], settings.input_noise)
         self.network = Network(settings, front, self.offsets.size)
 
@@ -153,6 +153,11 @@ class Forecasting(SeriesTask):
         losses = tf.where(known, tf.maximum(quantiles * above, (quantiles - 1) * above), 0.0)
         count = tf.maximum(tf.reduce_sum(tf.cast(known, tf.float32), axis=[-4, -3, -2, -1]), 1.0)
         return tf.reduce_sum(losses, axis=[-4, -3, -2, -1]) / count / len(QUANTILES)
+
+    def weight(self, targets: tf.Tensor) -> tf.Tensor:
+        """Return how many values are known [R], of which the loss is the mean."""
+        known = tf.math.is_finite(targets[..., self.window // 2 :, :])
+        return tf.reduce_sum(tf.cast(known, tf.float32), axis=[-3, -2, -1])
 
     def _quantiles(self, outputs: tf.Tensor) -> tf.Tensor:
         """Return the network's outputs [..., m H Q] as quantiles of what is left [..., m H, Q]."""

@@ -101,7 +101,7 @@ class Handwriting(Task):
             raise ValueError(
                 f"`batch_size` must be at most {len(self.corpus.training)}, the training lines. Received: {settings.batch_size}"
             )
-        self.patience, self.sequences = settings.patience, settings.batch_size
+        self.patience, self.sequences_of_update = settings.patience, settings.batch_size
         self.steps_of_update = max(settings.batch_size, BLOCK) * longest
         self.data = self.training
         shares = STOPS if self.batches * settings.epochs >= MANY else STOPS[-1:]

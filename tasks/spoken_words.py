@@ -146,7 +146,7 @@ class SpokenWords(Task):
             raise ValueError(
                 f"`batch_size` must be from 1 to the {most} training clips. Received: {settings.batch_size}"
             )
-        self.patience, self.sequences = settings.patience, settings.batch_size
+        self.patience, self.sequences_of_update = settings.patience, settings.batch_size
         self.steps_of_update = max(settings.batch_size, BLOCK) * int(self.features.lengths.max())
         self.batches = most // settings.batch_size
         self.steps = int(self.features.lengths.max())  # one length for all, so that one program serves all batches

@@ -71,7 +71,7 @@ class Task(abc.ABC):
         data: inputs and targets, arrays [batches or examples, ...] or tuples of them.
         batches: updates of an epoch.
         lengths: names of settings of which an update takes so many time steps, or a multiple, as their product.
-        sequences: that an update of one network sees.
+        sequences_of_update: of one network.
         steps_of_update: time steps of all of them, or of as many as take the memory of a test where that takes more.
         best_at: where a metric is best, or those whose names go on after it, infinite if the more the better; without it,
             the less.
@@ -90,7 +90,7 @@ class Task(abc.ABC):
     data: tuple[Any, Any]
     batches: int
     lengths: Sequence[str] = ()
-    sequences: int = 1
+    sequences_of_update: int = 1
     steps_of_update: int
     best_at: Mapping[str, float] = {}
     fixed: Sequence[str] = ()
@@ -147,6 +147,10 @@ class Task(abc.ABC):
     def penalty(self, weights: list[tf.Tensor]) -> tf.Tensor | float:
         """Return what the weights add to the loss [R]."""
         return 0.0
+
+    def weight(self, targets: Any) -> tf.Tensor:
+        """Return how much the loss of a device's part of an update counts [R], where parts of equal size are no equal ones."""
+        return tf.ones([self.replicas])
 
     def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Return what is to be noted after an epoch [R], of weights [R, P]; only called if there is an `epoch_quantity`."""

@@ -35,3 +35,7 @@ def die_once(number, folder):
 def calls(folder, number):
     """Return how often a square was computed."""
     return len(list(folder.glob(f"called-{number}-*")))
+
+
+def refuse(number, folder):
+    raise ValueError(f"{number} is refused")

@@ -58,8 +58,8 @@ class LongLag(Task):
         self.metrics = {}
         self.problem = PROBLEMS[settings.problem]
         self.data = self.drawn("training", TRAINING)
-        self.sequences = settings.batch_size
-        self.steps_of_update = self.sequences * self.data[0].shape[1]
+        self.sequences_of_update = settings.batch_size
+        self.steps_of_update = self.sequences_of_update * self.data[0].shape[1]
         shape = {"readout": "every" if self.problem.answers > 1 else "last", "sizes": settings.sizes}
         self.network = Network(settings, Silence(self.problem.features), self.problem.outputs, **shape)
 

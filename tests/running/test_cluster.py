@@ -13,7 +13,7 @@ from main import recipe
 from running import cluster
 from running.cluster import Cell, compute
 from running.lock import Lock
-from tests.pieces import calls, die, die_once, fail, square
+from tests.pieces import calls, die, die_once, fail, refuse, square
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,6 +112,29 @@ def test_ray_computes_the_same_though_a_worker_dies(tmp_path):
     results = compute(die_once, cells(tmp_path), tmp_path / "kept", ray="local")
     assert [int(result["square"]) for result in results] == [0, 1, 4, 9, 16]
     assert [calls(tmp_path, number) for number in range(5)] == [1, 1, 1, 2, 1]
+
+
+def test_what_a_worker_of_a_cluster_refuses_is_one_line(tmp_path):
+    pytest.importorskip("ray")
+    with pytest.raises(ChildProcessError, match="a worker of the Ray cluster: 0 is refused; what is done is kept"):
+        compute(refuse, cells(tmp_path, range(1)), tmp_path / "kept", ray="local")
+
+
+def test_workers_of_a_cluster_find_files_in_their_copy_or_by_the_whole_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("own.csv").write_text("y\n1\n")
+    for given, found in [
+        ("own.csv", str(tmp_path / "own.csv")),
+        (str(ROOT / "data" / "co2.csv"), "data/co2.csv"),
+        ("not_there.csv", "not_there.csv"),
+        (None, None),
+    ]:
+        assert cluster._for_workers(recipe("series", data=given)).data == found
+    monkeypatch.chdir(ROOT)
+    assert cluster._for_workers(recipe("series", data="data/co2.csv")).data == "data/co2.csv"
+    monkeypatch.setattr(cluster, "ROOT", tmp_path.parent)
+    monkeypatch.setattr(cluster, "LEFT_OUT", tmp_path.name)
+    assert cluster._for_workers(recipe("series", data=str(tmp_path / "own.csv"))).data == str(tmp_path / "own.csv")
 
 
 @pytest.mark.parametrize("address", ["localhost:1", "localhost:x", "ray://localhost:1", "nowhere", "auto"])

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from main import recipe
@@ -28,11 +29,16 @@ from main import recipe
 from running import devices
 from running.loop import Loop
 from tasks.character_model import CharacterModel
+from tasks.series import SeriesTask
 from tasks.spoken_words import SpokenWords
 sharing = devices.strategy(2)
 small = {"units": 8, "periods": (1, 4), "replicas": 2, "dropout": 0.3}
 text = recipe("text", streams=4, chunk=16, text="LICENSE", **small)
-for task in (CharacterModel(text), SpokenWords(recipe("words", batch_size=10, **small))):
+of_series = lambda data, **own: SeriesTask(recipe("series", data=data, target=("y",), batch_size=4, **own, **small))
+forecasts = of_series(sys.argv[1], horizon=3, test_share=0.2, chunk=16)  # of gaps, of which one part has more
+answers = of_series(sys.argv[2], group="who", horizon=0, readout="every")
+tasks = CharacterModel(text), SpokenWords(recipe("words", batch_size=10, **small)), forecasts, answers
+for task in tasks:
     devices.check_split(sharing, task)
     alone, shared = Loop(task, task.settings), devices.make_loop(task, task.settings, sharing)
     for loop in (alone, shared):
@@ -44,9 +50,15 @@ for task in (CharacterModel(text), SpokenWords(recipe("words", batch_size=10, **
 """
 
 
-def test_two_devices_do_what_one_does():
+def test_two_devices_do_what_one_does(tmp_path):
     """With noise on the input and dropout, of which each device draws its part."""
-    done = subprocess.run([sys.executable, "-c", TWO_PROCESSORS], cwd=ROOT, capture_output=True, text=True)
+    rng, who = np.random.default_rng(0), np.repeat(range(12), 10)
+    table = pd.DataFrame({"y": rng.normal(size=120), "x": rng.normal(size=120), "who": who})
+    gaps = table.y.where(rng.random(120) < 0.5)
+    table.assign(y=gaps).drop(columns="who").to_csv(tmp_path / "gaps.csv", index=False)
+    table.assign(y=who % 5).to_csv(tmp_path / "sequences.csv", index=False)
+    command = [sys.executable, "-c", TWO_PROCESSORS, tmp_path / "gaps.csv", tmp_path / "sequences.csv"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
@@ -123,6 +135,25 @@ def test_workers_with_other_settings_are_refused(tmp_path, changes):
     said = [worker.communicate(timeout=120)[1].decode().splitlines()[-1] for worker in workers]
     assert [worker.returncode for worker in workers] == [2, 2] and not list(tmp_path.rglob("config.json"))
     assert all(line.startswith(f"main.py: {changes[0]} must be the same for all workers of TF_CONFIG") for line in said)
+
+
+@pytest.mark.parametrize("letter, same", [("t", True), ("s", False)])
+def test_workers_with_other_data_are_refused(tmp_path, monkeypatch, letter, same):
+    """Each worker has a file of that name, but not the same in it."""
+    tasks = {}
+    for where, own in (("here", "t"), ("there", letter)):
+        (tmp_path / where).mkdir()
+        monkeypatch.chdir(tmp_path / where)
+        Path("own.txt").write_text(f"It was the best of {own}imes. " * 50)
+        tasks[where] = CharacterModel(recipe("text", text="own.txt", **FLAGS))
+    there = devices.data_in_short(tasks["there"].kept)
+    monkeypatch.setattr(devices, "_of_all", lambda _, own: np.array([own, there if own.ndim > 1 else own]))
+    if same:
+        return devices.check_same(None, tasks["here"])
+    with pytest.raises(
+        ValueError, match="`text` must hold the same for all workers of TF_CONFIG. Received: other data"
+    ):
+        devices.check_same(None, tasks["here"])
 
 
 def free_ports():
