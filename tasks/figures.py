@@ -1,8 +1,10 @@
 """The pictures: signals, training curves and hidden states, legible in print and in greyscale."""
 
+import contextlib
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -23,7 +25,8 @@ STYLE = {
     "date.converter": "concise",  # or dates run into each other
 }
 LONG_TITLE = 40  # characters
-MOST_LABELS = 40  # on an axis
+MOST_LABELS = 40  # on an axis, and curves that colours and lines can tell apart
+MOST_LEGEND = 0.7  # inches of a figure's height, which grows by what a legend takes besides
 MOST_COLUMNS = 4096  # of a picture of states, which has fewer pixels
 SHOWN_AS = str.maketrans({"\n": "¶", "\t": "→", "$": r"\$"})  # a dollar begins a formula
 TARGET = {"color": "0.6", "linewidth": 3.0}
@@ -206,11 +209,14 @@ def comparison_figure(
         for number, (name, (places, (low, median, high))) in enumerate(curves.items()):
             color, style = f"C{number % 10}", ("-", "--", ":", "-.")[number // 10 % 4]
             marker = "o" if len(places) == 1 else None
-            axis.plot(places, median, color=color, linestyle=style, linewidth=1.1, marker=marker, label=plain(name))
+            label = plain(name) if len(curves) <= MOST_LABELS else None
+            axis.plot(places, median, color=color, linestyle=style, linewidth=1.1, marker=marker, label=label)
             axis.fill_between(places, low, high, color=color, alpha=0.2, linewidth=0)
         axis.set(xlabel=axis_label, ylabel=quantity.axis, yscale="log" if quantity.decades else "linear")
         if not quantity.decades:
             axis.set_ylim(0, None)
+        if len(curves) > MOST_LABELS:
+            axis.set_title(f"{len(curves)} runs, which are too many to tell apart", loc="left", fontsize="medium")
         _naive(axis, quantity)
     return figure
 
@@ -308,19 +314,38 @@ def plain(text: str, most: int = 60) -> str:
 
 def png(figure: Figure) -> bytes:
     """Return a figure as a PNG file."""
-    with io.BytesIO() as buffer, matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # one for each character of a Chinese text
+    with io.BytesIO() as buffer, matplotlib.rc_context(STYLE), _of_any_script():
         figure.savefig(buffer, format="png")
         return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _of_any_script() -> Iterator[None]:
+    """Let Matplotlib draw a Chinese text without a warning for each of its characters."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
 
 
 def _naive(axis: Axes, quantity: Quantity) -> None:
     """Draw what is reached without learning anything, and the legend."""
     if quantity.naive is not None:
         axis.axhline(quantity.naive, color="0.5", linewidth=1.0, linestyle=(0, (6, 3)), label=quantity.naive_is)
-    if len(axis.get_legend_handles_labels()[0]) > 1:
-        figure = axis.figure
-        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower right", ncols=3)
+    lines, labels = axis.get_legend_handles_labels()
+    if len(labels) > 1:
+        _legend(axis.figure, lines, labels)
+
+
+def _legend(figure: Figure, lines: Sequence[Any], labels: Sequence[str]) -> None:
+    """Put a legend below, in as many columns as there is room for, and make the figure higher where it has many rows."""
+    with _of_any_script():
+        for columns in (3, 2, 1):
+            legend = figure.legend(lines, labels, loc="outside lower right", ncols=columns)
+            if legend.get_window_extent().width <= figure.bbox.width or columns == 1:
+                break
+            legend.remove()
+        more = legend.get_window_extent().height / figure.dpi - MOST_LEGEND
+    figure.set_figheight(figure.get_figheight() + max(0, more))
 
 
 def _networks(count: int) -> str:

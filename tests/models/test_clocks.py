@@ -148,6 +148,13 @@ def test_modules_that_take_turns_fire_one_after_the_other():
     assert all(all(row) for row in modules.hears)
 
 
+def test_the_fastest_frequency_counts_as_others_do():
+    """Half a cycle a step: a wave of ±1 has the energy of a sine of amplitude √2."""
+    time = np.arange(320)
+    signal = (-1.0) ** time + np.sqrt(2) * np.sin(2 * np.pi * 5 * time / 320)
+    assert sizes_from_spectrum(signal, (1, 16), 102) == (51, 51)
+
+
 def test_sizes_follow_the_energy_of_each_octave():
     time = np.arange(1024)
     slow, fast = np.sin(2 * np.pi * time / 64), np.sin(2 * np.pi * time / 4)  # of the bands of periods 32 and 2

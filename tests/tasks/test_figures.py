@@ -78,6 +78,22 @@ def test_runs_are_drawn_over_each_other():
     assert axis.get_yscale() == "log" and len({line.get_color() for line in axis.lines}) == 3
 
 
+@pytest.mark.parametrize("count, letters", [(2, 60), (7, 27), (40, 5), (40, 40), (41, 40)])
+def test_names_of_many_runs_are_below_the_curves_and_whole(count, letters):
+    curves = {f"{'n' * letters}{number}": (np.arange(3), np.ones((3, 3)) + number) for number in range(count)}
+    figure = figures.comparison_figure(curves, "updates", MSE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a layout that cannot be
+        assert texts_within(figure)
+    if count > 40:  # colours and lines repeat
+        assert not figure.legends and "41 runs" in figure.axes[0].get_title("left")
+        return
+    (legend,) = figure.legends
+    box, (axis,) = legend.get_window_extent(), figure.axes
+    assert len(legend.get_texts()) == count + 1 and axis.get_window_extent().height > 150
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.width and 0 <= box.y0 < box.y1 < axis.xaxis.label.get_window_extent().y0
+
+
 def test_several_networks_are_median_and_quartiles():
     outputs = np.arange(5.0)[:, None] * np.ones(4)  # [R, T]
     figure = figures.signal_figure(np.zeros(4), outputs, None, "")
