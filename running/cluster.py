@@ -87,6 +87,12 @@ def _what_counts(value: Any) -> Any:
     return (counting, held) if held else counting
 
 
+def files_of(settings: Any) -> dict[str, str]:
+    """Return the settings that name files or folders, as they are given; `target` may also name columns."""
+    named = {name: getattr(settings, name, None) for name in DATA}
+    return {name: own for name, own in named.items() if isinstance(own, str)}
+
+
 def cores() -> int:
     """Return the cores that this process may use, or where that is not told (macOS, Windows) all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -226,8 +232,7 @@ def _for_workers(value: Any) -> Any:
     """Return settings by which a worker finds files: in its copy of this repository, or elsewhere by the whole path."""
     if not dataclasses.is_dataclass(value):
         return value
-    named = {name: getattr(value, name) for name in DATA if getattr(value, name, None)}
-    paths = {name: Path(own).absolute() for name, own in named.items() if Path(own).exists()}
+    paths = {name: Path(own).absolute() for name, own in files_of(value).items() if Path(own).exists()}
     return dataclasses.replace(value, **{name: _in_copy(path) for name, path in paths.items()})
 
 

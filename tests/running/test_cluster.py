@@ -129,7 +129,7 @@ def test_workers_of_a_cluster_find_files_in_their_copy_or_by_the_whole_path(tmp_
         ("not_there.csv", "not_there.csv"),
         (None, None),
     ]:
-        assert cluster._for_workers(recipe("series", data=given)).data == found
+        assert cluster._for_workers(recipe("series", data=given, target=("y",))).data == found
     monkeypatch.chdir(ROOT)
     assert cluster._for_workers(recipe("series", data="data/co2.csv")).data == "data/co2.csv"
     monkeypatch.setattr(cluster, "ROOT", tmp_path.parent)
