@@ -102,6 +102,7 @@ def _config() -> tuple[list[str], int]:
         found, index = config["cluster"]["worker"], config["task"]["index"]
         named = isinstance(found, list) and all(map(_is_address, found))
         named = named and len(set(found)) == len(found)  # one address twice would be waited for
+        named = named and len(config["cluster"]) == 1  # a chief or a server would be another one, which does not come
         if config["task"]["type"] == "worker" and named and index in range(len(found)):
             return found, int(index)
     except (json.JSONDecodeError, KeyError, TypeError):

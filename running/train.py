@@ -125,11 +125,16 @@ class Following(Trained):
             if run.saved.remark:
                 warn(run.saved.remark)
             self.restore(run.saved.state)
+            done, updates = self.loop.progress.done, self.loop.updates
+            if self.task.settings.ray and 0 < done < updates and self.running.any():
+                raise checkpoints.CheckpointError(
+                    f"`ray` must not go on with a training. Received: {done} of {updates} updates done"
+                )
         self.logged = self.flushed = self.seen
 
     @signals.as_they_were()
     def to_the_end(self) -> "Following":
-        if self.task.settings.ray:
+        if self.task.settings.ray and not self.seen:
             self.checkpoint()
             self.join(train_parts(self.task, self.run.parts, self.task.settings.ray))
             self._log()

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from main import recipe
+from main import main, recipe
 from running import devices
 from running.loop import Loop
 from tasks.character_model import CharacterModel
@@ -25,7 +25,7 @@ TWO_PROCESSORS = """
 import running.quiet, sys, numpy as np, tensorflow as tf
 (processor,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-from main import recipe
+from main import main, recipe
 from running import devices
 from running.loop import Loop
 from tasks.character_model import CharacterModel
@@ -71,6 +71,7 @@ def test_two_devices_do_what_one_does(tmp_path):
         '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 2}}',
         '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "ps", "index": 0}}',
         '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": -1}}',
+        '{"cluster": {"chief": ["a:1"], "worker": ["b:2"]}, "task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": "ab"}, "task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": ["a:1", "b"]}, "task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": ["a:1", "b:65536"]}, "task": {"type": "worker", "index": 0}}',
@@ -82,6 +83,13 @@ def test_a_cluster_that_is_not_described_is_refused(monkeypatch, config):
     monkeypatch.setenv("TF_CONFIG", config)
     with pytest.raises(ValueError, match=f"TF_CONFIG must be JSON of the form .* Received: {re.escape(config)}"):
         devices.strategy(1)
+
+
+def test_replicas_that_a_cluster_spreads_are_not_shared_by_workers_too(monkeypatch, capsys):
+    config = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert main(["--ray", "local", "--replicas", "2"]) == 2
+    assert "main.py: --ray must not come with workers of TF_CONFIG. Received: a:1, b:2" in capsys.readouterr().err
 
 
 def test_more_devices_than_there_are_are_refused():

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from data.sequences import sine_mixture
 from main import recipe
 from running import checkpoints
+from running.checkpoints import CheckpointError
 from running.loop import Loop
 from running.metrics import rows
 from running.runs import Run
@@ -262,6 +263,21 @@ def test_words_stop_each_for_itself_with_the_weights_of_its_best_epoch(tmp_path,
 def test_refuses(changes, message):
     with pytest.raises(ValueError, match=message):
         replace(TINY, **changes).check()
+
+
+def test_a_cluster_begins_trainings_and_does_not_go_on_with_them(tmp_path):
+    """Its parts begin with the seeds, so that a training of more epochs would be another one; what is done is left as it is."""
+    settings, run = make_run(tmp_path, replace(TINY, name="a"))
+    train(SequenceGeneration(settings), settings, run)
+    before = {path: path.read_bytes() for path in run.results.iterdir() if path.is_file()}
+    longer = replace(settings, resume=True, epochs=TINY.epochs + 5, ray="local")
+    with pytest.raises(CheckpointError, match=f"`ray` must not go on with a training. Received: {TINY.epochs} of"):
+        train(SequenceGeneration(longer), longer, Run("generation", longer))
+    assert {path: path.read_bytes() for path in run.results.iterdir() if path.is_file()} == before
+    done = replace(settings, resume=True, ray="local")  # and what is whole needs no cluster
+    (run.results / "report.html").unlink()
+    assert train(SequenceGeneration(done), done, Run("generation", done))["updates"] == TINY.epochs
+    assert (run.results / "report.html").exists()
 
 
 def test_what_ends_without_a_checkpoint_says_so_and_how_to_begin_again(tmp_path, monkeypatch):
