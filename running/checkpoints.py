@@ -62,7 +62,8 @@ def load(folder: Path) -> Checkpoint:
             reasons.append(f"{path.name} ({_why(error)})")
             continue
         return found._replace(remark=f"going on from {path.name}, not {', '.join(reasons)}" if reasons else "")
-    raise CheckpointError(f"`resume` needs a run with a checkpoint. Received: {folder} with {', '.join(reasons)}")
+    wanted = "`resume` needs a run with a checkpoint; `overwrite` begins again without one"
+    raise CheckpointError(f"{wanted}. Received: {folder} with {', '.join(reasons)}")
 
 
 def _read(path: Path) -> Checkpoint:

@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from tasks.measures import quartiles
 from tasks.report import Quantity
 
+matplotlib.rcdefaults()  # a `matplotlibrc` in the folder that somebody works in changes no picture, and spoils none
+
 STYLE = {
     "font.size": 9,
     "axes.spines.top": False,

@@ -72,3 +72,10 @@ def test_what_is_none_of_ours_is_refused(tmp_path, content, why):
     np.savez(tmp_path / "checkpoint.npz", **content)
     with pytest.raises(CheckpointError, match=rf"checkpoint.npz \({why}"):
         checkpoints.load(tmp_path)
+
+
+def test_a_run_without_a_checkpoint_can_only_begin_again(tmp_path):
+    """As one that was killed while it compiled."""
+    wanted = "`resume` needs a run with a checkpoint; `overwrite` begins again without one. Received: .*checkpoint.npz"
+    with pytest.raises(checkpoints.CheckpointError, match=wanted):
+        checkpoints.load(tmp_path)
