@@ -216,7 +216,8 @@ def connect(address: str) -> Any:
         raise ValueError(f"`ray` needs the package ray (pip install ray). Received: {address}") from None
     if ray.is_initialized():
         return ray
-    folders = [path.name for path in ROOT.iterdir() if path.is_dir() and re.match(LEFT_OUT, path.name)]
+    # Of this folder, not of those below: as in `.gitignore`.
+    folders = [f"/{path.name}" for path in ROOT.iterdir() if path.is_dir() and re.match(LEFT_OUT, path.name)]
     environment = {"working_dir": str(ROOT), "excludes": folders, "env_vars": ONE_THREAD}
     try:
         host, colon, port = address.removeprefix("ray://").rpartition(":")
@@ -232,7 +233,7 @@ def _for_workers(value: Any) -> Any:
     """Return settings by which a worker finds files: in its copy of this repository, or elsewhere by the whole path."""
     if not dataclasses.is_dataclass(value):
         return value
-    paths = {name: Path(own).absolute() for name, own in files_of(value).items() if Path(own).exists()}
+    paths = {name: Path(os.path.abspath(own)) for name, own in files_of(value).items() if Path(own).exists()}
     return dataclasses.replace(value, **{name: _in_copy(path) for name, path in paths.items()})
 
 

@@ -130,6 +130,8 @@ def test_workers_of_a_cluster_find_files_in_their_copy_or_by_the_whole_path(tmp_
         (None, None),
     ]:
         assert cluster._for_workers(recipe("series", data=given, target=("y",))).data == found
+    monkeypatch.chdir(ROOT / "docs")
+    assert cluster._for_workers(recipe("series", data="../../")).data == str(ROOT.parent)
     monkeypatch.chdir(ROOT)
     assert cluster._for_workers(recipe("series", data="data/co2.csv")).data == "data/co2.csv"
     monkeypatch.setattr(cluster, "ROOT", tmp_path.parent)
