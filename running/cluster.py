@@ -233,7 +233,7 @@ def _for_workers(value: Any) -> Any:
     """Return settings by which a worker finds files: in its copy of this repository, or elsewhere by the whole path."""
     if not dataclasses.is_dataclass(value):
         return value
-    paths = {name: Path(os.path.abspath(own)) for name, own in files_of(value).items() if Path(own).exists()}
+    paths = {name: Path(os.path.abspath(own)) for name, own in files_of(value).items() if os.path.exists(own)}
     return dataclasses.replace(value, **{name: _in_copy(path) for name, path in paths.items()})
 
 

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from tasks.measures import quartiles
 from tasks.report import Quantity
 
-matplotlib.rcdefaults()  # a `matplotlibrc` in the folder that somebody works in changes no picture, and spoils none
-
-STYLE = {
+# Whatever a notebook, or a `matplotlibrc` in the folder that somebody works in, says; which backend draws is not of the style.
+DEFAULTS = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
+STYLE = DEFAULTS | {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -215,11 +215,11 @@ def comparison_figure(
             axis.plot(places, median, color=color, linestyle=style, linewidth=1.1, marker=marker, label=label)
             axis.fill_between(places, low, high, color=color, alpha=0.2, linewidth=0)
         axis.set(xlabel=axis_label, ylabel=quantity.axis, yscale="log" if quantity.decades else "linear")
-        if not quantity.decades:
-            axis.set_ylim(0, None)
         if len(curves) > MOST_LABELS:
             axis.set_title(f"{len(curves)} runs, which are too many to tell apart", loc="left", fontsize="medium")
         _naive(axis, quantity)
+        if not quantity.decades:
+            axis.set_ylim(0, None)
     return figure
 
 
@@ -295,7 +295,7 @@ def speech_figure(
                     axis.axvline(first / rate, color="C0", linewidth=0.5)
         for place, (first, last, phone) in enumerate(phones):
             height = most * (1.05 + 0.25 * (place % 2))  # two rows, because some phones are shorter than their names
-            axes[0].text((first + last) / 2 / rate, height, phone, ha="center", va="bottom", fontsize=7)
+            axes[0].text((max(first, begin) + last) / 2 / rate, height, phone, ha="center", va="bottom", fontsize=7)
         axes[0].set_title("blue: where a phone begins, its label above", loc="left", fontsize=8, pad=24)
         axes[-1].set(xlabel="time (s)", xlim=(0, end))
         figure.colorbar(image, ax=axes, label="power of a frame (dB, the same scale for all)", aspect=40)

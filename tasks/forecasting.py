@@ -72,6 +72,9 @@ class Forecasting(SeriesTask):
         self.targets = self.sequences.columns[: len(roles.target)]
         lengths = np.array([len(values) for values in self.sequences.values])
         ends = np.array([end_of(values[:, : len(self.targets)]) for values in self.sequences.values])
+        if not ends.all():
+            came = f"none of {' and '.join(self.targets)} in {self.sequences.names[ends.argmin()]}"
+            raise ValueError(f"`target` must have values in each series. Received: {came}")
         tested = np.maximum(self._tested(ends), settings.horizon)
         self.learned, self.tested = ends - 2 * tested, ends - tested  # first steps not trained on, and tested on
         if self.learned.min() < 1:

@@ -249,8 +249,9 @@ class SpeechPrediction(Task):
         said = {name: own[0] for name, own in self.said(first(weights)).items()}
         versions = {"original": self.signal[self.settings.window :]} | said
         window, end = self.settings.window, len(self.signal)
-        times = [(max(first, window), min(last, end), phone) for first, last, phone in self.utterance.times]
-        drawn = figures.speech_figure(versions, [own for own in times if own[0] < own[1]], RATE, window)
+        times = [(first, min(last, end), phone) for first, last, phone in self.utterance.times]
+        shown = [own for own in times if own[1] > max(own[0], window)]
+        drawn = figures.speech_figure(versions, shown, RATE, window)
         sounds = {name: Sound(self._sound(values), RATE, name.replace("_", " ")) for name, values in versions.items()}
         table = {"seconds": np.arange(window, end) / RATE, "phone": np.array([PHONES[phone] for phone in self.phones])}
         table |= {name: self._in_units(values) for name, values in versions.items()}

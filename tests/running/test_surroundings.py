@@ -44,11 +44,13 @@ def test_personal_settings_of_keras_and_matplotlib_change_nothing(tmp_path):
 def test_a_file_of_matplotlib_in_the_folder_of_work_changes_no_picture(tmp_path):
     (tmp_path / "matplotlibrc").write_text("font.size: 30\nimage.cmap: none_such")
     code = "import running.quiet, matplotlib, tasks.figures\n"
-    code += "print(matplotlib.rcParams['font.size'], matplotlib.rcParams['image.cmap'])"
+    code += "with matplotlib.rc_context(tasks.figures.STYLE):\n"
+    code += "    print(matplotlib.rcParams['font.size'], matplotlib.rcParams['image.cmap'])\n"
+    code += "print(matplotlib.rcParams['font.size'])"  # which is somebody's own
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True
     )
-    assert done.stdout == b"10.0 viridis\n"
+    assert done.stdout == b"9.0 viridis\n30.0\n"
 
 
 def test_backends_are_ours_whatever_others_have_set():

@@ -187,14 +187,14 @@ def test_png_is_one():
 
 def test_speech_is_drawn_where_it_is_in_the_utterance():
     """Without what the first window holds: as the table of the same samples says, and the file of phones."""
-    rate, phones = 16000, [(1600, 2000, "h#"), (2000, 4000, "iy")]
+    rate, phones = 16000, [(800, 2000, "h#"), (2000, 4000, "iy")]
     samples = np.random.default_rng(0).normal(size=2400)
     figure = figures.speech_figure({"original": samples, "own": samples}, phones, rate, begin=1600)
     assert texts_within(figure)
     wave, spectrum, *_, last = figure.axes[:4]
     drawn, *begins = wave.lines
     np.testing.assert_allclose(drawn.get_xdata()[[0, -1]], [1600 / rate, 3999 / rate])
-    assert [line.get_xdata()[0] for line in begins] == [0.1, 0.125] and last.get_xlim() == (0, 0.25)
+    assert [line.get_xdata()[0] for line in begins] == [0.05, 0.125] and last.get_xlim() == (0, 0.25)
     assert [text.get_position()[0] for text in wave.texts] == pytest.approx([1800 / rate, 3000 / rate])
     frame, hop = rate // 100, rate // 100 - 3 * (rate // 100) // 4
     middles = np.arange(1600 + frame / 2, 4000 - frame / 2 + 1, hop) / rate  # of the frames of a spectrogram

@@ -230,6 +230,13 @@ def test_a_target_without_values_to_stop_or_to_test_by_is_refused(table, tmp_pat
     assert len(task(path, target=("lead",)).series) == 1
 
 
+def test_a_series_without_any_value_of_a_target_is_named(table, tmp_path):
+    own, path = pd.read_csv(table), tmp_path / "own.csv"
+    pd.concat([own.assign(who="a"), own.assign(who="b", y=np.nan)]).to_csv(path, index=False)
+    with pytest.raises(ValueError, match="`target` must have values in each series. Received: none of y in b"):
+        task(path, group="who")
+
+
 def test_a_season_after_which_nothing_is_known_is_refused(table, tmp_path):
     """Measured every other day, no two values are seven days apart, and no error can be scaled."""
     own, path = pd.read_csv(table), tmp_path / "own.csv"
