@@ -71,8 +71,8 @@ def check_same(sharing: tf.distribute.Strategy, task: Task) -> None:
         raise ValueError(f"`{other[0]}` must be the same for all workers of TF_CONFIG. Received: {settings[other[0]]}")
     first, *others = _of_all(sharing, data_in_short(task.kept))
     if not all(same_data(first, data) for data in others):
-        names = " and ".join(f"`{name}`" for name in files_of(task.settings)) or "the data that ship"
-        raise ValueError(f"{names} must hold the same for all workers of TF_CONFIG. Received: other data elsewhere")
+        files = " and ".join(f"`{name}`" for name in files_of(task.settings)) or "the data that ship"
+        raise ValueError(f"{files} must hold the same for all workers of TF_CONFIG. Received: other data elsewhere")
 
 
 def _of_all(sharing: tf.distribute.Strategy, own: np.ndarray) -> np.ndarray:

@@ -148,13 +148,12 @@ class Forecasting(SeriesTask):
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Return the mean pinball loss [R] of the second half of the steps, in the scale of what is left [..., T, m H]."""
-        half = self.window // 2
+        half, count = self.window // 2, tf.maximum(self.weight(targets), 1.0)
         targets, outputs = targets[..., half:, :, None], self._quantiles(outputs[..., half:, :])
         known = tf.math.is_finite(targets)
         above = tf.where(known, targets, 0.0) - outputs  # [R, B, T, m H, Q]
         quantiles = tf.constant(QUANTILES)
         losses = tf.where(known, tf.maximum(quantiles * above, (quantiles - 1) * above), 0.0)
-        count = tf.maximum(tf.reduce_sum(tf.cast(known, tf.float32), axis=[-4, -3, -2, -1]), 1.0)
         return tf.reduce_sum(losses, axis=[-4, -3, -2, -1]) / count / len(QUANTILES)
 
     def weight(self, targets: tf.Tensor) -> tf.Tensor:
