@@ -93,6 +93,11 @@ def files_of(settings: Any) -> dict[str, str]:
     return {name: own for name, own in named.items() if isinstance(own, str)}
 
 
+def said_of_data(settings: Any) -> str:
+    """Return the settings that name files, as the beginning of a message."""
+    return " and ".join(f"`{name}`" for name in files_of(settings)) or "the data"
+
+
 def cores() -> int:
     """Return the cores that this process may use, or where that is not told (macOS, Windows) all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from running import signals
-from running.cluster import files_of
+from running.cluster import said_of_data
 from running.loop import Loop
 from running.settings import TrainingSettings
 from running.trained import data_in_short, same_data
@@ -71,7 +71,7 @@ def check_same(sharing: tf.distribute.Strategy, task: Task) -> None:
         raise ValueError(f"`{other[0]}` must be the same for all workers of TF_CONFIG. Received: {settings[other[0]]}")
     first, *others = _of_all(sharing, data_in_short(task.kept))
     if not all(same_data(first, data) for data in others):
-        files = " and ".join(f"`{name}`" for name in files_of(task.settings)) or "the data that ship"
+        files = said_of_data(task.settings)
         raise ValueError(f"{files} must hold the same for all workers of TF_CONFIG. Received: other data elsewhere")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from running.checkpoints import CheckpointError
+from running.cluster import said_of_data
 from running.loop import Loop
 from running.settings import TrainingSettings
 from tasks.task import Task
@@ -114,7 +115,8 @@ class Trained:
         """Take everything from a state; raises a CheckpointError if it is not of these networks and these data."""
         data = state.get("fingerprint", self._fingerprint)
         if data.shape[1:] == self._fingerprint.shape[1:] and not same_data(self._fingerprint, data):
-            raise CheckpointError("`resume` needs the data that the run began with. Received: others")
+            files = said_of_data(self.task.settings)
+            raise CheckpointError(f"{files} must hold what the run to resume began with. Received: other data")
         for name, own in self.state().items():
             there = state.get(name, own if name == "fingerprint" else None)  # which earlier versions have not saved
             grows = own.shape[:1] == (0,)  # with updates, of which there are none yet

@@ -181,7 +181,7 @@ def test_the_checkpoint_of_another_network_is_refused(settings):
 def test_a_run_does_not_go_on_with_other_data(settings):
     longer = replace(settings, resume=True, epochs=70)
     moved = SequenceGeneration(replace(longer, start=1))
-    with pytest.raises(ValueError, match="`resume` needs the data that the run began with. Received: others"):
+    with pytest.raises(ValueError, match="the data must hold what the run to resume began with. Received: other data"):
         train(moved, longer, Run("generation", longer))
 
 
@@ -207,7 +207,7 @@ def test_a_refused_resume_leaves_nothing_beside_the_run(settings, capsys):
         with pytest.MonkeyPatch.context() as patch:
             if not more:  # the data are others though no flag is
                 patch.setattr(SequenceGeneration, "kept", (np.ones(3), np.ones(3)))
-                status, says = 2, "--resume needs the data that the run began with. Received: others"
+                status, says = 2, "the data must hold what the run to resume began with. Received: other data"
             assert main.main(["generation", *flags, *more]) == status
         assert says in capsys.readouterr().err
         assert names(settings) == there and contents(settings) == before
