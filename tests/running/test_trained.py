@@ -46,6 +46,8 @@ def test_of_other_data_it_is_said_that_they_are_others_also_where_the_network_is
         file.write_text(text)
         trained.append(Trained(Loop(CharacterModel(settings), settings)))
     one, other = trained
-    with pytest.raises(CheckpointError, match="`text` must hold what the run to resume began with. Received: other data"):
+    with pytest.raises(
+        CheckpointError, match="`text` must hold what the run to resume began with. Received: other data"
+    ):
         other.restore(one.state())
     one.restore(one.state())
