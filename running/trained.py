@@ -133,8 +133,9 @@ class Trained:
         leaves = [[state[f"progress_{place}"] for place in range(count)] for state in states]
         parts = [tf.nest.pack_sequence_as(self.loop.progress, own) for own in leaves]
         longest = max(parts, key=lambda part: part.done)
-        whole = tf.nest.map_structure(lambda *own: tf.concat(own, 0) if own[0].ndim else tf.constant(own[0]), *parts)
         history = np.concatenate([_held(part.history, longest.done) for part in parts], axis=1)
+        others = [part._replace(history=()) for part in parts]
+        whole = tf.nest.map_structure(lambda *own: tf.concat(own, 0) if own[0].ndim else tf.constant(own[0]), *others)
         carried = whole.carried._replace(clock=tf.constant(longest.carried.clock))
         self.loop.progress = whole._replace(history=history, seconds=longest.seconds, carried=carried)
         for name in ("stopped", "diverged", "best"):

@@ -1,4 +1,4 @@
-"""By what data are told from others when a training goes on."""
+"""By what data are told from others when a training goes on, and how parts of the replicas are put together."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ import pytest
 from main import recipe
 from running.checkpoints import CheckpointError
 from running.loop import Loop
-from running.trained import Trained, data_in_short, same_data
+from running.trained import Trained, data_in_short, same_data, train_silently
 from tasks.character_model import CharacterModel
+from tasks.sequence_generation import SequenceGeneration
 
 DATA = np.random.default_rng(1).normal(size=(4, 50)).astype(np.float32), np.arange(3000) % 80
 
@@ -51,3 +52,20 @@ def test_of_other_data_it_is_said_that_they_are_others_also_where_the_network_is
     ):
         other.restore(one.state())
     one.restore(one.state())
+
+
+@pytest.mark.usefixtures("without_xla")
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 1), (1, 2), (3,)])
+def test_parts_of_the_replicas_are_together_what_one_part_is(sizes):
+    """Parts are of one size but for the last, which has what is left."""
+    settings = recipe("generation", replicas=3, units=4, periods=(1, 2), length=20, epochs=3)
+    whole = train_silently(SequenceGeneration(settings), settings)
+    ends = np.cumsum(sizes)
+    seeds = [tuple(range(end - size, end)) for size, end in zip(sizes, ends)]
+    parts = [train_silently(SequenceGeneration(settings, own), settings).state() for own in seeds]
+    joined = Trained(Loop(SequenceGeneration(settings), settings))
+    joined.join(parts)
+    assert joined.loop.progress.history.shape == (3, 3, len(whole.loop.columns))
+    np.testing.assert_allclose(joined.loop.progress.history, whole.loop.progress.history, rtol=1e-4)
+    np.testing.assert_allclose(joined.weights, whole.weights, rtol=1e-3, atol=1e-5)
+    assert joined.seen == 3 and (joined.stopped == 3).all() and not joined.lost.any()
