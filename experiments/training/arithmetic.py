@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from benchmarks import contestants, timing
 from experiments.grid import Arrays
 

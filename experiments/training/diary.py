@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.speech import PHONES, RATE, SHIPPED, load_utterance
 from experiments.diary import EVERY, OWN_START, SILENCE, STARTS
 from experiments.grid import Arrays

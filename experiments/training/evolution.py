@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.evolution import START
 from experiments.grid import Arrays
 from running.loop import Loop

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.equal_parameters import parameters, with_parameters
 from experiments.grid import ROOT, Arrays, Cell
 from experiments.training import generation, text, words

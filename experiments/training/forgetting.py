@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.speech import RATE, SHIPPED
 from experiments.forgetting import BASE, FACTORS
 from experiments.grid import Arrays, Cell

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.sequences import Target, load_target
 from data.tables import read_table
 from experiments.grid import Arrays, Cell

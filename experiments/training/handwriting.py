@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.ink import ALPHABET, Line
 from experiments.equal_parameters import parameters, with_size
 from experiments.grid import Arrays, Cell

@@ -15,7 +15,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.equal_parameters import parameters, with_size
 from experiments.evolution import START
 from experiments.grid import Arrays

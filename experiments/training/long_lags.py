@@ -7,7 +7,6 @@ from itertools import product
 import numpy as np
 import tensorflow as tf
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.equal_parameters import parameters
 from experiments.grid import Arrays, Cell
 from experiments.training.lag_problems import PROBLEMS, Sequences

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.text import load_text
 from experiments.equal_parameters import parameters, with_parameters
 from experiments.grid import Arrays, Cell

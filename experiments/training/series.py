@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.series import split
 from experiments.equal_parameters import with_parameters, with_size
 from experiments.grid import Arrays
@@ -186,7 +185,8 @@ def minirocket(settings: Any, seeds: Sequence[int], python: str) -> Arrays:
         script = Path(__file__).with_name("minirocket.py")
         done = subprocess.run([python, script, asked, found], stdout=sys.stderr, stderr=subprocess.PIPE, text=True)
         if done.returncode:
-            raise ChildProcessError(f"{script.name} failed: {done.stderr.strip().splitlines()[-1]}")
+            *_, said = [f"exit status {done.returncode}", *done.stderr.strip().splitlines()]
+            raise ChildProcessError(f"{script.name} failed: {said}")
         with np.load(found) as result:
             said, seconds = result["said"], result["seconds"]
     truth = task.truth[task.testing]

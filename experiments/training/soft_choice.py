@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.equal_parameters import parameters, with_size
 from experiments.grid import Arrays, Cell
 from experiments.soft_choice import Choice, Temperature

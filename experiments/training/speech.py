@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from data.speech import PHONES
 from experiments.grid import Arrays
 from running.trained import train_silently

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import running.quiet  # noqa: F401 (before whatever imports TensorFlow)
 from experiments.grid import Arrays
 from running.trained import train_silently
 from tasks.spoken_words import Settings, SpokenWords

@@ -17,6 +17,7 @@ from experiments import series, series_sets
 from experiments.store import Store
 from experiments.training import convolutions
 from experiments.training import series as training
+from main import recipe
 from tasks.series import SeriesTask
 
 
@@ -234,6 +235,14 @@ def test_committed_rows_are_of_equal_networks_and_equal_searches():
             means = found.groupby(["choice", "learning_rate"]).error.mean()
             first = own[own.learner == learner].fillna("").iloc[0]
             assert means[first.choice, first.learning_rate] == means.min()
+
+
+def test_another_program_that_dies_without_a_word_is_said_to_have_failed(archive, tmp_path):
+    killed = tmp_path / "python"
+    killed.write_text("#!/bin/sh\nkill -9 $$")
+    killed.chmod(0o755)
+    with pytest.raises(ChildProcessError, match="minirocket.py failed: exit status -9"):
+        training.minirocket(recipe("series", **archive), (0,), str(killed))
 
 
 def test_a_run_writes_the_best_of_the_search_and_what_each_kind_of_set_is_compared_with(tmp_path, monkeypatch):
