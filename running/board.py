@@ -150,11 +150,11 @@ def weights(network: Network, values: np.ndarray) -> dict[str, np.ndarray]:
     """Return the arrays of a network's weights [P] under their tags, recurrent ones by the period of the module."""
     found, modules = {}, [label for label, _ in layer_modules(network.hidden)]
     for name, array in zip(network.names, network.split(values), strict=True):
-        *_, kind = name.split("recurrent_kernel_")
-        if kind != name:
-            module = modules[int(kind)]
-            same = modules.count(module) > 1
-            name = f"hidden/{module}, module {kind}/recurrent" if same else f"hidden/{module}/recurrent"
+        layer, _, place = name.partition("/recurrent_kernel_")
+        if place:
+            module = modules[int(place)]
+            which = f", module {place}" * (modules.count(module) > 1)
+            name = f"{layer}/{module}{which}/recurrent"
         found[f"weights/{name}"] = array
     return found
 

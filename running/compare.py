@@ -13,6 +13,7 @@ import numpy as np
 from data.closest import did_you_mean
 from data.files import read_json, reading, write_csv
 from running.failures import in_words, output_may_fail
+from running.folders import FILES
 from running.metrics import mean, results, said, table
 from running.report import PAGE, data_uri, write_page
 from running.runs import WHERE
@@ -213,6 +214,6 @@ def _columns(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
 
 def _differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
     """Return the settings in which runs differ, and the value of each run."""
-    names = runs[0].config.keys() - WHERE - {"command", "changed_from_recipe", "versions"}
+    names = runs[0].config.keys() - WHERE - {"command", "changed_from_recipe", "versions", FILES}
     values = {name: [run.config.get(name, "") for run in runs] for name in sorted(names)}
     return {name: each for name, each in values.items() if any(value != each[0] for value in each)}

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -142,8 +143,8 @@ class Trained:
             setattr(self, name, np.concatenate([state[name] for state in states]))
         self.seen = max(int(state["seen"]) for state in states)
         epochs = [json.loads(str(state["epochs"])) for state in states]
-        most = max(map(len, epochs))
-        held = [own + own[-1:] * (most - len(own)) for own in epochs]
+        longest = max(epochs, key=len)
+        held = [_noted(own, longest, len(state["stopped"])) for own, state in zip(epochs, states, strict=True)]
         self.epochs = [
             {name: np.concatenate([own[name] for own in notes]) for name in notes[0]}
             for notes in zip(*held, strict=True)
@@ -179,6 +180,14 @@ def same_data(one: np.ndarray, other: np.ndarray) -> bool:
 def _held(values: np.ndarray, count: int) -> np.ndarray:
     """Return values [N, ...] as an array [count, ...], the last one repeated."""
     return np.concatenate([values, np.repeat(values[-1:], count - len(values), axis=0)])
+
+
+def _noted(epochs: list[dict], longest: list[dict], replicas: int) -> list[dict]:
+    """Return notes of as many epochs as the longest, the last repeated; of networks that diverged before the first, no numbers."""
+    if len(epochs) == len(longest):
+        return epochs
+    last = epochs[-1] if epochs else dict.fromkeys(longest[0], [math.nan] * replicas)
+    return epochs + [last] * (len(longest) - len(epochs))
 
 
 def train_silently(task: Task, settings: TrainingSettings, factors: Sequence[float] | None = None) -> Trained:

@@ -17,10 +17,7 @@ FIXED = COMMON - {"seed"}
 
 def trained(task: str, settings: RunSettings) -> Path:
     """Return the folder of the trained run that the settings name; raises a ValueError that names those there are if not."""
-    folder, log = folders_of(task, settings, settings.run)
-    if not folder.exists() and folders.being_replaced(folder):
-        with lock(folder, log):
-            folders.recover(folder, log)
+    folder = _in_place(task, settings)
     if (folder / MODEL).is_file():
         return folder
     there = sorted(folder.parent.glob(f"*/{MODEL}"), key=lambda model: -model.stat().st_mtime)
@@ -28,6 +25,15 @@ def trained(task: str, settings: RunSettings) -> Path:
     which = ", ".join(names[:SHOWN] + ["…"] * (len(names) > SHOWN)) or "of which there is none"
     came = f"without {MODEL}" if folder.is_dir() else f"not in {folder.parent}{did_you_mean(settings.run, names)}"
     raise ValueError(f"`run` must be the name of a run that was trained, {which}. Received: {settings.run}, {came}")
+
+
+def _in_place(task: str, settings: RunSettings) -> Path:
+    """Return the folder of a run, once it is there if the process was killed that was about to put it there."""
+    folder, log = folders_of(task, settings, settings.run)
+    if not folder.exists() and folders.being_replaced(folder):
+        with lock(folder, log):
+            folders.recover(folder, log)
+    return folder
 
 
 @contextlib.contextmanager
@@ -89,6 +95,7 @@ def as_trained(
     for name in ("name", "resume", "overwrite"):
         if name in given and (value := getattr(settings, name)):
             raise ValueError(f"`{name}` must not come with `run`, which is trained. Received: {value}")
+    _in_place(task, settings)
     file = configuration(task, settings)
     saved, values = read_json(file) if file.is_file() else {}, {}
     unknown = [name for name in fixed if name not in saved and name not in given]

@@ -17,6 +17,8 @@ import main
 from running import board
 from running.runs import Run
 from running.train import train
+from tasks.ink_inputs import Ink
+from tasks.network import Network
 from tasks.report import Report, Sound
 from tasks.sequence_generation import SequenceGeneration
 
@@ -139,6 +141,13 @@ def test_modules_of_one_period_are_told_apart():
     network = SequenceGeneration(settings).network
     tags = board.weights(network, network.start(0).weights)
     assert {"weights/hidden/period 1/recurrent", "weights/hidden/period 2, module 2/recurrent"} <= set(tags)
+
+
+def test_weights_of_both_directions_are_there():
+    settings = main.recipe("handwriting", model="clockwork_rnn", units=4, periods=(1, 2))
+    network = Network(settings, Ink(np.zeros(4), np.ones(4), 0.0), 5, bidirectional=True)
+    tags = board.weights(network, network.start(0).weights)
+    assert len(tags) == len(network.names) == 10 and "weights/backward_hidden/period 2/recurrent" in tags
 
 
 def test_not_a_number_has_no_logarithm_but_zero_has():

@@ -15,7 +15,7 @@ from finished import GOOD, contents, names, settings_in, stop_after
 from running import checkpoints, folders, signals
 from running.runs import Run
 from running.train import train
-from running.use import trained
+from running.use import as_trained, trained
 from tasks.sequence_generation import SequenceGeneration
 
 pytestmark = pytest.mark.usefixtures("compile_once")
@@ -106,7 +106,9 @@ def test_where_what_was_new_is_taken_away_the_old_run_comes_back(settings):
     before, results = contents(settings), settings.results_dir / "generation" / "a"
     (results / folders.REPLACED).write_text('{"files": ["model.keras"]}')
     results.rename(folders.beside(results, folders.OLD))
-    assert trained("generation", replace(settings, run="a")).name == "a"
+    asked = replace(settings, run="a", units=99)
+    assert as_trained("generation", asked, ()).units == settings.units
+    assert trained("generation", asked).name == "a"
     assert contents(settings) == before and names(settings) == {"a"} and not (results / folders.REPLACED).exists()
 
 

@@ -1,5 +1,7 @@
 """By what data are told from others when a training goes on, and how parts of the replicas are put together."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -69,3 +71,19 @@ def test_parts_of_the_replicas_are_together_what_one_part_is(sizes):
     np.testing.assert_allclose(joined.loop.progress.history, whole.loop.progress.history, rtol=1e-4)
     np.testing.assert_allclose(joined.weights, whole.weights, rtol=1e-3, atol=1e-5)
     assert joined.seen == 3 and (joined.stopped == 3).all() and not joined.lost.any()
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_a_part_that_diverged_before_its_first_epoch_was_over_has_no_numbers(tmp_path):
+    (tmp_path / "text.txt").write_text("the slow clock " * 20)
+    settings = recipe("text", units=4, periods=(1, 2), streams=2, chunk=8, epochs=1, replicas=2)
+    settings = dataclasses.replace(settings, text=str(tmp_path / "text.txt"))
+    states = []
+    for seed, spoilt in enumerate((1, np.nan)):
+        loop = Loop(task := CharacterModel(settings, (seed,)), settings)
+        loop.restart(task, weights=loop.weights * np.float32(spoilt))
+        states.append(Trained(loop).to_the_end().state())
+    joined = Trained(Loop(CharacterModel(settings), settings))
+    joined.join(states)
+    assert list(joined.lost) == [False, True] and len(joined.epochs) == 1
+    assert all(np.isfinite(noted[0]) and np.isnan(noted[1]) for noted in joined.epochs[0].values())
