@@ -221,8 +221,9 @@ def connect(address: str) -> Any:
         raise ValueError(f"`ray` needs the package ray (pip install ray). Received: {address}") from None
     if ray.is_initialized():
         return ray
-    # Of this folder, not of those below: as in `.gitignore`.
-    folders = [f"/{path.name}" for path in ROOT.iterdir() if path.is_dir() and re.match(LEFT_OUT, path.name)]
+    folders = [
+        f"/{path.name}" for path in ROOT.iterdir() if _is_left_out(path)
+    ]  # not of those below: as in `.gitignore`
     environment = {"working_dir": str(ROOT), "excludes": folders, "env_vars": ONE_THREAD}
     try:
         host, colon, port = address.removeprefix("ray://").rpartition(":")
@@ -243,8 +244,14 @@ def _for_workers(value: Any) -> Any:
 
 
 def _in_copy(path: Path) -> str:
-    inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else None
-    return str(path if inside is None or re.match(LEFT_OUT, str(inside)) else inside)
+    if not path.is_relative_to(ROOT):
+        return str(path)
+    inside = path.relative_to(ROOT)
+    return str(path if _is_left_out(ROOT.joinpath(*inside.parts[:1])) else inside)
+
+
+def _is_left_out(path: Path) -> bool:
+    return path.is_dir() and bool(re.match(LEFT_OUT, path.name))
 
 
 def _with_ray(function: Callable[..., Arrays], cells: Mapping[str, Cell], address: str) -> Iterator[tuple[str, Arrays]]:

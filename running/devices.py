@@ -56,8 +56,9 @@ def check_split(sharing: tf.distribute.Strategy, task: Task) -> None:
     """Raise a ValueError if the sequences of an update cannot be split evenly."""
     parts = sharing.num_replicas_in_sync
     if task.sequences_of_update % parts:
+        what = "the devices of all workers of TF_CONFIG" if workers() else "`devices`"
         wanted = f"divide the sequences of an update, {task.sequences_of_update} here"
-        raise ValueError(f"`devices` must {wanted}. Received: {parts}")
+        raise ValueError(f"{what} must {wanted}. Received: {parts}")
 
 
 def check_same(sharing: tf.distribute.Strategy, task: Task) -> None:

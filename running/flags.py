@@ -17,6 +17,7 @@ from tasks.flag import GROUPS, Flag
 Tasks = Mapping[str, tuple[type, Sequence[Any]]]  # name → (class, recipes)
 
 FIRST, OTHERS = "what matters most", "flags"  # titles of those that stand before, and after, the groups
+NEGATIVE = re.compile(r"-[\d.]+e[+-]?\d+", re.IGNORECASE)  # a number that the parser would take for a flag
 DEFAULTS = {"False": "off", "True": "on", "None": "none", "": "none"}
 
 
@@ -125,7 +126,7 @@ def given(
 
 def _plain(word: str) -> str:
     """Return a word as the parser wants it: flags with hyphens, and a blank before numbers that it would take for a flag."""
-    if re.fullmatch(r"-[\d.]+e[+-]?\d+", word, re.IGNORECASE):
+    if NEGATIVE.fullmatch(word):
         return f" {word}"
     return re.sub(r"^--[\w-]+", lambda found: found[0].replace("_", "-"), word)
 
@@ -133,6 +134,7 @@ def _plain(word: str) -> str:
 def _value(setting: Setting, words: list[str] | bool) -> Any:
     if setting.hint is bool:
         return words
+    words = [word[1:] if NEGATIVE.fullmatch(word[1:]) else word for word in words]  # as before `_plain`
     try:
         return hints.value_of(words, setting.hint)
     except ValueError:
@@ -149,8 +151,9 @@ def _value(setting: Setting, words: list[str] | bool) -> Any:
 def _not_known(words: Sequence[str], settings: Sequence[Setting], program: str, tasks: Tasks) -> str:
     """Return what there is to say of words that no flag took: the first flag among them, or the first word."""
     word = next((word for word in words if word.startswith("-")), words[0]).split("=")[0]
+    flag = re.sub("^--no-", "--", word)
     names = {name.replace("_", "-"): setting.flag for setting in settings for name in (setting.name, *setting.also)}
-    others = [name for name, (_, recipes) in tasks.items() if word in {s.flag for s in settings_of(type(recipes[0]))}]
+    others = [name for name, (_, recipes) in tasks.items() if flag in {s.flag for s in settings_of(type(recipes[0]))}]
     if others:
         return f"{word} is not known for this task: it is a flag of {', '.join(others)}"
     near = closest(word.lstrip("-"), names) if word.startswith("-") else None

@@ -1,5 +1,6 @@
 """A lock that a run holds while it is trained, and that dies with its process."""
 
+import contextlib
 import fcntl
 import os
 import platform
@@ -65,7 +66,8 @@ class Lock:
         raise ValueError(f"{what} needs a lock. Received: {self.path}, which is something else; move it away")
 
     def release(self) -> None:
-        """Let go of the lock and remove its file; once more does nothing."""
+        """Let go of the lock and remove its file, which locks nothing where that cannot be; once more does nothing."""
         if not self.file.closed:
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)
             self.file.close()

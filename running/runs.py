@@ -242,8 +242,10 @@ def command(task: str, settings: RunSettings, changed: Iterable[str]) -> str:
         flag, value = name.replace("_", "-"), getattr(settings, name)
         if isinstance(value, bool):
             words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif len(own := hints.words_of(value)) == 1 and own[0].startswith("-"):  # or it would be taken for a flag
+            words.append(f"--{flag}={own[0]}")
         else:
-            words += [f"--{flag}", *hints.words_of(value)]
+            words += [f"--{flag}", *own]
     return shlex.join(words)
 
 

@@ -134,6 +134,15 @@ def test_workers_of_a_cluster_find_files_in_their_copy_or_by_the_whole_path(tmp_
     assert cluster._for_workers(recipe("series", data="../../")).data == str(ROOT.parent)
     monkeypatch.chdir(ROOT)
     assert cluster._for_workers(recipe("series", data="data/co2.csv")).data == "data/co2.csv"
+    monkeypatch.setattr(cluster, "ROOT", tmp_path)
+    for name, found in {
+        "own.csv": "own.csv",
+        "logs.csv": "logs.csv",
+        "log/own.csv": str(tmp_path / "log/own.csv"),
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        assert cluster._for_workers(recipe("series", data=str(tmp_path / name))).data == found
     monkeypatch.setattr(cluster, "ROOT", tmp_path.parent)
     monkeypatch.setattr(cluster, "LEFT_OUT", tmp_path.name)
     assert cluster._for_workers(recipe("series", data=str(tmp_path / "own.csv"))).data == str(tmp_path / "own.csv")

@@ -48,6 +48,7 @@ def help_of(capsys, *words):
         ("--model=lstm --recipe=paper --units 3", {"learning_rate": 3e-5, "units": 3}),  # main.py's PAPER_LSTM
         ("text --prime '- a b'", {"prime": "- a b"}),
         ("text --prime=-a", {"prime": "-a"}),
+        ("text --prime -1e5", {"prime": "-1e5"}),
     ],
 )
 def test_spellings(words, expected):

@@ -99,12 +99,17 @@ def test_more_devices_than_there_are_are_refused():
         devices.strategy(0)
 
 
-def test_sequences_that_cannot_be_split_evenly_are_refused():
+def test_sequences_that_cannot_be_split_evenly_are_refused(monkeypatch):
     class Sharing:
         num_replicas_in_sync = 2
 
+    task = SequenceGeneration(recipe("generation"))
     with pytest.raises(ValueError, match="`devices` must divide the sequences of an update, 1 here. Received: 2"):
-        devices.check_split(Sharing, SequenceGeneration(recipe("generation")))
+        devices.check_split(Sharing, task)
+    config = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    with pytest.raises(ValueError, match="the devices of all workers of TF_CONFIG must divide the sequences"):
+        devices.check_split(Sharing, task)
 
 
 FLAGS = {"units": 8, "periods": (1, 4), "streams": 4, "chunk": 16, "epochs": 30, "dropout": 0.2}

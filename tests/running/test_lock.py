@@ -51,6 +51,16 @@ def test_it_is_refused_while_a_process_holds_it_and_free_when_that_is_killed(tmp
     assert not path.exists()
 
 
+def test_a_lock_whose_file_cannot_be_removed_is_free_all_the_same(tmp_path):
+    """As where its folder was replaced by a file."""
+    (tmp_path / "log").mkdir()
+    lock = Lock(tmp_path / "log" / "a~lock", "it")
+    (tmp_path / "log").rename(tmp_path / "elsewhere")
+    (tmp_path / "log").touch()
+    lock.release()
+    Lock(tmp_path / "elsewhere" / "a~lock", "it").release()
+
+
 @pytest.mark.parametrize("kind", ["a file", "a link", "a pipe", "a folder", "bytes"])
 def test_what_is_no_lock_is_named_and_stays(tmp_path, kind):
     path, other = tmp_path / "a~lock", tmp_path / "other"

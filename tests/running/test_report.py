@@ -86,6 +86,7 @@ def test_the_command_of_a_page_makes_the_run_again(runs):
 def test_settings_of_every_kind_are_read_back_from_the_command(task):
     changes = {"periods": (1, 3), "input_modules": (0,), "input_mean": task != "generation", "dropout": 0.25}
     changes |= {"words": {"test_speakers": ("a b", "c")}, "text": {"prime": "it's "}}.get(task, {})
+    changes |= {"series": {"target": ("-x",), "data": "-a.csv"}, "speech": {"timit": "-"}}.get(task, {})
     settings = main.recipe(task, **changes)
     words = shlex.split(command(task, settings, changes))[2:]
     assert command_line.read(words, main.TASKS)[1] == settings
