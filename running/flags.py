@@ -134,7 +134,9 @@ def _plain(word: str) -> str:
 def _value(setting: Setting, words: list[str] | bool) -> Any:
     if setting.hint is bool:
         return words
-    words = [word[1:] if NEGATIVE.fullmatch(word[1:]) else word for word in words]  # as before `_plain`
+    words = [
+        re.sub(rf"^ (?={NEGATIVE.pattern}$)", "", word, flags=re.IGNORECASE) for word in words
+    ]  # as before `_plain`
     try:
         return hints.value_of(words, setting.hint)
     except ValueError:

@@ -217,13 +217,10 @@ def recover(results: Path, log: Path) -> None:
         _unmark(folder)
 
 
-def copy(folder: Path, to: Path) -> None:
-    """Copy what is in a folder, but for links to nothing; raises an OSError that names the first file that it cannot copy."""
-    try:
-        shutil.copytree(folder, to, ignore_dangling_symlinks=True, dirs_exist_ok=True)
-    except shutil.Error as error:  # a list
-        source, _, reason = error.args[0][0]
-        raise OSError(f"{source}: {reason}") from None
+def copy_events(log: Path, to: Path) -> None:
+    """Copy what a run has logged, but for links to nothing, to go on with it elsewhere."""
+    for path in filter(Path.exists, log.glob(EVENTS)):
+        shutil.copy2(path, to)
 
 
 def remove(path: Path) -> None:

@@ -44,7 +44,7 @@ class Lock:
             except OSError:
                 self.file.close()
                 raise
-            if path.exists() and os.path.samestat(path.stat(), os.fstat(self.file.fileno())):
+            if path.exists() and self._is_there():
                 break
             self.file.close()  # whoever held it has removed the file in between
         if (said := self._said()) and not said.startswith(HOLDER):
@@ -58,6 +58,10 @@ class Lock:
             self.release()
             raise
 
+    def _is_there(self) -> bool:
+        """Return whether the file of this name is still this one."""
+        return os.path.samestat(self.path.stat(), os.fstat(self.file.fileno()))
+
     def _said(self) -> str:
         self.file.seek(0)
         return self.file.read()
@@ -69,5 +73,6 @@ class Lock:
         """Let go of the lock and remove its file, which locks nothing where that cannot be; once more does nothing."""
         if not self.file.closed:
             with contextlib.suppress(OSError):
-                self.path.unlink(missing_ok=True)
+                if self._is_there():
+                    self.path.unlink()
             self.file.close()

@@ -112,7 +112,8 @@ class Run:
             kept = ["keep"] * (plain["keep"] != start.get("keep", plain["keep"]))  # which models a run leaves
             again = {"command": command(task, settings, [*changed, *kept]), "changed_from_recipe": changed}
             self.about = plain | again | {"versions": _versions()}
-            self.write_json("config.json", self.about)
+            if not self.saved:  # else what there is stays until it is certain that training goes on
+                self.write_json("config.json", self.about)
         except BaseException:
             self.undo()
             self.release()
@@ -197,8 +198,7 @@ class Run:
             if not (self._final[0] / "metrics.json").exists():
                 return self._final
             new = folders.begin(*self._final)
-            if self._final[1].exists():
-                folders.copy(self._final[1], new[1])
+            folders.copy_events(self._final[1], new[1])
             checkpoints.save(new[0], self.saved.state, self.saved.about)
             return new
         if there and not self.settings.overwrite:

@@ -59,6 +59,8 @@ def train(task: Task, settings: TrainingSettings, run: Run, sharing: tf.distribu
     try:
         try:
             following = Following(make_loop(task, settings, sharing), run)
+            if run.saved:
+                run.write_json("config.json", run.about)
             compile_seconds = {} if settings.ray else {"compile_seconds": _compile(following.loop)}
             following.log_about()
         except BaseException:

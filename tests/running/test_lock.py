@@ -51,6 +51,17 @@ def test_it_is_refused_while_a_process_holds_it_and_free_when_that_is_killed(tmp
     assert not path.exists()
 
 
+def test_a_lock_whose_file_is_another_s_by_now_leaves_it(tmp_path):
+    path = tmp_path / "a~lock"
+    lock = Lock(path, "it")
+    path.unlink()
+    other = Lock(path, "it")
+    lock.release()
+    with pytest.raises(LockedError):
+        Lock(path, "it")
+    other.release()
+
+
 def test_a_lock_whose_file_cannot_be_removed_is_free_all_the_same(tmp_path):
     """As where its folder was replaced by a file."""
     (tmp_path / "log").mkdir()

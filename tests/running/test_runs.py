@@ -213,6 +213,28 @@ def test_a_refused_resume_leaves_nothing_beside_the_run(settings, capsys):
         assert names(settings) == there and contents(settings) == before
 
 
+def everything(settings):
+    """Return path → content of all files of all runs."""
+    both = settings.results_dir, settings.log_dir
+    return {path: path.read_bytes() for folder in both for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_resume_that_is_refused_for_its_data_leaves_all_as_it_was(settings, whole, monkeypatch):
+    if not whole:
+        (settings.results_dir / "generation" / "a" / "metrics.json").unlink()
+    (settings.log_dir / "generation" / "a" / "notes.txt").write_text("of years")
+    before = everything(settings)
+    longer = replace(settings, resume=True, epochs=70)
+    with monkeypatch.context() as patch, pytest.raises(checkpoints.CheckpointError):
+        patch.setattr(SequenceGeneration, "kept", (np.ones(3), np.ones(3)))
+        train(SequenceGeneration(longer), longer, Run("generation", longer))
+    assert everything(settings) == before
+    train(SequenceGeneration(longer), longer, Run("generation", longer))
+    assert json.loads((settings.results_dir / "generation" / "a" / "config.json").read_text())["epochs"] == 70
+    assert [path.read_text() for path in settings.log_dir.rglob("notes*")] == ["of years"]
+
+
 def test_after_any_interruption_each_point_is_on_the_board_once(settings, monkeypatch):
     """Points that were logged behind the last checkpoint come again, and are not there twice."""
     begun = replace(settings, name="b", epochs=400)
