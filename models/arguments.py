@@ -15,7 +15,9 @@ def elementwise(name: str, activation: str | Callable | None) -> Callable:
     """Return an activation, refusing one that mixes units, such as softmax: modules are computed apart from each other."""
     activation = _of_keras(name, "an activation", keras.activations.get, activation)
     with tf.init_scope():
-        values = tf.constant([[-1.0, 0.5, 2.0]])
+        values = tf.constant(
+            [[-1.0, 0.5, 2.0]], keras.config.dtype_policy().compute_dtype
+        )  # as layers of Keras have it
         try:
             found = [activation(part) for part in (values, *tf.split(values, 3, axis=-1))]
             apart = all(np.allclose(found[0][:, i], part[:, 0], atol=1e-6) for i, part in enumerate(found[1:]))
@@ -37,7 +39,7 @@ def share(name: str, value: float) -> float:
     """Return a share to drop out."""
     if not isinstance(value, Real) or not 0 <= value < 1:
         raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {value}")
-    return value
+    return float(value)
 
 
 def seed(name: str, value: int | None) -> int | None:

@@ -166,7 +166,9 @@ def make_periods(
     if not isinstance(series_base, Real) or not 1 < series_base <= LARGEST:
         raise ValueError(f"`series_base` must be above 1 and below 2³¹. Received: {reprlib.repr(series_base)}")
     with np.errstate(over="ignore"):
-        multiples = SERIES[clock_series](np.arange(modules, dtype=float), series_base, np.random.default_rng(seed))
+        multiples = SERIES[clock_series](
+            np.arange(modules, dtype=float), float(series_base), np.random.default_rng(seed)
+        )
     values = lowest_period * multiples
     if not values.max() <= LARGEST:
         raise ValueError(f"`modules` must leave all periods below 2³¹. Received: {modules} of {clock_series}")
@@ -190,7 +192,7 @@ def take_turns(periods: Sequence[int], turns: int, turns_of: str = "all") -> tup
     Raises:
         ValueError: there are too many turns for periods below 2³¹, or for as many modules; or no module is the fastest alone.
     """
-    whole_numbers("periods", periods, lowest=1)
+    periods = whole_numbers("periods", periods, lowest=1)
     if turns_of not in TURNS_OF:
         raise ValueError(f"`turns_of` must be one of {', '.join(TURNS_OF)}. Received: {turns_of!r}")
     fastest = min(periods, default=1)
@@ -201,7 +203,7 @@ def take_turns(periods: Sequence[int], turns: int, turns_of: str = "all") -> tup
         )
     others = len(periods) - len(taking)
     most = min((MOST_MODULES - others) // max(len(taking), 1), LARGEST // max(taking, default=1))
-    whole_numbers("turns", [turns], lowest=1, most=max(most, 1))
+    (turns,) = whole_numbers("turns", [turns], lowest=1, most=max(most, 1))
     sets = [turns if turns_of == "all" or period == fastest else 1 for period in periods]
     return (
         tuple(own * period for period, own in zip(periods, sets, strict=True) for _ in range(own)),
@@ -230,15 +232,18 @@ def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) 
         raise ValueError(f"`periods` must name from 1 to {MOST_MODULES} modules. Received: 0")
     if units < len(periods):
         raise ValueError(f"`units` must be at least the number of modules, {len(periods)}. Received: {units}")
-    signal = 1.0 * signal
+    signal = signal.astype(float)
     signal = np.ldexp(signal, -np.frexp(np.abs(signal).max())[1])  # so that squares are finite
-    energies = np.abs(np.fft.fft(signal - np.mean(signal))) ** 2  # of positive frequencies and as much of negative ones
-    frequencies = np.abs(np.fft.fftfreq(len(signal)))
+    moving = signal - np.mean(signal)
+    moving[np.abs(moving) <= 1e-9] = 0  # or the rounding of a constant would have a spectrum
+    energies = np.abs(np.fft.fft(moving)) ** 2  # of positive frequencies and as much of negative ones
+    cycles = np.minimum(np.arange(len(signal)), np.arange(len(signal), 0, -1))  # in the whole signal
     speeds = sorted(set(periods))
     sharing = Counter(periods)
     bands = {
-        period: energies[(frequencies <= 0.5 / period) & (frequencies > 0.5 / slower)].sum() / sharing[period]
-        for period, slower in zip(speeds, [*speeds[1:], math.inf], strict=True)
+        period: energies[(cycles * 2 * period <= len(signal)) & (cycles * 2 * slower > len(signal))].sum()
+        / sharing[period]
+        for period, slower in zip(speeds, [*speeds[1:], len(signal)], strict=True)
     }
     shares = np.array([bands[period] for period in periods])
     if not shares.any():

@@ -182,11 +182,14 @@ class ClockworkGRU(_Gated):
         self.reset_after = switch("reset_after", reset_after)
         kind = GRU if self.reset_after else ResetBeforeGRU
         super().__init__(kind(*self._set_activations(activation, recurrent_activation)), units, periods, **kwargs)
-        heard = [(i, j) for i, row in enumerate(self.modules.hears) for j, hears in enumerate(row) if hears and i != j]
-        if not self.reset_after and heard:
+        rows = enumerate(self.modules.hears)
+        wrong = [(i, j) for i, row in rows for j, hears in enumerate(row) if hears != (i == j)]
+        if not self.reset_after and wrong:
+            (i, j), *_ = wrong
             raise ValueError(
-                "`reset_after=False` needs modules that hear only themselves: their reset gates would multiply what slower "
-                f"modules say, which is computed before any gate is known. Received: module {heard[0][0]} hears {heard[0][1]}"
+                "`reset_after=False` needs modules that hear themselves and no others: their reset gates would multiply what "
+                "slower modules say, which is computed before any gate is known. "
+                f"Received: module {i} {'does not hear itself' if i == j else f'hears {j}'}"
             )
 
     def get_config(self):

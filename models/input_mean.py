@@ -112,5 +112,5 @@ def single_step(
     sums += tf.cast(inputs, sums.dtype)[:, None]
     counts = tf.cast(1 + tf.minimum(clock, np.array(modules.periods) - 1), sums.dtype)  # [g]
     seen = tf.unstack(tf.cast(sums / counts[:, None], inputs.dtype), axis=1)
-    fired = fires(clock, modules.periods, modules.phases)  # [g]
+    fired = fires(clock, np.array(modules.periods), np.array(modules.phases))  # [g]
     return seen, tf.where(fired[:, None], tf.zeros_like(sums), sums)

@@ -58,7 +58,8 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         jit_compile: bool = True,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # `call` casts what it is given; Keras would cast sums and clocks, too, which must stay exact.
+        super().__init__(**{"autocast": False} | kwargs)
         arguments.floating_point("dtype", self.compute_dtype)
         if use_cudnn not in ("auto", False):
             raise ValueError(f'`use_cudnn` must be "auto" or False: no cuDNN kernel has clocks. Received: {use_cudnn}')
@@ -182,11 +183,7 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
     ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor | None, list[tf.Tensor]]:
         """Return the parts of the cell's state, the clock, which is None where it is known to be 0, and the sums, if any."""
         zeros, parts = self.get_initial_state(tf.shape(sequences)[0]), len(self.cell.states)
-        if (
-            initial_state is None
-            and self.stateful
-            and not sequences.shape[:1].is_compatible_with(self.states[0].shape[:1])
-        ):
+        if self.stateful and not sequences.shape[:1].is_compatible_with(self.states[0].shape[:1]):
             batch, came = self.states[0].shape[0], sequences.shape[0]
             raise ValueError(f"With `stateful=True` the batch size must stay the same, {batch}. Received: {came}")
         if initial_state is None:
@@ -216,10 +213,15 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         state = [tf.zeros([batch_size, self.units], self.compute_dtype) for _ in self.cell.states]
         if self.clocked:
             state.append(tf.zeros([batch_size], tf.int32))
-        if self.input_mean:  # sums in half precision would soon stop growing
+        if self.input_mean:
             shape = [batch_size, len(self.periods), self.input_spec.axes[-1]]
-            state.append(tf.zeros(shape, self.variable_dtype))
+            state.append(tf.zeros(shape, self._sums_dtype))
         return state
+
+    @property
+    def _sums_dtype(self) -> str:
+        """The type of sums of inputs, which in half precision would soon stop growing."""
+        return "float64" if self.compute_dtype == "float64" else "float32"
 
     def _must_be_built(self, method: str) -> None:
         if not self.input_spec.axes:  # which knows the features from `build` on
@@ -253,7 +255,7 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         shapes = self.compute_output_shape(sequences.shape)
         if not self.return_state:
             return keras.KerasTensor(shapes, self.compute_dtype)
-        dtypes = {"clock": "int32", "sums": self.variable_dtype}
+        dtypes = {"clock": "int32", "sums": self._sums_dtype}
         dtypes = (self.compute_dtype, *(dtypes.get(name, self.compute_dtype) for name in self.state_names))
         return tuple(keras.KerasTensor(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True))
 

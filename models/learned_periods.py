@@ -119,7 +119,7 @@ class LearnedPeriodsRNN(LeakyRNN):
             raise ValueError(f"`width` must be above 0. Received: {width!r}")
         modules = make_modules(units, range(1, len(periods) + 1))  # sizes and wiring, which go by the index here
         super().__init__(modules, **kwargs)
-        self.initial_periods = tuple(periods)
+        self.initial_periods = tuple(map(float, periods))
         self.longest = longest
         self.initial_width = width
 

@@ -102,10 +102,8 @@ class PureNetwork:
         if self.go_backwards:
             raise ValueError("`stepper` needs a layer that reads forwards. Received: go_backwards=True")
         parts = len(self.cell.states)
-        own = variables.tensors(self)
-        if weights is not None and len(weights) != len(own):
-            raise ValueError(f"`weights` must be {len(own)} tensors. Received: {len(weights)}")
-        cast = [tf.cast(array, self.compute_dtype) for array in (own if weights is None else weights)]
+        weights = variables.tensors(self) if weights is None else weights
+        cast = [tf.cast(array, self.compute_dtype) for array in weights]
         weights = variables.as_weights(self, cast)
         zeros = self.get_initial_state(1)
 

@@ -39,16 +39,21 @@ def advance(clock: tf.Tensor | int, steps: Size, modules: Modules, input_mean: b
 
 def checked(clock: tf.Tensor) -> tf.Tensor:
     """Return a clock of any type, −1 where it is no int32 from 0 on; raises a ValueError if that is known already."""
-    if not tf.executing_eagerly():
-        if not (clock.dtype.is_floating or clock.dtype == tf.int64):  # others hold no more than an int32, or no number
-            return clock
-        right = (clock >= 0) & (clock <= tf.cast(LARGEST, clock.dtype)) & (clock % 1 == 0)
-        return tf.where(right, clock, tf.cast(-1, clock.dtype))
-    steps = clock.numpy()
-    if steps.dtype.kind not in "iuf" or not ((steps >= 0) & (steps <= LARGEST) & (steps % 1 == 0)).all():
-        wanted = f"whole numbers from 0 to {LARGEST}"
-        raise ValueError(f"the clock of a state must be {wanted}. Received: {steps.tolist()}")
-    return clock
+    wanted = f"the clock of a state must be whole numbers from 0 to {LARGEST}. Received:"
+    if not (clock.dtype.is_floating or clock.dtype.is_integer):
+        raise ValueError(f"{wanted} {clock.dtype.name}")
+    if tf.executing_eagerly():
+        if not _are_steps(clock.numpy().astype(float)).all():
+            raise ValueError(f"{wanted} {clock.numpy().tolist()}")
+        return clock
+    if clock.dtype == tf.int32:  # as in loops, whose every step would take longer; `guarded` looks for negative ones
+        return clock
+    exact = tf.cast(clock, tf.float64)  # which every int32 is
+    return tf.where(_are_steps(exact), exact, tf.constant(-1, tf.float64))
+
+
+def _are_steps(numbers):
+    return (numbers >= 0) & (numbers <= LARGEST) & (numbers % 1 == 0)
 
 
 def guarded(

@@ -134,7 +134,9 @@ def tensors(layer: "ClockworkLayer") -> list[tf.Tensor]:
 
 
 def as_weights(layer: "ClockworkLayer", values: Sequence[tf.Tensor]) -> Weights:
-    """Return values in the order of `trainable_variables` by what they are for."""
+    """Return values in the order of `trainable_variables` by what they are for; raises a ValueError if there are more or fewer."""
+    if len(values) != (count := sum(array is not None for array in arrays(layer))):
+        raise ValueError(f"`weights` must be {count} tensors. Received: {len(values)}")
     given = iter(values)
     kernel, *recurrent = (None if array is None else next(given) for array in [layer.kernel, *layer.recurrent_kernels])
     bias, peepholes = (None if array is None else next(given) for array in (layer.bias, layer.peephole_kernel))

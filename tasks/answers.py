@@ -13,6 +13,7 @@ import pandas as pd
 import tensorflow as tf
 
 from data.series import Roles, Sequences, load, split
+from data.times import is_same_step
 from tasks import expected, measures
 from tasks.network import Network
 from tasks.report import Quantity, Report
@@ -50,8 +51,7 @@ class Columns(NamedTuple):
     def learn(cls, sequences: Sequence[np.ndarray]) -> "Columns":
         """Return them for sequences [T, F], NaN where missing."""
         seen = np.concatenate(sequences)
-        deviation = np.nanstd(seen, axis=0)
-        return cls(np.nanmean(seen, axis=0), np.where(deviation > 0, deviation, 1.0), np.isnan(seen).any(axis=0))
+        return cls(np.nanmean(seen, axis=0), _deviations(seen), np.isnan(seen).any(axis=0))
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
         """Return a sequence [T, F], without gaps: where there is no value at all, the mean."""
@@ -64,6 +64,13 @@ class Columns(NamedTuple):
             there = np.ones((len(values), 1))  # so that no step is all zeros
             own[: len(values)] = np.concatenate([self.scaled(values), np.isnan(values[:, self.gaps]), there], axis=1)
         return found
+
+
+def _deviations(values: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of columns [N, F]; 1 where all is the same, for rounding may leave another number than 0."""
+    found = np.nanstd(values, axis=0)
+    varies = (np.nanmax(values, axis=0) > np.nanmin(values, axis=0)) & (found > 0)
+    return np.where(varies, found, 1.0)
 
 
 class Padded(NamedTuple):
@@ -111,8 +118,7 @@ class Answers(SeriesTask):
         known = self.truth[self.training]
         self.classes = np.unique(known) if known.ndim == 1 else None
         if self.classes is None:
-            spread = known.std(axis=0)
-            self.units = known.mean(axis=0), np.where(spread > 0, spread, 1.0)  # of the answers, each [m]
+            self.units = known.mean(axis=0), _deviations(known)  # of the answers, each [m]
             targets = ((self.truth - self.units[0]) / self.units[1]).astype(np.float32)  # [N, m]
         else:
             if unknown := set(self.truth) - set(self.classes):
@@ -309,6 +315,8 @@ def load_parts(settings: Settings) -> tuple[Sequences, np.ndarray, np.ndarray]:
             f"{reprlib.repr(part.columns)} and {list(part.answers.shape[1:]) or 'classes'}" for part in (own, other)
         )
         raise ValueError(f"`test_data` must have the features and answers of `data`, {wanted}. Received: {came}")
+    if None not in (own.step, other.step) and not is_same_step(other.step, own.step):
+        raise ValueError(f"`test_data` must have steps of {own.step:g}, as `data` has. Received: {other.step:g}")
     joined = own._replace(
         values=own.values + other.values,
         names=own.names + other.names,

@@ -9,11 +9,14 @@ is expected of y[t + h]. Nothing in it is from after t. A network then learns wh
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from models.clocks import LARGEST
 
 CYCLES = 4, 8, 16  # seasons that a pattern may be the mean of: few follow what changes, many are exact
 LEVEL = 8  # steps of a level, at least
@@ -42,8 +45,8 @@ class Expectation(NamedTuple):
 
     def is_of(self, horizon: int) -> bool:
         """Return whether it is an expectation of so many steps; what is read from a file may not be."""
-        whole = all(type(own) is int and own >= 1 for own in (self.season, self.cycles)) and self.horizon == horizon
-        return whole and 0 <= self.fading <= 1 and 0 < self.scale < math.inf
+        whole = all(type(own) is int and 1 <= own <= LARGEST for own in (self.season, self.horizon, self.cycles))
+        return whole and self.horizon == horizon and 0 <= self.fading <= 1 and 0 < self.scale <= sys.float_info.max
 
     def of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return r [T, H], the level [T] and the deviations e [T] of values [T] without gaps."""
@@ -135,7 +138,7 @@ def _pattern(values: np.ndarray, level: np.ndarray, season: int, horizon: int, c
         end = steps - cycle * season  # of that season
         whole = end >= season - 1
         at = end[whole, None] - season + ahead
-        total[whole] += values[np.maximum(at, 0)] - level[end[whole], None]
+        total[whole] += values[at] - level[end[whole], None]
         count += whole
     return total / np.maximum(count, 1)[:, None]
 

@@ -174,8 +174,10 @@ def _summary(sequence: np.ndarray) -> np.ndarray:
 def _ridge(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return weights [F, m] of the strengths with the least errors, from columns with mean 0."""
     left, sizes, right = np.linalg.svd(x, full_matrices=False)
-    errors = [np.square(left_out_errors(left, sizes, y, strength)).mean(axis=0) for strength in STRENGTHS * len(x)]
-    best = STRENGTHS[np.argmin(errors, axis=0)] * len(x)  # [m]
+    strengths = STRENGTHS * len(x)
+    errors = np.array([np.square(left_out_errors(left, sizes, y, strength)).mean(axis=0) for strength in strengths])
+    worse = errors > (1 + 1e-9) * errors.min(axis=0)  # [strengths, m], but for rounding
+    best = np.where(worse, 0, strengths[:, None]).max(axis=0)  # [m]
     return right.T @ (sizes[:, None] / (sizes[:, None] ** 2 + best) * (left.T @ y))
 
 

@@ -34,6 +34,8 @@ def load_model(folder: Path, features: int | None = None, outputs: int | None = 
         model = keras.models.load_model(file, safe_mode=True)
         hidden, output = model.get_layer("hidden"), model.get_layer("output")
         hidden = getattr(hidden, "forward_layer", hidden)
+        if not isinstance(hidden, ClockworkLayer):
+            raise TypeError(f"a hidden layer of the kind {type(hidden).__name__}")
         found = hidden.input_spec.axes[-1], output.units
     except (PermissionError, MemoryError):
         raise
@@ -41,7 +43,7 @@ def load_model(folder: Path, features: int | None = None, outputs: int | None = 
         came = str(error).strip().splitlines() or [type(error).__name__]
         raise ValueError(f"`run` must have a model that can be loaded, {file}. Received: {came[0][:200]}") from error
     wanted = found[0] if features is None else features, found[1] if outputs is None else outputs
-    if not isinstance(hidden, ClockworkLayer) or found != wanted:
+    if found != wanted:
         raise ValueError(
             f"`run` must have a model of {wanted[0]} features and {wanted[1]} outputs, {file}. "
             f"Received: {found[0]} and {found[1]}"
@@ -80,12 +82,13 @@ def learned_numbers(
     folder: Path, learned: dict[str, Any], name: str, shape: tuple[int, ...], least: float = -np.inf
 ) -> np.ndarray:
     """Return finite numbers of a shape, each at least so large, that a run has learned; raises a ValueError where they are not."""
+    came = learned.get(name)
     try:
-        found = np.array(learned[name], float)
-    except (TypeError, ValueError):
-        damaged(folder, name, learned[name])
+        found = np.array(came, float)
+    except (TypeError, ValueError, OverflowError):
+        damaged(folder, name, came)
     if found.shape != shape or not (np.isfinite(found) & (found >= least)).all():
-        damaged(folder, name, learned[name])
+        damaged(folder, name, came)
     return found
 
 

@@ -1,5 +1,8 @@
 """What layers are given: refused in a line that names it, or taken as Keras's own layers take it."""
 
+import json
+from fractions import Fraction
+
 import keras
 import numpy as np
 import pytest
@@ -102,6 +105,8 @@ def test_a_stateful_layer_keeps_its_batch_size(batch):
         ValueError, match=f"With `stateful=True` the batch size must stay the same, 2. Received: {batch}"
     ):
         layer(inputs((batch, 5, 3)))
+    with pytest.raises(ValueError, match="With `stateful=True` the batch size must stay the same"):
+        layer(inputs((batch, 5, 3)), initial_state=np.zeros((batch, 4)))
     for value, was in zip(layer.states, before, strict=True):
         np.testing.assert_array_equal(value, was)
 
@@ -109,8 +114,8 @@ def test_a_stateful_layer_keeps_its_batch_size(batch):
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        (np.zeros((2, 3)), r"`initial_state` must have h of shape \(2, 4\). Received: float32 of shape \(2, 3\)"),
-        (np.zeros((1, 4)), r"`initial_state` must have h of shape \(2, 4\). Received: float32 of shape \(1, 4\)"),
+        (np.zeros((2, 3)), r"`initial_state` must have h of shape \(2, 4\). Received: float64 of shape \(2, 3\)"),
+        (np.zeros((1, 4)), r"`initial_state` must have h of shape \(2, 4\). Received: float64 of shape \(1, 4\)"),
         (np.full((2, 4), "x"), r"`initial_state` must have h of shape \(2, 4\). Received: string of shape \(2, 4\)"),
         ([np.zeros((2, 4)), np.zeros(3, int)], r"`initial_state` must have clock of shape \(2,\). Received: int64"),
     ],
@@ -202,6 +207,27 @@ def test_a_single_step_takes_the_weights_that_there_are():
     layer(np.zeros((2, 4, 3), np.float32))
     with pytest.raises(ValueError, match="`weights` must be 5 tensors. Received: 1"):
         layer.stepper(layer.trainable_variables[:1])
+    x, state = tf.zeros([4, 2, 3]), [tf.zeros([2, 6])]
+    for weights in (layer.trainable_variables[:-1], [*layer.trainable_variables, tf.zeros([1])]):
+        with pytest.raises(ValueError, match="`weights` must be 5 tensors. Received: [46]"):
+            layer.through_time(x, weights, state)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "float64"])
+def test_activations_that_are_layers_are_taken_in_the_precision_of_both(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        layer = ClockworkRNN(4, [1, 2], activation=keras.layers.LeakyReLU(), kernel_initializer="ones")
+        output = layer(-np.ones((1, 1, 1)))
+    finally:
+        keras.config.set_dtype_policy(before)
+    np.testing.assert_allclose(output, np.full((1, 4), -0.3), rtol=1e-3)  # Keras's slope below 0
+
+
+def test_any_real_number_is_a_share(tmp_path):
+    layer = ClockworkRNN(4, [1, 2], dropout=Fraction(1, 4))
+    assert ClockworkRNN.from_config(json.loads(json.dumps(layer.get_config()))).dropout == 0.25
 
 
 @pytest.mark.parametrize("input_mean", [False, True])

@@ -131,7 +131,11 @@ def test_parameters_are_those_published(name):
         (lambda: ClockworkGRU(4, (1, 2), peepholes=True), "`peepholes` are for ClockworkLSTM"),
         (
             lambda: ClockworkGRU(4, (1, 2), reset_after=False),
-            "`reset_after=False` needs modules that hear only themselves",
+            "`reset_after=False` needs modules that hear themselves and no others",
+        ),
+        (
+            lambda: ClockworkGRU(4, (1,), reset_after=False, connections=[[0]]),
+            "`reset_after=False` .* Received: module 0 does not hear itself",
         ),
         (lambda: ClockworkLSTM(1, (1, 2)), "`units` must be at least the number of modules, 2. Received: 1"),
         (lambda: ClockworkRNN(4, 4), "`periods` must be a list, one period a module, such as .* Received: 4"),

@@ -1,5 +1,7 @@
 """The clocks: module sizes, who fires and who hears whom."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -133,6 +135,11 @@ def test_every_series_makes_modules(series):
         assert len(make_modules(20, make_periods(series, modules)).periods) == modules
 
 
+def test_numbers_of_any_kind_are_taken():
+    assert take_turns(np.array([100], np.int8), np.uint8(2)) == ((200, 200), (0, 100))
+    assert make_periods("logarithmic", 3, series_base=Fraction(3)) == make_periods("logarithmic", 3, series_base=3.0)
+
+
 def test_modules_that_take_turns_fire_one_after_the_other():
     periods, phases = take_turns((1, 4), 2)
     assert (periods, phases) == ((2, 2, 8, 8), (0, 1, 0, 4))
@@ -165,6 +172,13 @@ def test_sizes_follow_the_energy_of_each_octave():
         assert sizes_from_spectrum(scale * (fast + slow) / 2, (32, 1, 2), 21) == (10, 1, 10)
     assert sum(sizes_from_spectrum(np.random.default_rng(0).normal(size=100), (1, 2, 4, 8), 33)) == 33
     assert sizes_from_spectrum(np.zeros(8), (1, 2), 20) == (10, 10)
+    for constant in (np.full(1000, 0.1), np.full(1000, 5.1, "float32")):  # whose mean is rounded
+        assert sizes_from_spectrum(constant, (1, 2, 4), 9) == (3, 3, 3)
+
+
+@pytest.mark.parametrize("steps", [6, 60, 66, 72, 594])
+def test_the_fastest_frequency_of_a_module_is_in_its_band(steps):
+    assert sizes_from_spectrum(np.cos(2 * np.pi * np.arange(steps) / 6), (1, 3), 20) == (1, 19)
 
 
 @pytest.mark.parametrize(

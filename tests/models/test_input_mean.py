@@ -145,6 +145,26 @@ def test_sums_go_on_growing_in_half_precision():
     assert layer.states[2].numpy().ravel().tolist() == [3999]
 
 
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float16", "bfloat16"])
+def test_sums_that_are_handed_on_stay_exact_in_half_precision(dtype):
+    """The mean of ones is 1, also where the sum of them has more digits than half precision."""
+    sees = {"input_mean": True, "kernel_initializer": "ones", "recurrent_initializer": "zeros", "activation": "linear"}
+    layer = ClockworkRNN(2, (1, 1024), phases=[0, 1023], dtype=dtype, return_state=True, **sees)
+    ones, state = tf.ones([1, 1024, 1]), None
+    np.testing.assert_array_equal(layer(ones)[0], [[1, 1]])
+    for begin in range(0, 1024, 64):
+        output, *state = layer(ones[:, begin : begin + 64], initial_state=state)
+    np.testing.assert_array_equal(output, [[1, 1]])
+
+
+def test_single_steps_of_modules_that_all_fire_at_every_step():
+    layer, x = make(4, (1, 1), return_sequences=True), inputs((2, 5, 3))
+    whole, state, step = layer(x), layer.get_initial_state(2), layer.stepper()
+    for t in range(5):
+        state = step(tf.constant(x[:, t]), state)
+        np.testing.assert_allclose(state[0], whole[:, t], atol=1e-12)
+
+
 @pytest.mark.parametrize("features", [3, 0])
 def test_saved_model_goes_on_where_it_stopped(features, tmp_path):
     sequence = keras.Input((None, features), batch_size=2)

@@ -95,7 +95,7 @@ def test_a_clock_that_cannot_go_on_is_refused_or_not_a_number():
     assert np.isnan(layer.through_chunk(tf.constant(x.swapaxes(0, 1)), weights, state[:1], state[1][0])[0]).all()
 
 
-@pytest.mark.parametrize("clock", [-1, 2**32 + 1, 0.5, 1e12])
+@pytest.mark.parametrize("clock", [-1, 2**32 + 1, 0.5, 1e12, np.uint64(2**32 + 3), np.float32(2**31)])
 def test_a_clock_that_is_not_known_yet_gives_no_number_where_it_is_no_int32(clock):
     layer = make_layer(2, (1, 2), return_state=True)
     x, h = inputs((1, 3, 1)), np.zeros((1, 2), np.float32)
@@ -106,12 +106,19 @@ def test_a_clock_that_is_not_known_yet_gives_no_number_where_it_is_no_int32(cloc
     )
 
 
-@pytest.mark.parametrize("clock", [-1, 2**31, 2**32 + 1, 0.5, True])
+@pytest.mark.parametrize("clock", [-1, 2**31, 2**32 + 1, 0.5, np.float32(2**31)])
 def test_a_clock_that_is_no_int32_is_refused(clock):
     with pytest.raises(
         ValueError, match=f"the clock of a state must be whole numbers from 0 to 2147483647. Received: \\[{clock}\\]"
     ):
         make_layer(2, (1, 2))(inputs((1, 3, 1)), initial_state=[np.zeros((1, 2)), np.array([clock])])
+
+
+@pytest.mark.parametrize("run", [lambda call: call(), lambda call: tf.function(call)()])
+def test_a_truth_value_is_no_clock(run):
+    layer, x = make_layer(2, (1, 2)), inputs((1, 3, 1))
+    with pytest.raises(ValueError, match="the clock of a state must be whole numbers .* Received: bool"):
+        run(lambda: layer(x, initial_state=[np.zeros((1, 2)), np.array([True])]))
 
 
 @pytest.mark.parametrize(

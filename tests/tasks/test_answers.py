@@ -357,6 +357,26 @@ def test_a_sequence_without_any_value_of_a_feature_is_named_or_has_its_mean(run,
     assert len(series.predict(run[0], path)) == 2
 
 
+def test_columns_and_answers_that_are_all_the_same_have_deviation_1(tmp_path):
+    """That of 0.1, whose mean is rounded, is not quite 0."""
+    assert Columns.learn([np.full((5, 1), 0.1), np.full((3, 1), 0.1)]).deviation == [1]
+    path = archive(tmp_path / "constant.npz", answers=lambda x, kinds: np.stack([kinds, np.full(len(kinds), 0.1)], 1))
+    assert task(path).units[1][1] == 1
+
+
+def test_test_data_have_the_steps_of_time_of_training(tmp_path):
+    for name, every in (("hours", "1h"), ("days", "1D")):
+        (tmp_path / name).mkdir()
+        for number in range(8):
+            times = pd.date_range("2024-01-01", periods=12, freq=every)
+            table = pd.DataFrame({"time": times, "x": RNG.normal(size=12), "kind": "ab"[number % 2]})
+            table.to_csv(tmp_path / name / f"{number}.csv", index=False)
+    roles = {"label": "kind", "time": "time"}
+    assert task(tmp_path / "hours", test_data=str(tmp_path / "hours"), **roles).classes.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="`test_data` must have steps of 3600, as `data` has. Received: 86400"):
+        task(tmp_path / "hours", test_data=str(tmp_path / "days"), **roles)
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [

@@ -243,6 +243,13 @@ def test_ridge_is_the_best_of_all_strengths_for_each_answer():
         np.testing.assert_allclose(found["ridge"][:, column], np.column_stack([asked, np.ones(6)]) @ weights, rtol=1e-6)
 
 
+def test_of_strengths_with_equal_errors_ridge_takes_the_largest():
+    """Left out in turn, each of two sequences is missed by the same whatever the strength."""
+    train = [np.array([[0.0], [1.0]]), np.array([[1.0], [0.5]])]
+    found = regress(train, np.array([[1.0], [2.0]]), train)["ridge"]
+    np.testing.assert_allclose(found, [[1.5], [1.5]], atol=0.01)
+
+
 def test_features_that_do_not_vary_and_single_sequences_give_the_mean():
     plain = [np.ones((4, 1))] * 3
     for count in (1, 3):

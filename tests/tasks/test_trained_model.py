@@ -11,8 +11,9 @@ import pytest
 from networks import fresh
 
 from main import recipe
+from tasks.expected import Expectation
 from tasks.sequence_generation import SequenceGeneration
-from tasks.trained_model import check_step, load_json, load_learned, load_model
+from tasks.trained_model import check_step, learned_numbers, load_json, load_learned, load_model
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,12 @@ def test_models_of_other_networks_are_named(whole, tmp_path):
     other.save(tmp_path / "model.keras")
     with pytest.raises(ValueError, match="`run` must have a model that can be loaded"):
         load_model(tmp_path)
+    other = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(2, name="hidden"), keras.layers.Dense(1, name="output")]
+    )
+    other.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="Received: a hidden layer of the kind Dense"):
+        load_model(tmp_path)
 
 
 def test_weights_of_other_shapes_are_named(whole, tmp_path):
@@ -106,6 +113,23 @@ def test_what_was_learned_has_all_that_is_needed_or_is_named(tmp_path):
     message = "metrics.json must have scales in what was learned, as this version saves it. Received: none"
     with pytest.raises(ValueError, match=message):
         load_learned(tmp_path, "window", "scales")
+
+
+@pytest.mark.parametrize("learned", [{}, {"units": None}, {"units": [10**400]}, {"units": ["x"]}, {"units": [1, 2]}])
+def test_numbers_that_were_learned_are_numbers_or_are_named(learned, tmp_path):
+    with pytest.raises(
+        ValueError, match="metrics.json must have units in what was learned, as it was saved. Received: "
+    ):
+        learned_numbers(tmp_path, learned, "units", (1,))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"season": 10**30}, {"season": True}, {"horizon": 3.0}, {"scale": 10**400}, {"scale": 0.0}, {"cycles": 0}],
+)
+def test_expectations_that_are_none_are_told(changes):
+    whole = Expectation(season=12, horizon=3, fading=0.5, scale=1.0)
+    assert whole.is_of(3) and not whole._replace(**changes).is_of(3)
 
 
 @pytest.mark.parametrize(
