@@ -61,7 +61,7 @@ def fits(sizes) -> Iterator[Row]:
 
 
 def memory() -> Iterator[Row]:
-    """Measure the peak memory of training updates, over that of importing TensorFlow."""
+    """Measure the peak memory of training updates, over what is held after a first small one."""
     for units, modules, steps, batch in MEMORY:
         mib = _printed("-m", "benchmarks.memory", *map(str, (units, modules, steps, batch)))
         row = Row("memory", "clockwork_rnn", units, modules, steps, batch, quantity="peak memory", unit="MiB")

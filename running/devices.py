@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from running import signals
-from running.cluster import said_of_data
+from running.cluster import ROOT, said_of_data
 from running.loop import Loop
 from running.settings import TrainingSettings
 from running.trained import data_in_short, same_data
@@ -66,7 +66,8 @@ def check_same(sharing: tf.distribute.Strategy, task: Task) -> None:
     settings = {"task": task.name} | dataclasses.asdict(task.settings)
     names = [name for name in settings if name not in OWN]
     own = np.zeros(MOST_SETTINGS, np.int64)
-    own[: len(names)] = [zlib.crc32(repr(settings[name]).encode()) for name in names]
+    texts = (repr(settings[name]).replace(str(ROOT), ".") for name in names)  # a checkout may be elsewhere
+    own[: len(names)] = [zlib.crc32(text.encode()) for text in texts]
     every = _of_all(sharing, own)  # [workers, settings]
     if other := [name for name, values in zip(names, every.T, strict=False) if len(set(values.tolist())) > 1]:
         raise ValueError(f"`{other[0]}` must be the same for all workers of TF_CONFIG. Received: {settings[other[0]]}")
@@ -137,11 +138,21 @@ class SharedLoop(Loop):
 
     def call(self, count: int) -> None:
         try:
-            super().call(count)
+            if count:
+                super().call(count)
+            else:
+                self._compile()
         except tf.errors.OpError as error:
             if not workers():
                 raise
             raise LostWorkerError("another worker cannot be reached any more") from error
+
+    def _compile(self) -> None:
+        """Make an update that does not count, because parts are compiled only where they run."""
+        before, places = self.progress, self.places
+        self.places = self.task.places()
+        super().call(1)
+        self.progress, self.places = before, places
 
     def _compiled(self, function: Any) -> Any:
         return tf.function(function, autograph=False)  # exchanging gradients is not for XLA; each device's are

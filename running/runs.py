@@ -184,10 +184,10 @@ class Run:
             return f"; model and metrics are in {self.results}; {missing}"
         if checkpoints.exists(self.results):
             return f"; go on with the same flags and --name {self.name} --resume{instead}"
-        if self.results.exists():
+        if self.results.is_dir():
             return f"; no checkpoint is in {self.results}, the same flags with --overwrite begin again"
         earlier = self._final[0]
-        return f"; the earlier run is left in {earlier}" if earlier.exists() else "; nothing of this run is left"
+        return f"; the earlier run is left in {earlier}" if earlier.is_dir() else "; nothing of this run is left"
 
     def _choose(self, new: Sequence[Path]) -> Sequence[Path]:
         """Return where results and log go: into the run's folders, or beside them if they hold what must not be lost."""
@@ -268,21 +268,18 @@ def _check(settings: RunSettings) -> None:
 
 def _claim(task: str, settings: RunSettings) -> tuple[str, contextlib.ExitStack]:
     """Return the name of the run and its locks; without a name, one that is free."""
-    given = settings.name or settings.model
-    found = folders_of(task, settings, given)
-    for setting, folder in zip(("results_dir", "log_dir"), found, strict=True):
-        folders.check_writable(setting, folder)
-    if settings.resume and not where(found[0]).exists():
-        raise ValueError(
-            f"`resume` needs a run with a checkpoint. Received: {settings.results_dir / task / given}, which is not there"
-        )
     if settings.name:
-        return given, lock(*found)
+        found = folders_of(task, settings, settings.name)
+        _check_writable(*found)
+        if settings.resume and not where(found[0]).exists():
+            raise ValueError(f"`resume` needs a run with a checkpoint. Received: {found[0]}, which is not there")
+        return settings.name, lock(*found)
     for number in itertools.count(1):
-        name = f"{given}-{number}"
+        name = f"{settings.model}-{number}"
         found = folders_of(task, settings, name)
         if any(map(folders.is_there, (*found, *folders.around(*found)))):
             continue
+        _check_writable(*found)
         try:
             locks = lock(*found)
         except LockedError:  # somebody else has just begun
@@ -290,6 +287,11 @@ def _claim(task: str, settings: RunSettings) -> tuple[str, contextlib.ExitStack]
         if not any(map(folders.is_there, found)):
             return name, locks
         locks.close()
+
+
+def _check_writable(results: Path, log: Path) -> None:
+    folders.check_writable("results_dir", results)
+    folders.check_writable("log_dir", log)
 
 
 def folders_of(task: str, settings: RunSettings, name: str) -> tuple[Path, Path]:

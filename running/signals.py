@@ -3,10 +3,14 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# TensorFlow asks this file for its context, does not look whether that raised something, and crashes (2.21).
+CRASHING = os.path.join("tensorflow", "python", "eager", "context.py")
 _came: list[int] = []  # numbers of the signals that were raised
 program = "main.py"  # that runs, as messages call it
 _holding, _waiting = False, []  # whether signals wait, and the numbers of those that do
@@ -107,16 +111,35 @@ def held() -> Iterator[None]:
         yield
     finally:
         _holding = False
-    if _waiting:
-        _raise(_waiting.pop(), None)
+        if _waiting:
+            _raise(_waiting.pop(), None)
 
 
-def _raise(number: int, frame: object) -> None:
+def _raise(number: int, frame: FrameType | None) -> None:
     if _holding:
         _waiting.append(number)
-        return
-    _came.append(number)
-    raise Stopped(number)
+    elif frame and frame.f_code.co_filename.endswith(CRASHING):
+        _raise_behind(number, frame)
+    else:
+        _came.append(number)
+        raise Stopped(number)
+
+
+def _raise_behind(number: int, frame: FrameType) -> None:
+    """Raise as soon as another file's line is run than that of the frame."""
+    file = frame.f_code.co_filename
+
+    def look(frame: FrameType, event: str, argument: object) -> Callable:
+        if frame.f_code.co_filename != file:
+            sys.settrace(None)
+            _raise(number, frame)
+        return look
+
+    while frame and frame.f_code.co_filename == file:
+        frame = frame.f_back
+    if frame:
+        frame.f_trace = look
+    sys.settrace(look)
 
 
 def _leave_at_the_second(listener: int, heeded: list[int]) -> None:

@@ -55,6 +55,10 @@ def _draw(
         half = (times[known] - times[known - 1]) / 2
         over, bands = np.array([over[0] - half, over[0] + half]), np.repeat(bands, 2, axis=0)
     axis.plot(times[shown], truth[shown], color="0.5", linewidth=1.2, label="known")
+    gaps = np.isnan(np.pad(truth[shown], 1, constant_values=np.nan))
+    alone = ~gaps[1:-1] & gaps[:-2] & gaps[2:]
+    if alone.any():  # through which no line leads
+        axis.plot(times[shown][alone], truth[shown][alone], ".", color="0.5", markersize=3)
     axis.fill_between(over, bands[:, 0], bands[:, 4], color="#0173b2", alpha=0.15, linewidth=0, label="95 %")
     axis.fill_between(over, bands[:, 1], bands[:, 3], color="#0173b2", alpha=0.3, linewidth=0, label="80 %")
     for (method, values), colour in zip(simple.items(), COLOURS, strict=False):

@@ -25,8 +25,9 @@ MISSING, SPACE = "_", "␣"
 MOST_WRITERS = 100  # with a name beside the axis
 KEY = (
     "Ink: a colour for each character that is read there, named above where it begins; grey: none is; dotted: the pen is lifted. "
-    "Below: what was read, errors red; under it what was written."
+    "Below: what was read"
 )
+ERRORS = ", errors red; under it what was written"
 
 
 class DrawnLine(NamedTuple):
@@ -71,7 +72,8 @@ def lines_figure(lines: Sequence[DrawnLine], title: str = "") -> Figure:
             _draw_ink(axis, (line.points - line.points.min(axis=0)) * scale + (MARGIN, above), line)
             _draw_transcription(axis, line, height - 1.3 * LETTERS)
             base -= MARGIN
-        figure.text(MARGIN / WIDTH, MARGIN / whole, KEY, size=7, color=WRITTEN)
+        key = KEY + ERRORS * any(line.truth for line in lines)
+        figure.text(MARGIN / WIDTH, MARGIN / whole, f"{key}.", size=7, color=WRITTEN)
     return figure
 
 

@@ -1,5 +1,6 @@
 """Measurements as a network sees them: each column against its own level, so that a trend takes nothing out of its range."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -135,7 +136,8 @@ def learn(sequences: Sequences, ends: Sequence[int], season: int, horizon: int, 
         for name, whole in zip(sequences.names, filled, strict=True):
             own = expected.fit(whole[:, place], seasons, horizon)
             if not own.scale > LEAST * np.abs(whole[:, place]).max():
-                came = f"{sequences.columns[place]} of {name}, which a season of {own.season} foretells"
+                left = own.scale / max(np.abs(whole[:, place]).max(), sys.float_info.min)
+                came = f"{sequences.columns[place]} of {name}, of whose size a season of {own.season} leaves {left:.0e}"
                 raise ValueError(f"`target` must leave something to learn. Received: {came}")
             seasons = [own.season]  # of all series
             expectations[name] += (own,)

@@ -1,6 +1,6 @@
 """The campaign: `python -m tests.faults` injects a few faults of each kind, `--all` all of them, and `--kills N` kills N trainings.
 
-What `--all`, `--only` and `--kills` find goes into `results/reliability.csv` and the table made of it.
+What `--all`, `--only`, `--kills` and `--again` find goes into `results/reliability.csv` and the table made of it.
 """
 
 import sys

@@ -61,6 +61,7 @@ def growth() -> Iterator[dict]:
         here, there = PROCESSES.Pipe()
         process = PROCESSES.Process(target=_call, args=(name, there))
         process.start()
+        there.close()  # so that nothing is waited for where the process dies
         first, last = here.recv()
         process.join()
         yield _row(

@@ -41,8 +41,11 @@ tasks = CharacterModel(text), SpokenWords(recipe("words", batch_size=10, **small
 for task in tasks:
     devices.check_split(sharing, task)
     alone, shared = Loop(task, task.settings), devices.make_loop(task, task.settings, sharing)
+    shared.call(0)  # compiles all, and does nothing else
+    assert not shared.progress.done and (shared.weights == alone.weights).all()
     for loop in (alone, shared):
         loop.run(3)
+    assert shared.progress.seconds[0] < 1
     np.testing.assert_allclose(shared.weights, alone.weights, atol=1e-5)
     np.testing.assert_allclose(shared.progress.history, alone.progress.history, rtol=1e-4)
     for one, other in zip(*(tf.nest.flatten(loop.progress.carried) for loop in (alone, shared))):

@@ -151,6 +151,10 @@ def test_a_name_is_chosen_that_nobody_has(settings):
     first, second = (Run("generation", replace(settings, name=None)) for _ in range(2))
     assert (first.name, second.name) == ("clockwork_rnn-1", "clockwork_rnn-2")
     first.release(), second.release()
+    (settings.results_dir / "generation" / "clockwork_rnn").touch()  # which is no name that it takes
+    third = Run("generation", replace(settings, name=None))
+    assert third.name == "clockwork_rnn-3"
+    third.release()
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(settings, monkeypatch, capsys):

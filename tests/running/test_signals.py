@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
+from tensorflow.python.eager import context
 
 from running import signals
 
@@ -43,6 +45,26 @@ def test_a_signal_that_is_ignored_stays_so():
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("value", [1.0, b"bytes", [1, 2]])
+def test_a_signal_where_tensorflow_would_crash_is_raised_behind_it(value, monkeypatch):
+    """TensorFlow would go on with a context that it has not got, which ends the process."""
+    names = {"signal": signal}
+    code = "def handle(self):\n    signal.raise_signal(signal.SIGTERM)\n    return self._context_handle"
+    exec(compile(code, context.__file__, "exec"), names)
+    tf.constant(0)  # so that there is a context
+    monkeypatch.setattr(context.Context, "_handle", property(names["handle"]))
+    with pytest.raises(signals.Stopped) as caught, signals.raised():
+        tf.constant(value)
+        pytest.fail("it was not raised")
+    assert caught.value.status == 143 and sys.gettrace() is None
+
+
+def test_a_signal_that_waits_is_raised_also_where_something_fails():
+    with pytest.raises(signals.Stopped), signals.raised(), signals.held():
+        signal.raise_signal(signal.SIGTERM)
+        raise ValueError
 
 
 def test_the_second_signal_ends_the_process_at_once_even_within_a_long_call():

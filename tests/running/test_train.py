@@ -295,6 +295,9 @@ def test_what_ends_without_a_checkpoint_says_so_and_how_to_begin_again(tmp_path,
     assert run.results.exists() and run.goes_on() == said
     again = replace(settings, overwrite=True)
     assert train(SequenceGeneration(again), again, Run("generation", again))["updates"] == TINY.epochs
+    run.results.rename(tmp_path / "elsewhere")
+    run.results.touch()  # which --overwrite would not replace
+    assert run.goes_on() == "; nothing of this run is left"
 
 
 def test_what_ends_before_the_first_update_leaves_nothing(tmp_path, monkeypatch):

@@ -30,6 +30,14 @@ def test_everything_is_drawn_where_it_belongs():
     assert axis.get_xlabel() == "step"
 
 
+def test_values_between_gaps_are_drawn():
+    truth = np.arange(12.0)
+    truth[[1, 3, 7]] = np.nan
+    figure = forecast_figure(truth[:, None], 10, np.zeros((1, 2, 5)), {}, np.arange(12), ["a"])
+    points = [line.get_xydata().tolist() for line in figure.axes[0].lines if line.get_marker() == "."]
+    assert points == [[[2, 2]], [[10, 10], [11, 11]]]  # of the eight steps that are shown, and what came
+
+
 def test_each_target_that_is_named_has_its_panel():
     truth = np.arange(40.0)[:, None] + 100 * np.arange(5)  # [T, m]
     bands = truth[30:34].T[..., None] + np.array([-3, -1, 0, 1, 3])

@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex
 from tasks import figures
 from tasks.ink_figures import (
     CHARACTERS,
+    ERRORS,
     KEY,
     NOTHING,
     WRITTEN,
@@ -137,8 +138,10 @@ def test_a_space_that_is_wrong_is_seen():
 
 
 def test_where_the_truth_is_not_known_nothing_is_wrong():
-    (axis,) = lines_figure([LINE._replace(truth="")]).axes
+    figure = lines_figure([LINE._replace(truth="")])
+    (axis,) = figure.axes
     assert texts(axis, "black") == list("too") and texts(axis, WRONG) == texts(axis, WRITTEN) == []
+    assert figure.texts[-1].get_text().endswith("Below: what was read.")
 
 
 @pytest.mark.parametrize("line", [LINE._replace(answer=""), LINE._replace(said=[""] * 6, truth="", answer="")])
@@ -156,7 +159,7 @@ def test_a_dot_is_a_line():
 def test_lines_stand_one_under_the_other():
     lines = [LINE, drawn_line(20), LINE._replace(points=POINTS * [20, 1])]
     figure = lines_figure(lines, "run $a$")
-    assert [text.get_text() for text in figure.texts] == [r"run \$a\$", KEY]
+    assert [text.get_text() for text in figure.texts] == [r"run \$a\$", f"{KEY}{ERRORS}."]
     frames = [axis.get_position() for axis in figure.axes]
     assert all(upper.y0 > lower.y1 for upper, lower in itertools.pairwise(frames))
     assert all(frame.y0 > 0 and frame.y1 < 1 for frame in frames)

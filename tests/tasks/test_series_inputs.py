@@ -90,6 +90,6 @@ def test_scales_go_through_json_and_know_their_series():
 def test_a_target_that_never_changes_is_named():
     own = sequences(count=2)
     own.values[1][:, 0] = 3.0
-    message = "`target` must leave something to learn. Received: y of s1, which a season of 4 foretells"
+    message = "`target` must leave something to learn. Received: y of s1, of whose size a season of 4 leaves 0e"
     with pytest.raises(ValueError, match=message):
         learn(own, [50, 50], 4, 3)
