@@ -15,9 +15,7 @@ def elementwise(name: str, activation: str | Callable | None) -> Callable:
     """Return an activation, refusing one that mixes units, such as softmax: modules are computed apart from each other."""
     activation = _of_keras(name, "an activation", keras.activations.get, activation)
     with tf.init_scope():
-        values = tf.constant(
-            [[-1.0, 0.5, 2.0]], keras.config.dtype_policy().compute_dtype
-        )  # as layers of Keras have it
+        values = tf.constant([[-1.0, 0.5, 2.0]], keras.config.dtype_policy().compute_dtype)
         try:
             found = [activation(part) for part in (values, *tf.split(values, 3, axis=-1))]
             apart = all(np.allclose(found[0][:, i], part[:, 0], atol=1e-6) for i, part in enumerate(found[1:]))

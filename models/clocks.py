@@ -166,9 +166,8 @@ def make_periods(
     if not isinstance(series_base, Real) or not 1 < series_base <= LARGEST:
         raise ValueError(f"`series_base` must be above 1 and below 2³¹. Received: {reprlib.repr(series_base)}")
     with np.errstate(over="ignore"):
-        multiples = SERIES[clock_series](
-            np.arange(modules, dtype=float), float(series_base), np.random.default_rng(seed)
-        )
+        places, rng = np.arange(modules, dtype=float), np.random.default_rng(seed)
+        multiples = SERIES[clock_series](places, float(series_base), rng)
     values = lowest_period * multiples
     if not values.max() <= LARGEST:
         raise ValueError(f"`modules` must leave all periods below 2³¹. Received: {modules} of {clock_series}")
@@ -242,10 +241,9 @@ def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) 
     sharing = Counter(periods)
     bands = {
         period: energies[(cycles * 2 * period <= len(signal)) & (cycles * 2 * slower > len(signal))].sum()
-        / sharing[period]
         for period, slower in zip(speeds, [*speeds[1:], len(signal)], strict=True)
     }
-    shares = np.array([bands[period] for period in periods])
+    shares = np.array([bands[period] / sharing[period] for period in periods])
     if not shares.any():
         shares = np.ones(len(periods))
     wanted = (units - len(periods)) * shares / shares.sum()

@@ -221,9 +221,7 @@ def connect(address: str) -> Any:
         raise ValueError(f"`ray` needs the package ray (pip install ray). Received: {address}") from None
     if ray.is_initialized():
         return ray
-    folders = [
-        f"/{path.name}" for path in ROOT.iterdir() if _is_left_out(path)
-    ]  # not of those below: as in `.gitignore`
+    folders = [f"/{path.name}" for path in ROOT.iterdir() if _is_left_out(path)]  # "/": none of those below
     environment = {"working_dir": str(ROOT), "excludes": folders, "env_vars": ONE_THREAD}
     try:
         host, colon, port = address.removeprefix("ray://").rpartition(":")

@@ -134,9 +134,7 @@ def _plain(word: str) -> str:
 def _value(setting: Setting, words: list[str] | bool) -> Any:
     if setting.hint is bool:
         return words
-    words = [
-        re.sub(rf"^ (?={NEGATIVE.pattern}$)", "", word, flags=re.IGNORECASE) for word in words
-    ]  # as before `_plain`
+    words = [word[1:] if word[:1] == " " and NEGATIVE.fullmatch(word[1:]) else word for word in words]  # see `_plain`
     try:
         return hints.value_of(words, setting.hint)
     except ValueError:

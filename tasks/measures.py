@@ -52,9 +52,9 @@ def rmse(truth: np.ndarray, answers: np.ndarray) -> float:
 def r2(truth: np.ndarray, answers: np.ndarray) -> float:
     """Return the share of one quantity's variance that answers explain; NaN if it does not vary."""
     truth, answers = _known(truth, answers)
-    if not len(truth) or truth.max() == truth.min():  # whose spread rounding may leave above 0
-        return np.nan
-    return float(1 - ((truth - answers) ** 2).sum() / ((truth - _mean(truth)) ** 2).sum())
+    spread = ((truth - _mean(truth)) ** 2).sum()
+    varies = spread > 0 and truth.max() > truth.min()  # rounding of the mean may be a spread, too
+    return float(1 - ((truth - answers) ** 2).sum() / spread) if varies else np.nan
 
 
 def pinball(truth: np.ndarray, forecasts: np.ndarray, quantiles: np.ndarray) -> float:
