@@ -128,6 +128,11 @@ def read_any_json(path: Path) -> Any:
             raise ValueError(f"{path} must be JSON. Received: brackets in brackets without end") from None
 
 
+def is_utf8(path: Path | str) -> bool:
+    """Return whether a path is one in UTF-8: one of other bytes can be opened, but not written into a file or a message."""
+    return str(path).encode(errors="replace").decode() == str(path)
+
+
 def in_a_line(error: Exception, most: int = 120) -> str:
     """Return what another library has to say, cut to one line of a message."""
     return " ".join(str(error).replace("`", "").split())[:most] or type(error).__name__

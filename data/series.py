@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from data.files import is_utf8
 from data.npz_files import read_npz
 from data.parquet_files import read_parquet
 from data.roles import Roles, check_roles, find_places
@@ -205,6 +206,8 @@ def _seen(folder: Path) -> list[Path]:
 
 
 def _read(path: Path, roles: Roles) -> Table:
+    if not is_utf8(path):  # it is the name of a sequence
+        raise ValueError(f"{ascii(str(path))} must be named in UTF-8. Received: other bytes")
     return TABLES[path.suffix.lower()](path, roles.texts())
 
 

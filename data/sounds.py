@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.files import naming, write_whole
+from data.files import is_utf8, naming, write_whole
 
 LOUDEST = 2.0**31  # a sample of 32 bits, where a file of floats holds integers; the squares of far louder ones overflow
 INEXACT = ("OGG", "MP3")  # kinds of files in which libsndfile does not find a sample exactly
@@ -35,6 +35,8 @@ def read_samples(
 
     if not path.is_file():  # a pipe would be waited for
         raise ValueError("not a file" if path.exists() else "not there")
+    if not is_utf8(path):
+        raise ValueError("not named in UTF-8")
     if path.suffix.lower() == ".raw":
         raise ValueError("raw samples, whose rate is not known")
     try:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from data.files import is_utf8
 from data.make_words import VOCABULARY
 from data.text import read_text
 from data.timit import beside, files_below, read_times
@@ -71,7 +72,7 @@ def load_folder(folder: Path, split: Split) -> list[Clip]:
         if not word.name.startswith(("_", "."))
         and (word.is_dir() or not word.exists())  # a link to nowhere is an error
         for path in sorted(word.iterdir())
-        if path.suffix.lower() in SOUNDS | UNREAD
+        if not path.name.startswith(".") and path.suffix.lower() in SOUNDS | UNREAD
     ]
     _check_words("corpus", folder, clips)
     said = split.said()
@@ -123,7 +124,7 @@ def load_timit(folder: Path, seed: int) -> list[Clip]:
 
 def _check_words(argument: str, folder: Path, clips: Sequence[Clip]) -> None:
     words = sorted({clip.word for clip in clips})
-    if odd := [word for word in words if word.encode(errors="replace").decode() != word]:
+    if odd := [word for word in words if not is_utf8(word)]:
         raise ValueError(f"`{argument}` must have folders that are named in UTF-8. Received: {ascii(odd[0])}")
     if len(words) < 2:
         came = f"{len(clips)} sound files" + (f", all of {words[0]}" if words else "")

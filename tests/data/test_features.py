@@ -134,7 +134,7 @@ def test_files_that_are_none_are_skipped_named_and_counted(tmp_path, capsys):
         "empty.wav: Format not recognised",
         "nan.wav: sample 9 is nan",
         "fast.wav: 2147483647 samples a second",
-        r"caf\udce9.wav: 'utf-8' codec",
+        r"caf\udce9.wav: not named in UTF-8",
     ):
         assert f"skipped {tmp_path}/{reason}" in printed
     (tmp_path / "link.wav").unlink()  # and now it is there

@@ -174,6 +174,15 @@ def test_refuses_paths(csv, tmp_path):
             load(tmp_path / "classes", roles)
 
 
+@pytest.mark.parametrize("name", [b"classes/up/caf\xe9.csv", b"classes/caf\xe9/1.csv"])
+def test_a_name_of_other_bytes_than_utf_8_is_refused(csv, tmp_path, name):
+    for path in ("classes/down/1.csv", os.fsdecode(name)):
+        csv("a\n1\n2\n", path)
+    with pytest.raises(ValueError, match=r"udce9.*must be named in UTF-8. Received: other bytes") as caught:
+        load(tmp_path / "classes", Roles())
+    str(caught.value).encode()
+
+
 def test_refuses_sizes_before_they_fill_the_memory(csv, tmp_path, monkeypatch):
     monkeypatch.setattr(text, "LONGEST", 1000)
     with pytest.raises(ValueError, match="t.csv must have lines of at most 1000 bytes. Received: more in line 1"):

@@ -48,6 +48,7 @@ def folder(tmp_path):
             for take in range(4):
                 record(tmp_path / word / f"{speaker}_{take}.wav")
     (tmp_path / "yes" / "notes.txt").write_text("no sound")
+    (tmp_path / "no" / "._ann_0.wav").write_text("what a Mac knows of a file")
     record(tmp_path / "_background_noise_" / "hum.wav")
     return tmp_path
 
