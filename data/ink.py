@@ -59,7 +59,7 @@ def line_of(strokes: Sequence[np.ndarray], text: str, writer: str, name: str) ->
         if not len(stroke):
             raise ValueError(f"{name} must have points in each stroke. Received: none in stroke {number}")
     points = np.concatenate(strokes).astype(float)  # [P, 3]
-    with np.errstate(invalid="ignore"):  # what is not finite is refused below
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
         points[:, 2] -= points[0, 2]
     lifted = np.zeros(len(points), bool)
     lifted[np.cumsum([len(stroke) for stroke in strokes]) - 1] = True

@@ -52,6 +52,10 @@ def read_ink(path: Path) -> Line:
     if 2 in sizes:
         strokes = _timed(strokes)
     line = line_of(strokes, text="", writer="", name=str(path))
+    for number, stroke in enumerate(strokes, start=1):
+        if stroke[0, 2] == stroke[-1, 2] and (stroke != stroke[0]).any():
+            came = f"{len(stroke)} points at {stroke[0, 2]:g} s in stroke {number}"
+            raise ValueError(f"{path} must have times that run on within each stroke, or none. Received: {came}")
     if (seconds := line.points[-1, 2]) > LONGEST:
         raise ValueError(f"{path} must have a line of at most {LONGEST} s. Received: {seconds:g} s")
     return line
@@ -173,6 +177,7 @@ def _csv(path: Path) -> list[np.ndarray]:
             f"{path} must name times {' or '.join(TIMES)}, where it has any. Received: {', '.join(others)}"
         )
     names = [*COLUMNS, *times]
+    table.check_signs([table.place("read", name) for name in names])
     stroke, *values = [_column(table, name) for name in names]
     starts = np.flatnonzero(np.diff(stroke)) + 1
     runs = stroke[np.append(0, starts)]
