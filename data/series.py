@@ -262,7 +262,7 @@ def _answers(path: Path, archive: Archive, roles: Roles) -> np.ndarray:
         raise ValueError(f"{path} must hold a label {archive.answer} of each sequence. Received: {came}")
     if answers.ndim > 1:
         raise ValueError(f"{path} must hold one label {archive.answer} a sequence. Received: {list(answers.shape)}")
-    whole = answers.dtype.kind == "f" and (answers % 1 == 0).all()
+    whole = answers.dtype.kind == "f" and (answers % 1 == 0).all() and (np.abs(answers) < 2**63).all()  # of int64
     labels = (answers.astype(np.int64) if whole else answers).astype(str)
     if "" in labels:
         raise ValueError(f"{path} must hold a label {archive.answer} of each sequence. Received: an empty one")

@@ -66,7 +66,7 @@ def find_features(tables: list[Table], roles: Roles, trained: Sequence[str] | No
         trained: the features that a run was trained on; then they are these, wherever they stand.
 
     Raises:
-        ValueError: the tables have other columns, there is no such column, it has two roles, or none is left.
+        ValueError: the tables have other columns, or others of a number, there is no such column, it has two roles, or none is left.
     """
     first = tables[0]
     for table in tables[1:]:
@@ -80,6 +80,12 @@ def find_features(tables: list[Table], roles: Roles, trained: Sequence[str] | No
             refuse_columns(first.path, first.names, trained)
         roles = replace(roles, columns=tuple(trained))
     places = find_places(first, roles)
+    numbers = [column for own in roles.named().values() for column in own if column.strip() not in first.names]
+    if numbers and (other := next((table for table in tables if table.names != first.names), None)):
+        raise ValueError(
+            f"{other.path} must have its columns in the order of {first.path.name}, where one is given by its number. "
+            f"Received: another, with {numbers[0]}"
+        )
     ahead = places["target"] if roles.horizon else []
     taken = {place for role, found in places.items() if role != "known" for place in found}
     chosen = places["columns"]

@@ -173,7 +173,7 @@ def read_table(path: Path, texts: Mapping[str, str]) -> Table:
         >>> table.numbers(table.place("column", "target_2")).shape
         (320,)
     """
-    line = next(read_lines(path), "")
+    line = next(read_lines(path), "").partition("\r")[0]  # which also ends a line for pandas
     deque(read_lines(path), maxlen=0)  # what is no text would come out as odd cells
     head, separator = _cells(path, line, nrows=SAMPLE)
     marked = lambda: any({".", '"'} & set(line) for line in read_lines(path))  # noqa: E731

@@ -75,10 +75,10 @@ def check_even(table: Table, place: int, times: np.ndarray, sequences: list[np.n
 
 def calendar(times: np.ndarray) -> str | pd.DateOffset | None:
     """Return how times go on by a calendar: as pandas names it, such as MS, or on the same day of months; or None."""
-    if times.dtype == float or len(times) < 3:
+    if times.dtype == float or len(times) < 2:
         return None
     index = pd.DatetimeIndex(times)
-    found = pd.infer_freq(index)
+    found = pd.infer_freq(index) if len(index) > 2 else None  # which pandas cannot tell of two
     if found and not found.endswith("D"):  # three months may have a number of days in common
         return None if found in OFFICE else found
     months = np.diff(12 * index.year + index.month)
@@ -126,17 +126,21 @@ def resample(times: np.ndarray, values: np.ndarray, every: str) -> tuple[np.ndar
     What pandas names by its end, as weeks and `1ME` are, has the mean of what came since the time before.
 
     Raises:
-        ValueError: the times are numbers, or the step is far too small for them.
+        ValueError: the times are numbers, the step is far too small for them, or it leads beyond what a time can be.
     """
     if times.dtype == float:
         raise ValueError(f"`every` must be given where times are dates. Received: {every}, with numbers")
     start = pd.Timestamp(times[0])
-    step = start + pd.tseries.frequencies.to_offset(every) - start
-    if (steps := (pd.Timestamp(times[-1]) - start) / step) > SPARSEST * len(times):
-        raise ValueError(
-            f"`every` must make at most {SPARSEST} steps a measurement. Received: {every}, which makes {steps:.0f} of {len(times)}"
-        )
-    means = pd.DataFrame(values, index=pd.DatetimeIndex(times)).resample(every).mean()
+    try:
+        step = start + pd.tseries.frequencies.to_offset(every) - start
+        if (steps := (pd.Timestamp(times[-1]) - start) / step) > SPARSEST * len(times):
+            raise ValueError(
+                f"`every` must make at most {SPARSEST} steps a measurement. Received: {every}, which makes {steps:.0f} of {len(times)}"
+            )
+        means = pd.DataFrame(values, index=pd.DatetimeIndex(times)).resample(every).mean()
+    except (pd.errors.OutOfBoundsDatetime, OverflowError):
+        ends = f"{pd.Timestamp.min.date()} to {pd.Timestamp.max.date()}"
+        raise ValueError(f"`every` must make times from {ends}. Received: {every}, with {start.date()}") from None
     return means.index.to_numpy("datetime64[ns]"), means.to_numpy()
 
 

@@ -20,6 +20,8 @@ def test_npz(tmp_path):
     same(found.values, *x[..., :1])
     np.testing.assert_array_equal(found.answers, [[1], [2], [1]])
     assert load(tmp_path / "b.npz", Roles(label="y")).answers.tolist() == ["1", "2", "1"]
+    np.savez(tmp_path / "b.npz", x=x, y=[1e19, 2e19, 3.0])
+    assert load(tmp_path / "b.npz", Roles(label="y")).answers.tolist() == ["1e+19", "2e+19", "3.0"]
     np.savez(tmp_path / "c.npz", x=x, y=np.array([[1, 2], [3, 4], [5, 6]]))
     assert load(tmp_path / "c.npz", Roles(target=("y",))).answers.tolist() == [[1, 2], [3, 4], [5, 6]]
     found = load(tmp_path / "c.npz", Roles(target=("2",), horizon=1))

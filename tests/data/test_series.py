@@ -174,6 +174,21 @@ def test_refuses_paths(csv, tmp_path):
             load(tmp_path / "classes", roles)
 
 
+def test_columns_of_another_order_go_by_name_and_not_by_number(csv, tmp_path):
+    csv("x,y,z\n1,2,9\n", "flat/a.csv"), csv("y,z,x\n2,8,1\n", "flat/b.csv")
+    found = load(tmp_path / "flat", Roles(target=("z",)))
+    assert found.answers.tolist() == [[9], [8]]
+    same(found.values, [[1, 2]], [[1, 2]])
+    message = (
+        "b.csv must have its columns in the order of a.csv, where one is given by its number. Received: another, with 3"
+    )
+    for roles in (Roles(target=("3",)), Roles(label="3")):
+        with pytest.raises(ValueError, match=message):
+            load(tmp_path / "flat", roles)
+    csv("x,y,z\n1,2,8\n", "flat/b.csv")
+    assert load(tmp_path / "flat", Roles(target=("3",))).answers.tolist() == [[9], [8]]
+
+
 @pytest.mark.parametrize("name", [b"classes/up/caf\xe9.csv", b"classes/caf\xe9/1.csv"])
 def test_a_name_of_other_bytes_than_utf_8_is_refused(csv, tmp_path, name):
     for path in ("classes/down/1.csv", os.fsdecode(name)):

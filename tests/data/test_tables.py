@@ -54,6 +54,12 @@ def test_a_single_column_may_have_decimal_commas_and_no_name(table):
     assert read_column(table("2\n1,5\n")).tolist() == [2, 1.5]
 
 
+def test_lines_that_end_as_old_macs_end_them_are_not_counted_as_columns(table):
+    rows = [f"{row},{row / 2},{-row}" for row in range(5001)]
+    found = read_table(table("a,b,c\r" + "\r".join(rows)), {})
+    np.testing.assert_array_equal(found.numbers(1), np.arange(5001) / 2)
+
+
 def test_a_name_is_taken_before_a_number(table):
     path = table("x;1.\na;0\n".replace("1.", "1st").replace("a", "7"))
     assert read_column(path, "1").tolist() == [7] and read_column(path, "1st").tolist() == [0]

@@ -51,6 +51,12 @@ def test_times(csv, cells, first, last):
     assert (times[0], times[-1]) == wanted and times.dtype in ("float64", "datetime64[ns]")
 
 
+def test_two_months_are_as_even_as_many(csv):
+    rows = [f"a,2020-{month:02d}-01,1" for month in range(1, 13)] + ["b,2021-02-01,1", "b,2021-03-01,1"]
+    found = load(csv("g,t,a\n" + "\n".join(rows)), Roles(target=("a",), horizon=1, time="t", group="g"))
+    assert [len(times) for times in found.times] == [12, 2]
+
+
 @pytest.mark.parametrize(
     "cells, every, message",
     [
@@ -66,6 +72,7 @@ def test_times(csv, cells, first, last):
         ("1600-01-01 1600-01-02", None, "Received: '1600-01-01' in row 2"),
         ("01/02/2024 02/02/2024", None, "Received: '01/02/2024' in row 2 of column 't', where days may be months"),
         ("0 1 3", "1h", "`every` must be given where times are dates. Received: 1h, with numbers"),
+        ("2260-01-01 2261-06-01", "10YE", "`every` must make times from 1677-09-21 to 2262-04-11. Received: 10YE, with 2260-01-01"),
         ("2024-01-01 2025-01-01", "1s", "`every` must make at most 100 steps a measurement. Received: 1s, which makes 31622400 of 2"),
     ],
 )  # fmt: skip
@@ -101,6 +108,9 @@ def test_times_are_in_utc_where_the_file_has_zones(csv):
         (["2023-12-29 12:00", "2024-01-29 12:00", "2024-02-29 12:00"], ["2024-03-29 12:00", "2024-04-29 12:00"]),
         (["2023-02-28", "2023-04-30", "2023-06-30"], ["2023-08-31", "2023-10-31"]),  # ends of months
         (["2023-12-31", "2024-01-31", "2024-02-29"], ["2024-03-31", "2024-04-30"]),
+        (["2024-02-29", "2024-03-31"], ["2024-04-30", "2024-05-31"]),
+        (["2024-02-01", "2024-03-01"], ["2024-04-01", "2024-05-01"]),
+        (["2024-02-01", "2024-03-02"], None),
         (["2024-01-01", "2024-02-01", "2024-03-03"], None),  # every 31 or 30 days
         (["2024-01-01", "2024-02-01", "2024-03-03", "2024-04-03"], ["2024-05-04", "2024-06-04"]),  # every 31 days
     ],
