@@ -164,7 +164,7 @@ class CharacterModel(Task):
         bits = -np.log2(counts / counts.sum())
         what = "characters by how frequent they are"
         return {
-            "bits_per_character": Quantity("bits per character", "", float(bits[self.testing].mean()), what),
+            "bits_per_character": Quantity("bits per character", "", float(bits[self.testing[1:]].mean()), what),
             "bits": Quantity("bits per character in training", "", float(bits[self.training].mean()), what),
         }
 
@@ -255,12 +255,14 @@ def _writer(network: keras.Model, begun: int, block: int):
     def run(state, index, first, prime, temperature, seed):
         step = hidden.stepper()
         kernel, bias = (tf.convert_to_tensor(weights) for weights in (output.kernel, output.bias))
+        divisor = tf.maximum(temperature, np.finfo(np.float32).tiny)
 
         def read_and_draw(place, index, state, read):
             t = first + place
             seen = tf.one_hot(index[None], output.units, dtype=kernel.dtype)
             state = step(seen, state)
-            logits = (state[0] @ kernel + bias) / temperature
+            logits = state[0] @ kernel + bias
+            logits = (logits - tf.reduce_max(logits)) / divisor
             drawn = tf.random.stateless_categorical(logits, 1, [seed, t], tf.int32)[0, 0]
             index = tf.where(t + 1 < begun, prime[tf.minimum(t + 1, begun - 1)], drawn)
             return place + 1, index, state, read.write(place, index)

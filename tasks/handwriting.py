@@ -221,7 +221,7 @@ class Handwriting(Task):
         if not settings.read:
             raise ValueError("`run` needs `read`, files of strokes to read. Received: none")
         _check(settings)
-        from tasks import ink_figures
+        from tasks import figures, ink_figures
 
         scale = Scale(*load_json(folder / "metrics.json", **Scale.__annotations__))
         lines = [rescaled(read_ink(Path(path)), scale) for path in settings.read]
@@ -229,7 +229,7 @@ class Handwriting(Task):
         for path, name, line in zip(settings.read, _pictures(settings.read), lines, strict=True):
             drawn = drawn_line(line, settings, model)
             with write_about(folder / name, "read", path) as part:
-                ink_figures.lines_figure([drawn]).savefig(part, format="png")
+                part.write_bytes(figures.png(ink_figures.lines_figure([drawn])))
             print(f"{path}: {drawn.answer}")
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from entry_point import run
+from matplotlib.image import imread
 
 import main
 from data.ink_files import read_ink
@@ -85,7 +86,8 @@ def test_ink_is_read_by_a_trained_run(trained, run_here):
     assert len(answers[str(SAMPLE)]) == sum(
         said[t] != 81 and (t == 0 or said[t] != said[t - 1]) for t in range(len(said))
     )
-    assert all((results / f"read_{path.stem}.png").exists() for path in (SAMPLE, inkml, large))
+    widths = [imread(results / f"read_{path.stem}.png").shape[1] for path in (SAMPLE, inkml, large)]
+    assert set(widths) == {imread(results / "lines.png").shape[1]}
     again = [folder / name for name in ("one/x.json", "two/x.json", "three/x_2.json")]  # the last has a number's name
     for path in again:
         path.parent.mkdir()
