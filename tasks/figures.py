@@ -29,6 +29,8 @@ STYLE = DEFAULTS | {
 LONG_TITLE = 40  # characters
 MOST_LABELS = 40  # on an axis, and curves that colours and lines can tell apart
 MOST_LEGEND = 0.7  # inches of a figure's height, which grows by what a legend takes besides
+WIDEST = 40  # inches
+MOST_PANELS = 12  # beside each other
 MOST_COLUMNS = 4096  # of a picture of states, which has fewer pixels
 SHOWN_AS = str.maketrans({"\n": "¶", "\t": "→", "$": r"\$"})  # a dollar begins a formula
 TARGET = {"color": "0.6", "linewidth": 3.0}
@@ -228,7 +230,7 @@ def confusion_figure(counts: np.ndarray, labels: Sequence[str], rows: str, colum
 
     Args:
         counts: [classes, classes].
-        labels: of the classes; those that would be shortened to the same text have their numbers, from 1, before them.
+        labels: of the classes; where two would be shortened to the same text, all have their numbers, from 1, before them.
         rows, columns, share: what these are, beside the axes and the colours.
     """
     side = max(4.0, 1.5 + 0.2 * min(len(labels), MOST_LABELS))
@@ -249,15 +251,18 @@ def confusion_figure(counts: np.ndarray, labels: Sequence[str], rows: str, colum
 
 
 def answers_figure(truth: np.ndarray, said: np.ndarray) -> Figure:
-    """Draw answers over the truth, both [N, m], a panel for each of m; right ones lie on the line."""
+    """Draw answers over the truth, both [N, m], a panel for each of the first m, `MOST_PANELS` at most; right ones lie on the line."""
     with matplotlib.rc_context(STYLE):
         count = truth.shape[1]
-        figure = Figure(figsize=(3.4 * count, 3.4), layout="constrained")
-        for axis, x, y in zip(figure.subplots(1, count, squeeze=False)[0], truth.T, said.T, strict=True):
+        shown = min(count, MOST_PANELS)
+        figure = Figure(figsize=(3.4 * shown, 3.4), layout="constrained")
+        for place, axis in enumerate(figure.subplots(1, shown, squeeze=False)[0]):
+            x, y = truth[:, place], said[:, place]
             ends = min(x.min(), y.min()), max(x.max(), y.max())
             axis.plot(ends, ends, color="0.6", linewidth=1)
             axis.plot(x, y, "k.", markersize=4)
-            axis.set(xlabel="truth", ylabel="answer", aspect="equal")
+            number = f" {place}" if count > 1 else ""  # as in the columns of the table
+            axis.set(xlabel=f"truth{number}", ylabel=f"answer{number}", aspect="equal")
     return figure
 
 
@@ -265,6 +270,8 @@ def speech_figure(
     versions: Mapping[str, np.ndarray], phones: Sequence[tuple[int, int, str]], rate: int, begin: int = 0
 ) -> Figure:
     """Draw versions of one utterance one under the other, each as a waveform and a spectrogram.
+
+    A second is 4 inches wide, as long as the whole is not wider than `WIDEST`.
 
     Args:
         versions: name → samples [T]; all are drawn to the scale of the first.
@@ -276,7 +283,7 @@ def speech_figure(
     start, end, most = begin / rate, (begin + len(reference)) / rate, 1.1 * np.abs(reference).max()
     loudest = None
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(max(7, 4 * end), 1 + 2.2 * len(versions)), layout="constrained")
+        figure = Figure(figsize=(np.clip(4 * end, 7, WIDEST), 1 + 2.2 * len(versions)), layout="constrained")
         axes = figure.subplots(2 * len(versions), sharex=True)
         for (name, samples), wave, spectrum in zip(versions.items(), axes[::2], axes[1::2], strict=True):
             wave.plot((begin + np.arange(len(samples))) / rate, samples, color="black", linewidth=0.4)

@@ -6,6 +6,7 @@ from data.speech import RATE
 
 WITHIN = 0.1  # NMSE up to which speech counts as given back
 FIRST = RATE // 4  # samples of the beginning that are judged by themselves
+LEAST = 3  # samples; the window of a frame of two is zero
 QUANTITIES = {  # of `compare`: in words, and the unit
     "nmse": ("MSE / variance", ""),
     "mse": ("mean squared error", ""),

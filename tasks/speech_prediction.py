@@ -27,7 +27,7 @@ from tasks.forgetting import ForgettingSettings
 from tasks.network import Network
 from tasks.network_settings import NetworkSettings, check_noise
 from tasks.report import Quantity, Report, Sound
-from tasks.speech_measures import QUANTITIES, compare
+from tasks.speech_measures import LEAST, QUANTITIES, compare
 from tasks.task import Carried, Moment, Task, compiled, first, mean_squared_error
 from tasks.trained_model import load_json, load_model
 
@@ -159,6 +159,8 @@ class SpeechPrediction(Task):
             raise ValueError(f"`utterance` must not be silent. Received: only {self.mean} in {self.utterance.name}")
         self.signal = (samples - self.mean) / self.std  # [N]
         said = self.signal[settings.window :]
+        if len(said) < LEAST:
+            raise ValueError(f"`window` must leave {LEAST} samples or more. Received: {settings.window} of {used}")
         if (said == said[0]).all():
             raise ValueError(f"`window` must leave samples that vary. Received: {settings.window} of {used}")
         self.phones = self.utterance.phones[settings.window : used]  # [N − k]

@@ -181,6 +181,18 @@ def test_no_title_runs_into_the_legend(title):
     assert own.x1 < min(word.x0 for word in words) or own.y1 - line > max(word.y1 for word in words)
 
 
+def test_long_speech_and_many_answers_have_pictures_of_some_width():
+    """Answers say which they are, by the numbers of the table."""
+    samples = np.random.default_rng(0).normal(size=3000)
+    assert figures.speech_figure({"original": samples}, [], 100).get_figwidth() == figures.WIDEST
+    answers = np.random.default_rng(0).normal(size=(3, 60))
+    panels = figures.answers_figure(answers, answers).axes
+    assert [panel.get_xlabel() for panel in panels] == [f"truth {place}" for place in range(12)]
+    np.testing.assert_array_equal(panels[11].lines[1].get_xdata(), answers[:, 11])
+    (panel,) = figures.answers_figure(answers[:, :1], answers[:, :1]).axes
+    assert panel.get_xlabel() == "truth"
+
+
 def test_png_is_one():
     assert figures.png(figures.signal_figure(np.zeros(3), np.zeros((1, 3)), None, "")).startswith(b"\x89PNG")
 

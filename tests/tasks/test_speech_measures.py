@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.speech_measures import compare
+from tasks.speech_measures import LEAST, compare
 
 
 def test_compare_measures_what_it_says():
@@ -19,3 +19,5 @@ def test_compare_measures_what_it_says():
     # Silence adds an error of 1 a sample: a tenth on average after 8000 / 9 samples more.
     assert late["seconds"] == pytest.approx((8000 + 8000 / 9) / 16000, rel=0.02)
     assert compare(truth, np.full(16000, np.nan))["seconds"] == 0
+    least = truth[:LEAST]
+    assert compare(least, 0.5 * least)["log_spectral_distance"] == pytest.approx(20 * np.log10(2))
