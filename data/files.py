@@ -29,11 +29,12 @@ def write_whole(path: Path, suffix: str = "") -> Iterator[Path]:
     Raises:
         OSError: names the wanted path, also where what was full or forbidden did not.
     """
-    host = platform.node()
-    for old in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(host)}.*.part*"):
-        if not _lives(int(re.search(r"\.(\d+)\.part", old.name)[1])):  # it left in the middle
+    begin = f".{path.name}.{platform.node()}."
+    for old in path.parent.glob(f"{glob.escape(begin)}*.part*"):
+        process = re.match(r"(\d+)\.part", old.name.removeprefix(begin))
+        if process and not _lives(int(process[1])):  # it left in the middle
             old.unlink(missing_ok=True)
-    part = path.with_name(f".{path.name}.{host}.{os.getpid()}.part{suffix}")
+    part = path.with_name(f"{begin}{os.getpid()}.part{suffix}")
     try:
         yield part
         with open(part, "rb") as file:

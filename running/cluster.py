@@ -128,6 +128,7 @@ def compute(
         ChildProcessError: a process or its machine died; what is done is kept.
         KeyboardInterrupt: the processes are stopped; what is done is kept.
     """
+    digest.cache_clear()  # files may have changed since another call
     folder.mkdir(parents=True, exist_ok=True)
     lock = Lock(folder / "~lock", f"what is kept in {folder}")  # two would compute everything twice
     try:

@@ -36,10 +36,12 @@ def test_a_name_that_is_too_long_is_named(tmp_path):
 
 def test_what_a_dead_process_left_is_swept_and_what_a_living_one_writes_stays(tmp_path):
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
-    ours, other = (tmp_path / f".a[1].{platform.node()}.{pid}.part.npz" for pid in (int(dead.stdout), os.getppid()))
-    ours.touch(), other.touch()
-    write_csv(tmp_path / "a[1]", ["x"], [{"x": 1}])
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([other.name, "a[1]"])
+    name, here = f"a[1].{int(dead.stdout)}.parts", platform.node()  # which has a number of its own
+    ours, other = (tmp_path / f".{name}.{here}.{pid}.part.npz" for pid in (int(dead.stdout), os.getppid()))
+    nobodys = tmp_path / f".{name}.{here}.old.part"
+    ours.touch(), other.touch(), nobodys.touch()
+    write_csv(tmp_path / name, ["x"], [{"x": 1}])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([other.name, nobodys.name, name])
 
 
 def test_what_was_made_of_another_file_of_the_same_name_stays(tmp_path):

@@ -94,6 +94,15 @@ def test_other_content_of_a_file_or_folder_that_settings_name_is_another_cell(tm
     assert len(set(names)) == 3
 
 
+def test_what_a_file_holds_is_looked_up_for_each_call(tmp_path):
+    held = []
+    for text in ("one", "two"):
+        (tmp_path / "a").write_text(text)
+        compute(square, [], tmp_path)
+        held.append(digest(str(tmp_path / "a")))
+    assert held[0] != held[1]
+
+
 def test_a_moved_checkout_goes_on(monkeypatch):
     here = Cell("cell", {"file": str(cluster.ROOT / "data" / "a.csv")}, networks=5).file
     monkeypatch.setattr(cluster, "ROOT", Path("/elsewhere"))
