@@ -26,7 +26,7 @@ SENTENCES = Path(__file__).parent / "handwriting.txt"
 LINES_A_WRITER = 10
 PARTS = ("training", "validation", "test")
 SHARES = (0.70, 0.12)  # of the sentences, for training and for validation; the rest is for the test
-LINE = (24, 43)  # characters; the width of a line is drawn from these
+LINE = (24, 43)  # characters; the width of a line is the first or more, below the second
 BASELINE, CAPITALS = 9, 21  # of the fonts: y of the baseline, and the height of an X above it
 LEVELS = {  # of their small letters: y of the tops of l and x, of the baseline, and of the foot of g
     "rowmans": np.array([-21, -14, 0, 7]),

@@ -1,4 +1,4 @@
-"""Synthesise `data/music.flac`: eight seconds of plucked chords, bass, bells and soft brushes, 44.1 kHz mono.
+"""Synthesise `data/music.flac`: nine seconds of plucked chords, bass, bells and soft brushes, 44.1 kHz mono.
 
 `python -m data.make_music` writes it again. All of it is made here from sines and filtered noise, so it may be used
 freely; its excerpts hold several time scales at once, from the fundamental of the bass to the partials of the bells.
@@ -13,7 +13,7 @@ from scipy import signal
 MUSIC = Path(__file__).parent / "music.flac"
 RATE = 44100  # samples a second
 BEAT = 0.5  # seconds
-# Roman numerals I–vi–IV–V in C, two bars of two beats each: bass note, chord and bell, as MIDI note numbers.
+# Roman numerals I–vi–IV–V in C, a bar of two beats each, all of them twice: bass note, chord and bell, as MIDI note numbers.
 BARS = [
     (36, (60, 64, 67, 72), 84),
     (33, (57, 60, 64, 69), 88),

@@ -81,7 +81,8 @@ def load_target(target: str | None, start: int, length: int, column: str | None,
         source = path.name
     if end > there:
         raise ValueError(
-            f"`start` + `length` must be at most the length of {path}, {there}. Received: {start} + {length} = {end}"
+            f"`target` must hold the {length} steps that are trained, from `start` {start} on. "
+            f"Received: {there} steps in {path}"
         )
     return _scaled(values, length, rate, f"{source}, steps {start} to {start + len(values) - 1}", start)
 

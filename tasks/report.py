@@ -127,8 +127,10 @@ def write_table(path: Path, table: Table) -> None:
     """Write a table as a CSV file, a column of several networks as one for each, with their number."""
     columns = {}
     for name, values in table.items():
-        numbered = {f"{name}_{replica}": own for replica, own in enumerate(values)}
-        columns |= numbered if np.ndim(values) == 2 else {name: values}
+        if np.ndim(values) == 2:
+            columns |= {f"{name}_{replica}": own for replica, own in enumerate(values)}
+        else:
+            columns[name] = values
     rows = zip(*(_as_cells(np.asarray(values)) for values in columns.values()), strict=True)
     write_csv(path, list(columns), (dict(zip(columns, row, strict=True)) for row in rows))
 

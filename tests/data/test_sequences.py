@@ -106,7 +106,7 @@ def truncated(path):
             "s.wav",
             silence,
             {"start": 81},
-            r"`start` \+ `length` must be at most the length of .*, 400. Received: 81 \+ 320",
+            "`target` must hold the 320 steps that are trained, from `start` 81 on. Received: 400 steps in .*s.wav",
         ),
         ("s.wav", silence, {"start": -1}, "`start` must be at least 0. Received: -1"),
         ("s.wav", silence, {"length": 1}, "`length` must be at least 2. Received: 1"),
@@ -122,7 +122,7 @@ def truncated(path):
             "t.csv",
             "a\n1\n2\n",
             {"length": 3},
-            "`start` . `length` must be at most the length of .*t.csv, 2. Received: 0 . 3",
+            "`target` must hold the 3 steps that are trained, from `start` 0 on. Received: 2 steps in .*t.csv",
         ),
         (
             "t.csv",
