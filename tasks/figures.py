@@ -251,7 +251,7 @@ def confusion_figure(counts: np.ndarray, labels: Sequence[str], rows: str, colum
 
 
 def answers_figure(truth: np.ndarray, said: np.ndarray) -> Figure:
-    """Draw answers over the truth, both [N, m], a panel for each of the first m, `MOST_PANELS` at most; right ones lie on the line."""
+    """Draw answers over the truth, both [N, m], a panel for each of m, at most `MOST_PANELS`; right ones lie on the line."""
     with matplotlib.rc_context(STYLE):
         count = truth.shape[1]
         shown = min(count, MOST_PANELS)
