@@ -52,10 +52,9 @@ def read_ink(path: Path) -> Line:
     if 2 in sizes:
         strokes = _timed(strokes)
     line = line_of(strokes, text="", writer="", name=str(path))
-    moves = any((stroke != stroke[0]).any() for stroke in strokes)
-    if moves and all(
-        stroke[0, 2] == stroke[-1, 2] for stroke in strokes
-    ):  # of some, as dots, a clock may be too coarse
+    # Some, as dots, may be shorter than the step of a clock.
+    still = all(stroke[0, 2] == stroke[-1, 2] for stroke in strokes)
+    if still and any((stroke != stroke[0]).any() for stroke in strokes):
         raise ValueError(f"{path} must have times that run on within strokes, or none. Received: one for each stroke")
     if (seconds := line.points[-1, 2]) > LONGEST:
         raise ValueError(f"{path} must have a line of at most {LONGEST} s. Received: {seconds:g} s")
