@@ -152,7 +152,7 @@ def _files(results: Path) -> set[str]:
     with contextlib.suppress(OSError, ValueError, TypeError):  # somebody has removed or damaged it
         config = read_json(results / "config.json")
         unfinished = "metrics.json" not in there  # else it is of an earlier version
-        return made.union(config.get(FILES, () if unfinished else there))
+        return made.union(there.intersection(config.get(FILES, () if unfinished else there)))
     return made
 
 

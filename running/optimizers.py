@@ -70,9 +70,11 @@ def clipped(settings: TrainingSettings, gradients: tf.Tensor, norm: tf.Tensor) -
 
 def learning_rate(settings: TrainingSettings, update: tf.Tensor | Sequence[int], updates: int) -> tf.Tensor:
     """Return the learning rate at an update of so many."""
-    rate, update = settings.learning_rate, tf.cast(update, tf.float32)
+    rate = settings.learning_rate
     if settings.decay == "cosine":
-        return rate * (0.5 * (1 + tf.cos(math.pi * (tf.minimum(update, updates) / updates))))
+        share = tf.minimum(tf.cast(update, tf.float32), updates) / updates
+        return rate * (0.5 * (1 + tf.cos(math.pi * share)))
     if settings.decay == "staircase":
-        return rate * settings.decay_factor ** tf.floor(update / settings.decay_updates)
-    return rate + 0 * update
+        steps = tf.cast(update, tf.int32) // settings.decay_updates  # exact, which a quotient need not be
+        return rate * settings.decay_factor ** tf.cast(steps, tf.float32)
+    return rate + 0 * tf.cast(update, tf.float32)

@@ -136,8 +136,11 @@ def write_table(path: Path, table: Table) -> None:
 
 
 def _as_cells(values: np.ndarray) -> list:
-    """Return values as a CSV file has them: times as dates, not as the nanoseconds that they are."""
-    return (np.datetime_as_string(values, unit="auto") if values.dtype.kind == "M" else values).tolist()
+    """Return values as a CSV file has them: times all in one form, not as the nanoseconds that they are."""
+    if values.dtype.kind != "M":
+        return values.tolist()
+    exact = (unit for unit in ("D", "m", "s") if (values.astype(f"M8[{unit}]") == values).all())
+    return np.datetime_as_string(values, unit=next(exact, "ns")).tolist()
 
 
 _WRITE = {

@@ -257,8 +257,9 @@ class SpokenWords(Task):
         sounds = {}
         chosen = np.linspace(0, len(testing) - 1, min(len(testing), SOUNDS), dtype=int)
         for number, place in enumerate(chosen, start=1):
-            samples = read_samples(clips[place].path, clips[place].span)
-            sounds[f"test_clip_{number}"] = Sound(*samples, f"{truth[place]}, heard as {given[place]}")
+            samples, sampled = read_samples(clips[place].path, clips[place].span)
+            samples = samples / max(1, np.abs(samples).max())  # of a file of floats, which may be any
+            sounds[f"test_clip_{number}"] = Sound(samples, sampled, f"{truth[place]}, heard as {given[place]}")
         names = [f"{clip.path}:{clip.span[0]}-{clip.span[1]}" if clip.span else str(clip.path) for clip in clips]
         predictions = {"clip": names, "truth": truth, "answer": given, "probability": chances}
         predictions = {name: np.array(values) for name, values in predictions.items()}

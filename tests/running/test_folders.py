@@ -101,6 +101,18 @@ def test_whenever_a_process_is_killed_that_exchanges_folders_the_next_one_ends_i
     assert changes > 25
 
 
+@pytest.mark.parametrize("absolute", [False, True])
+def test_only_what_is_in_the_folder_itself_is_a_run_s(tmp_path, absolute):
+    """Whatever a configuration names that somebody has written."""
+    precious, results = tmp_path / "precious", tmp_path / "run"
+    precious.mkdir(), results.mkdir()
+    named = [str(precious) if absolute else "../precious", "own.png"]
+    (results / "config.json").write_text(json.dumps({folders.FILES: named}))
+    (results / "own.png").touch()
+    folders.clear(results)
+    assert precious.exists() and not results.exists()
+
+
 def test_where_what_was_new_is_taken_away_the_old_run_comes_back(settings):
     """As after a process was killed between the two names that it gives to folders."""
     before, results = contents(settings), settings.results_dir / "generation" / "a"

@@ -37,6 +37,15 @@ def test_learning_rates(changes, expected):
     assert rates.numpy() == pytest.approx(expected, abs=1e-7)
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_staircase_has_each_step_at_its_update(jit_compile):
+    """Where a quotient of floats would come too late, as 41 times the nearest float of 1/41."""
+    for length in range(1, 70):
+        own = recipe("generation", learning_rate=0.1, decay="staircase", decay_factor=0.5, decay_updates=length)
+        rate = tf.function(lambda update, own=own: optimizers.learning_rate(own, update, 100), jit_compile=jit_compile)
+        assert [float(rate(tf.constant(length - 1))), float(rate(tf.constant(length)))] == pytest.approx([0.1, 0.05])
+
+
 def test_rmsprop_is_that_of_tensorflow_0_12():
     """Its mean square starts at 1, and ε is under the root (tf.train.RMSPropOptimizer)."""
     weight, mean_square = 1.0, 1.0

@@ -6,6 +6,8 @@ import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
+import pandas as pd
 import pytest
 from graphs import plain_graphs
 
@@ -14,6 +16,7 @@ from running import command_line, compare
 from running.metrics import in_json, rows, said, table
 from running.runs import command
 from running.use import as_trained
+from tasks.report import write_table
 
 TINY = ["--epochs", "20", "--length", "40", "--units", "4", "--periods", "1", "2"]
 
@@ -273,6 +276,18 @@ def test_numbers_are_said_in_four_digits_with_units_and_whole_ones_as_whole_ones
     }
     assert rows(metrics) == [("test error", "10 ± 0.12 %", "96 %, one word")]
     assert table([["a", "b"], ["long", "c"]]) == "a     b\nlong  c"
+
+
+@pytest.mark.parametrize(
+    "step, last",
+    [("1h", "2024-01-02T00:00"), ("1D", "2024-01-25"), ("1s", "2024-01-01T00:00:24"), ("10us", ".000240000")],
+)
+def test_times_of_a_table_are_all_in_one_form(tmp_path, step, last):
+    times = pd.date_range("2024-01-01", periods=25, freq=step)
+    write_table(tmp_path / "a.csv", {"time": times.to_numpy(), "x": np.arange(25)})
+    written = (tmp_path / "a.csv").read_text().splitlines()[1:]
+    assert written[-1].endswith(f"{last},24") and len({len(line.split(",")[0]) for line in written}) == 1
+    assert (pd.read_csv(tmp_path / "a.csv", parse_dates=["time"]).time == times).all()
 
 
 def test_what_is_no_number_is_none_in_json():

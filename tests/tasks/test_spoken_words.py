@@ -103,6 +103,15 @@ def test_what_is_left_of_several_networks_is_that_of_the_first_on_its_own_test_c
         several.report(weights[1:2])
 
 
+def test_clips_of_any_size_are_heard_whole(settings, monkeypatch):
+    """As of a file of floats that holds whole numbers."""
+    loud = lambda path, span=None: (np.array([3000.0, -1500.0, 0.0]), 16000)  # noqa: E731
+    task = SpokenWords(settings)
+    monkeypatch.setattr("tasks.spoken_words.read_samples", loud)
+    for sound in task.report(task.network.start(0).weights[None]).sounds.values():
+        np.testing.assert_allclose(sound.samples, [1, -0.5, 0])
+
+
 def test_it_learns_and_a_trained_run_says_the_words(settings, corpus, capsys):
     task = SpokenWords(settings)
     metrics = train(task, settings, Run("words", settings))
