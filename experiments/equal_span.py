@@ -21,6 +21,7 @@ from experiments.store import Store
 
 GROUPS = ("series", "span", "coprime")
 COLUMNS = (*OF_EXTENSIONS, "periods", "seconds")
+NETWORK = ["task", "periods", "target", "seed"]  # which has a row under each name of its set
 OCTAVES = tuple(2**power for power in range(10))
 TICKS = {"ratio": (1.2, 1.5, 2, 3, 4, 6, 8), "span": OCTAVES, "typical": OCTAVES}  # of logarithmic axes
 DOT = {"color": COLOURS["clockwork_rnn"], "markersize": 4, "alpha": 0.6, "markeredgecolor": "none"}
@@ -66,6 +67,7 @@ def tables(store: Store) -> dict[str, str]:
 def answers(store: Store) -> list[Answer]:
     """Return for each task what goes most strongly with the scores, and what pressing the paper's periods to the shortest span does."""
     rows, found = store["equal_span"], []
+    trained = rows.drop_duplicates(NETWORK).task.value_counts()
     scores = judged(rows).set_index(["task", "variant"]).own
     for task, own in correlations(medians(rows)).groupby("task", sort=False):
         best = own.loc[own.rho.abs().idxmax()]
@@ -73,14 +75,14 @@ def answers(store: Store) -> list[Answer]:
         said = f"{EXPLANATIONS[best.explanation][0]}, ρ = {best.rho:+.2f} over {best.sets} sets"
         effect = f"{shortest} : the paper's {times(ratio(scores[task, shortest], scores[task, 'base']))}"
         question = f"What makes periods good, on {TASKS[task][0]}?"
-        found.append(Answer(question, said, effect, int((rows.task == task).sum())))
+        found.append(Answer(question, said, effect, int(trained[task])))
     return found
 
 
 def judged(rows: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each task and set, under its first name: the scores of its seeds, what is the same for all of its networks,
     and the `ratio`, `p` and `verdict` of its `comparisons` with the paper's."""
-    unique = rows.drop_duplicates(["task", "periods", "target", "seed"])
+    unique = rows.drop_duplicates(NETWORK)
     about = unique.groupby(["task", "variant"], sort=False).agg(
         periods=("periods", lambda own: own.iloc[0] if own.nunique() == 1 else ""),
         networks=("score", "size"),

@@ -71,7 +71,7 @@ def tables(store: Store) -> dict[str, str]:
 def answers(store: Store) -> list[Answer]:
     """Return in how many seeds evolved periods are below exponential ones."""
     frame = store["evolution"]
-    said = f"Yes: below them in {(frame.ratio < 1).sum()} of {len(frame)} seeds"
+    said = f"Below them in {(frame.ratio < 1).sum()} of {len(frame)} seeds"
     effect = f"evolved : exponential {times(ratio(frame.evolved, frame.exponential))}"
     trained = len(store["evolution_generations"]) * EXPERIMENT.options.candidates + 3 * len(frame)
     return [Answer("Are evolved periods as good as 1, 2, 4, … 256?", said, effect, trained)]

@@ -38,6 +38,7 @@ class Search:
         choices: setting → the values drawn from; "recurrent" is for recurrent_init and recurrent_scale.
         learning_rates: tried with every draw.
         score: what the score is, small is good.
+        networks: trained for a try, which their scores are averaged of.
     """
 
     units: Mapping[str, int]
@@ -45,6 +46,7 @@ class Search:
     choices: Mapping[str, Sequence[Any]]
     learning_rates: Sequence[float]
     score: str
+    networks: int
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -81,6 +83,7 @@ SEARCHES = {
         },
         learning_rates=(3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 1e-1),
         score="geometric mean of the MSE",
+        networks=len(SEEDS) * (len(MUSIC_STARTS) + 1),
     ),
     "words": Search(  # of 10,000 parameters, periods included
         units={method: units[10000] for method, units in WORDS_UNITS.items()}
@@ -97,6 +100,7 @@ SEARCHES = {
         },
         learning_rates=(1e-3, 3e-3, 1e-2),
         score="error in cross-validation (%)",
+        networks=FOLDS,
     ),
     "text": Search(  # of 500,000 parameters, those of the recipes; nothing but the learning rate
         units={},
@@ -104,6 +108,7 @@ SEARCHES = {
         choices={},
         learning_rates=(5e-4, 2e-3, 8e-3, 3.2e-2, 1.28e-1),
         score="bits per character",
+        networks=1,
     ),
 }
 
@@ -139,7 +144,7 @@ def _drawn_rows(task: str, search: Search, options: Flags, store: Store) -> Iter
 
         arguments, score, average = _words_arguments(search), lambda result: result["test_error"], np.mean
     settings = list(drawn(task, options))
-    networks = len(arguments["seeds"]) * (len(MUSIC_STARTS) + 1 if task == "generation" else FOLDS)
+    networks = len(search.learning_rates) * search.networks
     cells = [Cell(f"{task}-{own.model}-{draw}", {"settings": own} | arguments, networks) for draw, own in settings]
     for (draw, own), result in zip(settings, compute(train_networks, cells, store, options), strict=True):
         for rate, scores in zip(search.learning_rates, score(result), strict=True):
@@ -218,7 +223,7 @@ def _text_rows(search: Search, options: Flags, store: Store) -> Iterator[dict[st
     for method, rate in tries:
         epochs = options.epochs or TEXT_EPOCHS[method]
         settings = recipe("text", model=method, text=text, learning_rate=rate, epochs=epochs)
-        cells.append(Cell(f"text-{method}-{rate}", {"settings": settings}, 1))
+        cells.append(Cell(f"text-{method}-{rate}", {"settings": settings}, search.networks))
     for (method, rate), result in zip(tries, compute(train_network, cells, store, options), strict=True):
         found = {name: float(result[name]) for name in ("bits_per_character", "seconds")}
         counts = {name: int(result[name]) for name in ("parameters", "epochs")}
@@ -258,12 +263,13 @@ def answers(store: Store) -> list[Answer]:
     """Return for each task the method whose best try is the best of all; these are chosen, so there is no interval."""
     found = []
     for task in searched(store):
-        best = scores(store, task).groupby("method").score.min().sort_values()
+        tries = scores(store, task)
+        best = tries.groupby("method").score.min().sort_values()
         (first, second), digits = best.index[:2], DIGITS[task]
         effect = f"next: {NAMES[second]}, {best[second]:{digits}} (best of many tries each, so no interval)"
         said = f"{NAMES[first]}, {best[first]:{digits}}"
         asked = f"Which method's best settings are the best, on {task}?"
-        found.append(Answer(asked, said, effect, len(scores(store, task))))
+        found.append(Answer(asked, said, effect, len(tries) * SEARCHES[task].networks))
     return found
 
 
@@ -294,7 +300,8 @@ def _cells(store: Store, tasks: Sequence[str]) -> str:
         for task in tasks:
             frame, digits = scores(store, task), DIGITS[task]
             for method in ("simple_rnn" if cell == "rnn" else cell, f"clockwork_{cell}"):
-                line.append(f"{frame[frame.method == method].score.min():{digits}}" + "%" * (task == "words"))
+                best = frame.score[frame.method == method].min()
+                line.append("–" if np.isnan(best) else f"{best:{digits}}" + "%" * (task == "words"))
         lines.append(line)
     head = ["cell"] + [f"{task}, {clocks}" for task in tasks for clocks in ("without clocks", "with")]
     return markdown(head, lines)

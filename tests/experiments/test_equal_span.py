@@ -80,6 +80,13 @@ def test_committed_rows_are_all_sets_with_equal_parameters(rows):
     assert set(rows.task) == set(BASES)
 
 
+def test_networks_under_several_names_are_counted_once():
+    """A cell is trained once, whatever its sets are called."""
+    for task, answer in zip(BASES, equal_span.answers(Store(RESULTS)), strict=True):
+        cells = {cell.file: cell.networks for _, cell in training.make_cells(task, equal_span.GROUPS, 10, None)}
+        assert answer.networks == sum(cells.values())
+
+
 def test_tables_say_what_the_rows_say(rows):
     tables = equal_span.tables(Store(RESULTS))
     words = rows[(rows.task == "words") & (rows.variant == "Fibonacci to 21")].score

@@ -60,6 +60,8 @@ def test_the_words_below_the_table_count_seeds(tmp_path):
     text = experiment.tables(Store(tmp_path))["evolution"]
     # 3 of 4 signs: p = 2 · (1 + 4) / 16
     assert "in 3 of 4 seeds (sign test, two-sided, p = 0.62), at most twice theirs in 3; median ratio 0.7." in text
+    Store(tmp_path).write("evolution_generations", [{"seed": 0, "generation": 1}], ("seed", "generation"))
+    assert experiment.answers(Store(tmp_path))[0].answer == "Below them in 3 of 4 seeds"
 
 
 RATIOS = (0.5, 0.9, 0.5, 3.0)

@@ -53,10 +53,11 @@ def test_the_tries_are_those_of_the_committed_rows(task):
 
 
 def test_a_small_search_of_each_task(tmp_path, monkeypatch):
-    asked = []
+    asked, networks = [], []
 
     def compute(function, cells, *_):
         asked.extend((function.__module__, cell.arguments["settings"].model) for cell in cells)
+        networks.extend(cell.networks for cell in cells)
         found = {
             "mse": np.full((4, 14), 0.25),
             "diverged": np.zeros((4, 14), bool),
@@ -70,9 +71,23 @@ def test_a_small_search_of_each_task(tmp_path, monkeypatch):
     search.run(search.Flags(methods=("lstm",), draws=1), store := Store(tmp_path))
     assert asked[:2] == [("experiments.training.generation", "lstm"), ("experiments.training.words", "lstm")]
     assert asked[2:] == [("experiments.training.text", "lstm")] * 5
+    assert networks == [7 * 4 * 2, 3 * 5, *[1] * 5]
     assert store["search_generation"].score.tolist() == pytest.approx([0.25] * 7)
     assert store["search_words"].score.tolist() == [50] * 3
     assert store["search_text"].columns.tolist() == list(search.TEXT_ROW)
+
+
+def test_networks_of_the_answers_are_those_of_all_tries():
+    """Six methods, 12 draws and 7 rates on 4 targets with 2 seeds; 12 draws and 3 rates in 5 folds; 5 rates once."""
+    networks = [answer.networks for answer in search.answers(Store(RESULTS))]
+    assert networks == [6 * 12 * 7 * 4 * 2, 6 * 12 * 3 * 5, 6 * 5]
+
+
+def test_cells_of_methods_that_were_not_searched_for_are_dashes(tmp_path):
+    tries = [{"method": "lstm", "draw": 0, "learning_rate": 0.01, "score": 20.0, "worst": 30.0}]
+    (store := Store(tmp_path)).write("search_words", tries, search.SEARCHES["words"].columns)
+    lines = search.tables(store)["search-cells"].splitlines()[2:]
+    assert lines == ["| simple | – | – |", "| LSTM | 20% | – |", "| GRU | – | – |"]
 
 
 def test_the_two_best_of_each_method_are_shown():

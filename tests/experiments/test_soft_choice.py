@@ -254,4 +254,9 @@ def test_committed_rows_are_the_whole_experiment():
         assert (abs(rows.parameters[rows.task == task] / wanted - 1) < 0.02).all()
     sums = seen.filter(like="module_").sum(axis=1)  # of nine periods, or seven
     np.testing.assert_allclose(sums, seen.task.map({"generation": 9, "words": 7}), atol=0.02)
-    assert soft_choice.answers(store)[0].networks == 7 * 60
+    answer = soft_choice.answers(store)[0]
+    assert answer.networks == 7 * 60
+    assert [effect.split(" ×")[0] for effect in answer.effect.split("; ")] == [
+        "one of 2 speaks, soft",
+        "one of 2 listens, soft",  # equal shares, which choose nothing, have fewer errors
+    ]
