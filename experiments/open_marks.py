@@ -11,7 +11,10 @@ BINS = ((1, 2), (3, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 200))
 MARKS = {"inserted": INSERTED, "natural": NATURAL}
 BINS_OF = {"inserted": BINS, "natural": BINS[:5]}  # few natural brackets are open for longer
 LONGEST = BINS[-1][-1]
-APART = (LONGEST + 1, LONGEST + 61)  # characters from one opening to the next, less than the second
+APART = (
+    LONGEST + 1,
+    LONGEST + 61,
+)  # characters after an opening, less than the second, until the next word may open one
 EACH = 10  # distances of a bin that are looked at, at most
 
 
@@ -23,9 +26,9 @@ def distances(low: int, high: int) -> np.ndarray:
 def insert_spans(text: str, rng: np.random.Generator) -> str:
     """Return a text with the marks `INSERTED` put in, so that no other character tells what is open.
 
-    A span opens where a word begins, so many characters after the one before as is drawn evenly from `APART`. It closes where a
-    word begins or ends: half of them after 1 to `LONGEST` characters, evenly on a log scale, the others later, evenly up to where
-    the next one may open.
+    A span opens where the next word begins after so many characters from the one before as is drawn evenly from `APART`, and
+    where that one is closed. It closes where the next word begins or ends: half of them after 1 to `LONGEST` - 1 characters, drawn
+    evenly on a log scale, the others later, evenly up to where the next one may open.
     """
     characters = np.array(list(text))
     blank = np.char.isspace(characters)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-SIGNIFICANT = 0.05  # the level of all tests, after Holm's adjustment
+SIGNIFICANT = 0.05  # the level of all tests; a page's are adjusted after Holm
 HUGE = 1e100  # stands for infinity, which NumPy cannot interpolate
 MOST_TIED = 50  # values with ties for which a rank test is still exact; the work grows with the fourth power
 
