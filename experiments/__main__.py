@@ -45,7 +45,7 @@ from experiments import (
     wiring_input,
 )
 from experiments.experiment import RESULTS, Experiment
-from experiments.grid import Options, cores, processor
+from experiments.grid import Options, machine
 from experiments.markdown import markdown
 from experiments.store import Store
 from running import metrics
@@ -130,8 +130,8 @@ def run(experiment: Experiment, options: Options) -> None:
 
 def _note(store: Store, name: str, minutes: float, options: Options) -> None:
     """Keep when an experiment ran and how long it took."""
-    row = {"experiment": name, "date": date.today().isoformat(), "minutes": round(minutes, 1)}
-    row |= {"cores": options.workers or cores(), "processor": options.ray or processor()}
+    said = (name, date.today().isoformat(), round(minutes, 1), *machine(options))
+    row = dict(zip(COLUMNS, said, strict=True))
     kept = [other for other in store[RUNS].to_dict("records") if other["experiment"] != name]
     order = list(EXPERIMENTS)
     store.write(RUNS, sorted([*kept, row], key=lambda row: order.index(row["experiment"])), COLUMNS)

@@ -85,8 +85,8 @@ def run(options: Flags, store: Store) -> None:
     store.write("diary", [row for name in names for row in networks(name, settings[name], results[name])], COLUMNS)
     store.write("diary_training", [row for name in names for row in curves(name, results[name])], TRAINING)
     store.write("diary_starts", [row for name in names for row in after_starts(name, results[name])], OTHER_STARTS)
-    drawn = [{"network": name} | row for name in names if name in DRAWN for row in diary.sizes(settings[name])]
-    store.write("diary_sizes", drawn, SIZES)
+    if drawn := [{"network": name} | row for name in names if name in DRAWN for row in diary.sizes(settings[name])]:
+        store.write("diary_sizes", drawn, SIZES)
     for name, file in WATCHED.items():
         for kind in KINDS if file and name in results else ():
             sound = np.nan_to_num(results[name][kind]).clip(-1, 1)
@@ -249,11 +249,13 @@ def _starts(rows: pd.DataFrame) -> str:
 
 def pictures(store: Store) -> dict[str, Figure]:
     """Draw errors and gradients over training, what two networks consist of, and errors after other starts."""
-    return {
-        "diary": training_figure(store["diary_training"], store["diary"]),
-        "diary_networks": networks_figure(store["diary_sizes"]),
-        "diary_starts": starts_figure(store["diary_starts"], store["diary"]),
+    rows = store["diary"]
+    found = {
+        "diary": training_figure(store["diary_training"], rows),
+        "diary_starts": starts_figure(store["diary_starts"], rows),
     }
+    drawn = rows.network.isin(DRAWN).any()
+    return found | ({"diary_networks": networks_figure(store["diary_sizes"])} if drawn else {})
 
 
 def training_figure(rows: pd.DataFrame, known: pd.DataFrame) -> Figure:

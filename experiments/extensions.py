@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from experiments.experiment import Answer, Experiment
 from experiments.grid import Arrays, Options, compute
-from experiments.markdown import markdown, spread, times
+from experiments.markdown import markdown, p_value, spread, times
 from experiments.pictures import legend, panels, points
 from experiments.published import EXTENSIONS_TEXT_LOSS
-from experiments.statistics import SIGNIFICANT, holm, rank_p, ratio
+from experiments.statistics import holm, rank_p, ratio, verdict
 from experiments.store import Store
 
 # Task → what is measured, and how it is written.
@@ -95,14 +95,20 @@ def seed_scores(rows: pd.DataFrame) -> pd.Series:
 
 
 def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each task, question and variant: the scores of its seeds and of the base's, `ratio` of the medians, `p`
-    of the rank-sum test, adjusted for all rows, and the `verdict`."""
+    """Return a row for each task, question and variant: the scores of its seeds, `own`, those of its `base`, and what `compared`
+    finds in them."""
     scores = seed_scores(rows).groupby(KEYS, sort=False).agg(np.array)
     found = scores[scores.index.get_level_values("question") != ""].rename("own").reset_index()
     found["base"] = [scores[task, "", "base"] for task in found.task]
-    found["ratio"] = found.own.map(np.median) / found.base.map(np.median)
-    found["p"] = holm([rank_p(own, base) for own, base in zip(found.own, found.base, strict=True)])
-    return found.assign(verdict=verdicts(found))
+    return compared(found)
+
+
+def compared(found: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of scores, `own` and those of the `base`, with the `ratio` of the medians, `p` of the rank-sum test, adjusted for
+    all rows, and the `verdict`."""
+    ratios = found.own.map(np.median) / found.base.map(np.median)
+    found = found.assign(ratio=ratios, p=holm(list(map(rank_p, found.own, found.base))))
+    return found.assign(verdict=list(map(verdict, found.own, found.base, found.p)))
 
 
 def answers(store: Store) -> list[Answer]:
@@ -125,16 +131,9 @@ def answer(rows: pd.DataFrame, found: pd.DataFrame, question: str, asked: str) -
     return Answer(asked, "; ".join(said), "; ".join(effects), int(asked_of.sum()))
 
 
-def verdicts(found: pd.DataFrame) -> np.ndarray:
-    """Return what is shown of each row's `ratio` by its adjusted `p`."""
-    better = np.where(found.ratio < 1, "better", "worse")
-    return np.where(found.p <= SIGNIFICANT, better, "no difference shown")
-
-
 def against(row: Any) -> str:
     """Return a row's `ratio`, `verdict` and `p` in words."""
-    digits = ".2g" if row.p > SIGNIFICANT == float(f"{row.p:.1g}") else ".1g"
-    return f"×{float(f'{row.ratio:.3g}'):,g}, {row.verdict} (p = {row.p:{digits}})"
+    return f"×{float(f'{row.ratio:.3g}'):,g}, {row.verdict} (p = {p_value(row.p)})"
 
 
 def listed(found: pd.DataFrame) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.experiment import Answer, Experiment
-from experiments.extensions import VERDICTS, against, comparisons
+from experiments.extensions import VERDICTS, against, comparisons, seed_scores
 from experiments.grid import Cell, Options, compute
 from experiments.markdown import markdown, middle, times
 from experiments.pictures import NAMES, legend, panels, points
@@ -133,11 +133,11 @@ def judged(rows: pd.DataFrame) -> pd.DataFrame:
     them against `BASE`; p is adjusted for all of them."""
     rows = rows.assign(task=rows.measure + " " + rows.model, question="forgetting", variant=rows.schedule)
     rows.loc[rows.schedule == BASE, ["question", "variant"]] = "", "base"
-    found = comparisons(rows).assign(schedule=lambda frame: frame.variant)
-    bases = found.drop_duplicates("task").assign(
-        schedule=BASE, own=lambda frame: frame.base, ratio=np.nan, p=np.nan, verdict=None
+    bases = (
+        seed_scores(rows[rows.schedule == BASE]).groupby("task", sort=False).agg(np.array).rename("own").reset_index()
     )
-    found = pd.concat([bases, found])
+    others = comparisons(rows).assign(schedule=lambda frame: frame.variant)
+    found = pd.concat([bases.assign(schedule=BASE, base=bases.own), others])
     found[["measure", "model"]] = found.task.str.split(" ", expand=True)
     return found.set_index(["measure", "model", "schedule"])
 

@@ -36,10 +36,9 @@ def answers(store: Store) -> list[Answer]:
     frame, found = store["figure3"], []
     for setting, cell in _settings(frame[frame.parameters == frame.parameters.max()]):
         own, lstm = (cell[cell.method == method].mse for method in ("clockwork_rnn", "lstm"))
-        factor = ratio(lstm, own)
         asked = f"Is the Clockwork RNN ahead of the LSTM on the paper's sequences, in {TITLES[setting]}?"
-        effect = f"LSTM : Clockwork RNN {times(factor)}, {cell.parameters.iloc[0]} parameters"
-        found.append(Answer(asked, ahead(factor, rank_p(own, lstm)), effect, int((frame.setting == setting).sum())))
+        effect = f"LSTM : Clockwork RNN {times(ratio(lstm, own))}, {cell.parameters.iloc[0]} parameters"
+        found.append(Answer(asked, ahead(own, lstm, rank_p(own, lstm)), effect, int((frame.setting == setting).sum())))
     return found
 
 

@@ -11,7 +11,7 @@ from experiments.store import Store
 from running import cluster
 from running.cluster import ROOT, Arrays, Cell, cores
 
-__all__ = ["ROOT", "Arrays", "Cell", "Options", "compute", "cores", "processor"]
+__all__ = ["ROOT", "Arrays", "Cell", "Options", "compute", "machine"]
 
 LOWEST = {"workers": 0, "candidates": 8, "characters": 10_000}  # all other whole numbers are at least 1
 MOST_SEEDS = 100_000  # cells of many more would not be listed in seconds
@@ -57,6 +57,11 @@ def processor() -> str:
     info = Path("/proc/cpuinfo")
     names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else []
     return names[0].strip() if names else platform.processor() or platform.machine()
+
+
+def machine(options: Options) -> tuple[int | str, str]:
+    """Return how many cores compute, and their processor; of a Ray cluster no more than its address is known."""
+    return ("–", options.ray) if options.ray else (options.workers or cores(), processor())
 
 
 def compute(function: Callable[..., Arrays], cells: Sequence[Cell], store: Store, where: Options) -> list[Arrays]:

@@ -15,7 +15,7 @@ from experiments.experiment import Answer
 from experiments.markdown import markdown, middle, times
 from experiments.pictures import COLOURS, NAIVE, NAMES, boxes, legend, panels, points
 from experiments.published import HANDWRITING_ERROR
-from experiments.statistics import SIGNIFICANT, holm, quartiles, rank_p, ratio
+from experiments.statistics import holm, quartiles, rank_p, ratio, verdict
 from experiments.store import Store
 
 BASE = "base"  # the variant of networks as in the comparison
@@ -72,7 +72,7 @@ def answers(store: Store) -> list[Answer]:
     changed = reasons(rows) if _asks_why(rows) else pd.DataFrame(columns=["model"])
     if len(own := changed[changed.model == "clockwork_rnn"]):
         best = own.loc[own.change.idxmin()]
-        better = best.change < 0 and best.p <= SIGNIFICANT
+        better = verdict(best.own, best.base, best.p) == "better"
         said = f"{best.variant}: {np.median(best.own):.1f} %" if better else "None shown"
         effect = f"{best.variant} : base {times(ratio(best.own, best.base))}"
         asked = "Why does the Clockwork RNN lose on handwriting: which change lowers its error most?"

@@ -165,7 +165,7 @@ def _row(seed: int, place: int, learned: Arrays, compared: Arrays, length: int) 
     row |= {"cycles": " ".join(f"{cycle:.1f}" for cycle in target(seed, length)[1])}
     row |= {"periods": " ".join(map(str, learned["periods"][replica]))}
     errors = {name: learned[name][replica] for name in ("soft", "snapped", "fine_tuned")}
-    row |= {name: float(np.nan_to_num(error, nan=np.inf)) for name, error in errors.items()}
+    row |= {name: float(np.nan_to_num(error, nan=np.inf, posinf=np.inf)) for name, error in errors.items()}
     row |= {name: float(compared[name][seed]) for name in ("all_7", "exponential")}
     return row | {"ratio": row["fine_tuned"] / row["exponential"]}
 
@@ -192,7 +192,10 @@ def _methods(results: Mapping[str, Arrays], learned: str, options: Flags) -> pd.
     rows = [
         {"method": method, "seed": seed, "parameters": int(found[method][0]["parameters"])}
         | {"updates": total + search * (method == EVOLVED), "seconds": float(found[method][0]["seconds"])}
-        | {"mse": float(np.nan_to_num(error, nan=np.inf)), "exponential": float(results["fixed"]["exponential"][seed])}
+        | {
+            "mse": float(np.nan_to_num(error, nan=np.inf, posinf=np.inf)),
+            "exponential": float(results["fixed"]["exponential"][seed]),
+        }
         for method in METHODS
         for seed, error in enumerate(found[method][1])
     ]

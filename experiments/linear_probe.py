@@ -25,11 +25,11 @@ class Samples:
     group: np.ndarray
 
 
-def scores(fitted: Samples, scored: Samples, columns: Sequence[slice], penalty: float = PENALTY) -> list[float]:
+def scores(fitted: Samples, scored: Samples, columns: Sequence[slice]) -> list[float]:
     """Return for each choice of columns the `auc` on some samples of the weights that `fit` finds on others."""
     return [
         auc(scored.features[:, own] @ weights, scored.label, scored.group)
-        for own, weights in zip(columns, fit(fitted, columns, penalty), strict=True)
+        for own, weights in zip(columns, fit(fitted, columns), strict=True)
     ]
 
 

@@ -13,9 +13,9 @@ from scipy import stats
 from experiments import reach
 from experiments.experiment import Answer, Experiment
 from experiments.grid import Arrays, Cell, Options, compute
-from experiments.markdown import markdown, middle
+from experiments.markdown import markdown, middle, p_value
 from experiments.pictures import COLOURS, NAMES, legend, panels
-from experiments.statistics import SIGNIFICANT, holm, rank_p
+from experiments.statistics import holm, rank_p, verdict
 from experiments.store import Store
 
 PROBLEMS = {"adding": "adding", "copying": "copying", "recall": "delayed recall", "late recall": "recall from step 1"}
@@ -59,25 +59,26 @@ class Flags(Options):
 def run(options: Flags, store: Store) -> None:
     from experiments.training import long_lags as training
 
-    def settings(problem: str, lag: int, method: str, series: str = "lag") -> Any:
+    def settings(problem: str, lag: int, method: str, series: str) -> Any:
         updates = options.updates if lag <= SHORTENED else -(-options.updates // 2)
         return training.make_settings(problem, lag, method, series, updates, options.batch)
 
-    keys = list(_networks(options))
-    shown = [key for key in keys if key[0] == SHOWN]
-    cells = [training.start_cell(settings(*key), options.seeds) for key in shown]
+    made = {key: settings(*key) for key in _networks(options)}  # refuses lags before anything is computed
+    shown = [key for key in made if key[0] == SHOWN]
+    cells = [training.start_cell(made[key], options.seeds) for key in shown]
     curves = list(map(_curve, shown, cells, compute(training.reach_at_start, cells, store, options)))
-    store.write("long_lags_gradients", pd.concat(curves), GRADIENTS)
-    tries = [settings(problem, min(options.lags), method) for problem in options.problems for method in options.methods]
+    first = min(options.lags)
+    tries = [made[problem, first, method, "lag"] for problem in options.problems for method in options.methods]
     cells = list(training.search_cells(tries, RATES))
     searched = _searched(cells, compute(training.train_networks, cells, store, options))
     store.write("long_lags_search", searched, SEARCH_COLUMNS)
     rates = best_rates(searched)
-    cells = [training.tested_cell(settings(*key), _rate(rates, key), options.seeds) for key in keys]
-    found = list(zip(keys, cells, compute(training.train_networks, cells, store, options), strict=True))
+    cells = [training.tested_cell(own, _rate(rates, key), options.seeds) for key, own in made.items()]
+    found = list(zip(made, cells, compute(training.train_networks, cells, store, options), strict=True))
     store.write("long_lags", [row for own in found for row in _rows(*own)], COLUMNS)
     curves += [_curve(*own, when="after") for own in found if own[0][0] == SHOWN]
-    store.write("long_lags_gradients", pd.concat(curves), GRADIENTS)
+    if curves:
+        store.write("long_lags_gradients", pd.concat(curves), GRADIENTS)
 
 
 def _networks(options: Flags) -> Iterator[tuple[str, int, str, str]]:
@@ -161,8 +162,14 @@ def tables(store: Store) -> dict[str, str]:
         "long-lags": _summary(found),
         **whole,
         "long-lags-search": _search(store["long_lags_search"]),
-        "long-lags-gradients": _gradients(store["long_lags_gradients"]),
+        "long-lags-gradients": _gradients(measured(store)),
     }
+
+
+def measured(store: Store) -> pd.DataFrame:
+    """Return how far gradients reach, without a row where none were asked for."""
+    asked = (store["long_lags"].problem == SHOWN).any()
+    return store["long_lags_gradients"] if asked else pd.DataFrame(columns=GRADIENTS)
 
 
 def answers(store: Store) -> list[Answer]:
@@ -214,10 +221,7 @@ def _against(row: Any, found: pd.DataFrame) -> str:
     if np.isnan(row.p):
         return ""
     other = found[(found.lag == row.lag) & (found.method == ORDINARY[row.method])].errors.item()
-    if row.p > SIGNIFICANT:
-        return f"no difference shown (p = {row.p:.1g})"
-    better = stats.rankdata([*row.errors, *other])[: len(row.errors)].mean() < (len(row.errors) + len(other) + 1) / 2
-    return f"{'better' if better else 'worse'} (p = {row.p:.1g})"
+    return f"{verdict(row.errors, other, row.p)} (p = {p_value(row.p)})"
 
 
 def _search(searched: pd.DataFrame) -> str:
@@ -265,8 +269,9 @@ def _gradients(curves: pd.DataFrame) -> str:
 
 def pictures(store: Store) -> dict[str, Figure]:
     """Draw gradients over distances, beside what is predicted, and the share of networks that solve each problem over the lag."""
-    found = {"long_lags_gradients": gradients_figure(store["long_lags_gradients"])}
-    return found | {"long_lags": solved_figure(solved(store["long_lags"]))}
+    found, curves = {"long_lags": solved_figure(solved(store["long_lags"]))}, measured(store)
+    compared = list(compared_curves(curves, curves.lag.max()))
+    return found | ({"long_lags_gradients": gradients_figure(compared)} if compared else {})
 
 
 def solved_figure(found: pd.DataFrame) -> Figure:
@@ -298,9 +303,8 @@ def draw_solved(axis: Axes, found: pd.DataFrame) -> None:
     axis.set_xticks([], minor=True)
 
 
-def gradients_figure(curves: pd.DataFrame) -> Figure:
-    """Draw how far the gradients of recall reach at the longest lag: a column for each kind of cell, below after training."""
-    found = list(compared_curves(curves, curves.lag.max()))
+def gradients_figure(found: Sequence[tuple[str, str, str, pd.DataFrame, float]]) -> Figure:
+    """Draw how far `compared_curves` of recall reach: a column for each kind of cell, below after training."""
     kinds, rows = (list(dict.fromkeys(own[place] for own in found)) for place in (0, 1))
     with panels(len(rows), len(kinds), 10, 0.9 + 2.4 * len(rows), sharex=True, sharey=True) as (figure, axes):
         for ordinary, when, method, curve, _ in found:

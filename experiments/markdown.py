@@ -1,10 +1,11 @@
 """Tables in Markdown, and the words for a spread of values in them."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from experiments.statistics import SIGNIFICANT, quartiles
+from experiments.statistics import SIGNIFICANT, quartiles, verdict
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -43,11 +44,15 @@ def times(ratio: tuple[float, float, float]) -> str:
     return f"×{middle} ({low}–{high})"
 
 
-def ahead(ratio: tuple[float, float, float], p: float) -> str:
-    """Return whether another method's error over one's own is shown to be above 1, or below, by a test of their order."""
-    if p > SIGNIFICANT:
-        return "Not shown"
-    return "Yes" if ratio[0] > 1 else "No"
+def ahead(own: Sequence[float], other: Sequence[float], p: float) -> str:
+    """Return whether errors are shown to be below those of another method, or above; see `verdict`."""
+    return {"better": "Yes", "worse": "No"}.get(verdict(own, other, p), "Not shown")
+
+
+def p_value(p: float) -> str:
+    """Return p with one digit, or with as many as keep one above the level of all tests above it."""
+    digits = (f"{p:.{count}g}" for count in itertools.count(1))
+    return next(said for said in digits if p <= SIGNIFICANT or float(said) > SIGNIFICANT)
 
 
 def mean(values: Sequence[float], digits: str = ".2g", deviation: str = ".1g") -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments.experiment import Answer, Experiment
 from experiments.grid import Arrays, Options, compute
-from experiments.markdown import markdown, middle
+from experiments.markdown import markdown, middle, p_value
 from experiments.open_marks import BINS, BINS_OF, MARKS, best_of_ticks
 from experiments.pictures import NAIVE, legend, panels
 from experiments.statistics import SIGNIFICANT, holm, quartiles, rank_p, sign_flip_p
@@ -155,7 +155,7 @@ def _verdicts(found: pd.DataFrame) -> str:
 
 def _said(own: Sequence[float], other: float, p: float) -> str:
     verdict = "no difference shown" if p > SIGNIFICANT else "above" if np.median(own) > other else "below"
-    return f"{verdict} (p = {p:.1g})"
+    return f"{verdict} (p = {p_value(p)})"
 
 
 def _modules(rows: pd.DataFrame, text: pd.DataFrame) -> str:

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from experiments.extensions import KEYS, seed_scores, verdicts
-from experiments.statistics import holm, rank_p
+from experiments.extensions import KEYS, compared, seed_scores
+from experiments.statistics import holm
 
 PAPER, FIBONACCI = "the paper's", "Fibonacci"  # whose spans and coprime pairs are varied
 SPAN, COPRIME = "{} to {}", "near {}, {} coprime pairs"  # names of their sets
 FEW, MANY = "few", "many"
-STEP = ("task", "explanation", "before", "after", "periods_before", "periods_after", "ratio", "p")
+STEP = ("task", "explanation", "before", "after", "periods_before", "periods_after", "base", "own")
 
 
 def neighbours_ratio(periods: Sequence[int]) -> float:
@@ -88,8 +88,8 @@ def matched(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def steps(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each task and pair that is `matched`: the sets `before` and `after`, their periods, the `ratio` of the
-    medians, `p` of the exact rank-sum test, adjusted for all rows, and the `verdict`; equal sets are left out."""
+    """Return a row for each task and pair that is `matched`: the sets `before` and `after`, their periods and scores, and what
+    `compared` finds in these; equal sets are left out."""
     found = []
     for task, own in seeds_and_periods(rows).groupby("task", sort=False):
         sets = own.groupby("variant", sort=False).agg(scores=("score", np.array), periods=("periods", "first"))
@@ -98,7 +98,5 @@ def steps(rows: pd.DataFrame) -> pd.DataFrame:
             if first_periods != second_periods:
                 row = {"task": task, "explanation": explanation, "before": before, "after": after}
                 row |= {"periods_before": first_periods, "periods_after": second_periods}
-                found.append(row | {"ratio": np.median(second) / np.median(first), "p": rank_p(second, first)})
-    found = pd.DataFrame(found, columns=STEP)
-    found["p"] = holm(found.p)
-    return found.assign(verdict=verdicts(found))
+                found.append(row | {"base": first, "own": second})
+    return compared(pd.DataFrame(found, columns=STEP))

@@ -49,7 +49,7 @@ def by_distance(values: np.ndarray) -> pd.DataFrame:
     for begin, end in zip(ends[:-1], ends[1:], strict=True):
         low, median, high = quartiles(np.sqrt(squares[:, begin:end].mean(1)))
         row = {"distance": begin, "mean_distance": (begin + end - 1) / 2, "low": low, "median": median, "high": high}
-        rows.append(row | {"peak": np.median(np.sqrt(squares[:, begin:end].max(1)))})
+        rows.append(row | {"peak": quartiles(np.sqrt(squares[:, begin:end].max(1)))[1]})
     return pd.DataFrame(rows)
 
 

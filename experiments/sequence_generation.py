@@ -9,7 +9,7 @@ import pandas as pd
 
 from experiments import generation_documents
 from experiments.experiment import Experiment, Method
-from experiments.grid import Arrays, Cell, Options, compute, cores, processor
+from experiments.grid import Arrays, Cell, Options, compute, machine
 from experiments.published import GENERATION_TARGETS, GENERATION_UNITS
 from experiments.store import Store
 
@@ -88,7 +88,7 @@ def times(done: Sequence[tuple[dict, Arrays]], cells: Sequence[Cell], options: F
         own = [place for place, (key, _) in enumerate(done) if key["setting"] == setting]
         count = sum(cells[place].networks for place in own)
         minutes = sum(float(done[place][1]["elapsed"]) for place in own) / 60
-        said = (setting, count, count * options.epochs, minutes, options.workers or cores(), processor())
+        said = (setting, count, count * options.epochs, minutes, *machine(options))
         yield dict(zip(TIME, said, strict=True))
 
 

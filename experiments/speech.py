@@ -95,7 +95,7 @@ def run(options: Flags, store: Store) -> None:
     for key, result in zip(keys, results, strict=True):
         rows.append(key | {name: float(result[name]) for name in COLUMNS if name in result})
         if (key["network"], key["seed"]) == (EXAMPLE, 0):
-            for kind in KINDS:
+            for kind in KINDS.keys() & result.keys():  # none of a network that diverged
                 write_sound(store.folder / f"speech_{kind}.wav", result[kind].clip(-1, 1), RATE)
     store.write("speech", rows, COLUMNS)
 
@@ -116,7 +116,7 @@ def answers(store: Store) -> list[Answer]:
     """Return which networks go on alone better than the mean of the signal does, and by how much than an LSTM treated alike."""
     rows = in_one_size(store["speech"])
     errors = rows.groupby("network").free_running_nmse.agg(np.array)
-    alone = [name for name, values in errors.items() if max(values) < 1]
+    alone = [name for name, values in errors.items() if np.max(values) < 1]
     kinds = {rows[rows.network == name].model.iloc[0] for name in alone}
     said = f"Only {' and '.join(NAMES[kind] for kind in sorted(kinds))}, with a window of one sample"
     effect = (

@@ -108,10 +108,9 @@ def answers(store: Store) -> list[Answer]:
     for group, what in said.items():
         rows = (words | digits)[group]
         own, lstm = (rows.test_error[rows.method == method] for method in PAIRS[0])
-        factor = ratio(lstm, own)
-        effect = f"LSTM : Clockwork RNN {times(factor)}, 10,000 parameters"
+        effect = f"LSTM : Clockwork RNN {times(ratio(lstm, own))}, 10,000 parameters"
         asked = f"Does the Clockwork RNN err less than the LSTM on {what}?"
-        found.append(Answer(asked, ahead(factor, ps[group, PAIRS[0]]), effect, len(rows)))
+        found.append(Answer(asked, ahead(own, lstm, ps[group, PAIRS[0]]), effect, len(rows)))
     return found
 
 

@@ -13,18 +13,18 @@ MOST_TIED = 50  # values with ties for which a rank test is still exact; the wor
 def quartiles(values: Sequence[float], percent: Sequence[float] = (25, 50, 75), axis: int | None = None) -> np.ndarray:
     """Return percentiles; a median of an even number of values is the mean of the two in the middle.
 
-    Infinite values, of networks that diverged, count as larger than all others.
+    Values that are infinite or none, of networks that diverged, count as larger than all others.
     """
-    found = np.percentile(np.nan_to_num(np.asarray(values, float), posinf=HUGE), percent, axis=axis)
+    found = np.percentile(_finite(values), percent, axis=axis)
     return np.where(found > HUGE / 1e6, np.inf, found)
 
 
 def ratio(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
     """Return the ratio of two medians and its 95 % interval: percentiles of 10,000 bootstrapped ones, drawn with one seed.
 
-    Infinite values, of networks that diverged, count as larger than all others.
+    Values that are infinite or none, of networks that diverged, count as larger than all others.
     """
-    groups = [np.nan_to_num(np.asarray(values, float), posinf=HUGE) for values in (own, other)]
+    groups = [_finite(values) for values in (own, other)]
 
     def medians(own: np.ndarray, other: np.ndarray, axis: int) -> np.ndarray:
         return np.median(own, axis) / np.median(other, axis)
@@ -32,6 +32,18 @@ def ratio(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, f
     found = stats.bootstrap(groups, medians, n_resamples=10_000, method="percentile", rng=0).confidence_interval
     middle, low, high = (float(own) if own < HUGE / 1e6 else np.inf for own in (medians(*groups, 0), *found))
     return middle, low, high
+
+
+def _finite(values: Sequence[float]) -> np.ndarray:
+    return np.nan_to_num(np.asarray(values, float), nan=HUGE, posinf=HUGE)
+
+
+def verdict(own: Sequence[float], other: Sequence[float], p: float) -> str:
+    """Return whether values are shown to be better (lower) than others, or worse, by their mean ranks and p of `rank_p`."""
+    if p > SIGNIFICANT:
+        return "no difference shown"
+    ranks = stats.rankdata([*own, *other])
+    return "better" if ranks[: len(own)].mean() < ranks.mean() else "worse"
 
 
 def rank_p(own: Sequence[float], other: Sequence[float]) -> float:
@@ -61,6 +73,8 @@ def _tied_rank_p(own: Sequence[float], other: Sequence[float]) -> float:
 def sign_flip_p(values: Sequence[float]) -> float:
     """Return p of the two-sided test that values lie as far above 0 as below, exact up to 20 values: their mean among those with
     all signs dealt anew (Fisher's randomisation test)."""
+    if len(values) == 1:  # SciPy wants two; either sign is as far from 0
+        return 1.0
     found = stats.permutation_test((values,), np.mean, permutation_type="samples", n_resamples=2**20)
     return float(found.pvalue)
 

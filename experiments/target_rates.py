@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.experiment import Answer, Experiment, Method
-from experiments.extensions import against, verdicts
+from experiments.extensions import against
 from experiments.grid import Arrays, Cell, Options, compute
 from experiments.markdown import markdown, middle, times
 from experiments.pictures import COLOURS, NAMES, PUBLISHED, band, legend, panels
 from experiments.published import GENERATION_TARGETS
-from experiments.statistics import holm, quartiles, rank_p, ratio
+from experiments.statistics import holm, quartiles, rank_p, ratio, verdict
 from experiments.store import Store
 
 METHODS = ("clockwork_rnn", "lstm", "simple_rnn")
@@ -93,9 +93,11 @@ def errors(rows: pd.DataFrame, role: str) -> pd.DataFrame:
     found = chosen(rows)
     for name in RATES:
         found[f"with_{name}"] = [known[(*place, factor)] for place, factor in found[name].items()]
+    wholes = []
     for method, own in found.groupby("method", sort=False):
         whole = {f"with_{name}": np.exp(np.log(np.stack(own[f"with_{name}"])).mean(axis=0)) for name in RATES}
-        found.loc[(method, ALL), :] = pd.Series(whole | {"common": own.common.iloc[0], "own": np.nan})
+        wholes.append({"method": method, "target": ALL, "common": own.common.iloc[0]} | whole)
+    found = pd.concat([found, pd.DataFrame(wholes).set_index(["method", "target"])])
     return found.loc[list(dict.fromkeys(found.index.get_level_values("method")))]  # those of a method together
 
 
@@ -113,7 +115,7 @@ def gains(rows: pd.DataFrame) -> pd.DataFrame:
     tested = found[~found.same]
     found["p"] = 1.0
     found.loc[~found.same, "p"] = holm([rank_p(r.with_own, r.with_common) for r in tested.itertuples()])
-    return found.assign(verdict=verdicts(found))
+    return found.assign(verdict=list(map(verdict, found.with_own, found.with_common, found.p)))
 
 
 def orders(rows: pd.DataFrame) -> pd.DataFrame:
@@ -124,10 +126,10 @@ def orders(rows: pd.DataFrame) -> pd.DataFrame:
         for first, second in combinations(methods, 2):
             for name in RATES:
                 own, other = (known.loc[(method, target), f"with_{name}"] for method in (first, second))
-                made.append((target, first, second, name, _median(own) / _median(other), rank_p(own, other)))
-    found = pd.DataFrame(made, columns=["target", "first", "second", "rates", "ratio", "p"])
-    found["p"] = holm(found.p)
-    return found.assign(verdict=verdicts(found))
+                made.append((target, first, second, name, own, other, _median(own) / _median(other)))
+    found = pd.DataFrame(made, columns=["target", "first", "second", "rates", "own", "other", "ratio"])
+    found["p"] = holm(list(map(rank_p, found.own, found.other)))
+    return found.assign(verdict=list(map(verdict, found.own, found.other, found.p)))
 
 
 def _median(values: np.ndarray) -> float:

@@ -21,6 +21,7 @@ SETTINGS = {"tensorflow-2016": "the setting of 2016", "modern": "the best settin
 SIZES = list(
     zip(*TENSORFLOW_2016_MSE.values(), strict=True)
 )  # units of the Clockwork RNN and of the LSTM of as many parameters
+TOGETHER = 100  # networks of one program, at most
 ALONE = 5  # networks of each kind that are trained by themselves, for their times and signals
 KIND = ("setting", "method", "units")
 COLUMNS = ("setting", "target", "method", "parameters", "units", "seed", "mse", "diverged", "seconds")
@@ -57,7 +58,7 @@ def run(options: Flags, store: Store) -> None:
 
     targets = generation.load_targets(options.targets)
     first = dict([next(iter(targets.items()))])
-    together = list(generation.make_cells(networks(options), targets, options.seeds))
+    together = list(generation.make_cells(networks(options), targets, options.seeds, most=TOGETHER))
     alone = list(generation.make_cells(networks(options), first, min(options.seeds, ALONE), most=1))
     _, cells = zip(*together, *alone, strict=True)
     results = compute(generation.train_networks, cells, store, options)
@@ -110,20 +111,14 @@ def answers(store: Store) -> list[Answer]:
     """Return how much less the error of the largest Clockwork RNN is than the largest LSTM's in both settings, and its time."""
     frame, alone, found = store["tensorflow_2016"], store["tensorflow_2016_alone"], []
     for setting, said in SETTINGS.items():
-        own, lstm = _largest(frame, setting)
-        factor = ratio(lstm.mse, own.mse)
+        own, lstm = (rows.mse for rows in _largest(frame, setting))
         asked = f"Is the Clockwork RNN of 36 units ahead of the LSTM of 13, in {said}?"
-        effect = f"MSE, LSTM : Clockwork RNN {times(factor)}"
-        found.append(
-            Answer(asked, ahead(factor, rank_p(own.mse, lstm.mse)), effect, int((frame.setting == setting).sum()))
-        )
-    own, lstm = _largest(alone, "tensorflow-2016")
-    factor = ratio(lstm.seconds, own.seconds)
-    asked, effect = (
-        "Does it train faster, alone, in the setting of 2016?",
-        f"seconds, LSTM : Clockwork RNN {times(factor)}",
-    )
-    return [*found, Answer(asked, ahead(factor, rank_p(own.seconds, lstm.seconds)), effect, len(own) + len(lstm))]
+        effect = f"MSE, LSTM : Clockwork RNN {times(ratio(lstm, own))}"
+        found.append(Answer(asked, ahead(own, lstm, rank_p(own, lstm)), effect, int((frame.setting == setting).sum())))
+    own, lstm = (rows.seconds for rows in _largest(alone, "tensorflow-2016"))
+    asked = "Does it train faster, alone, in the setting of 2016?"
+    effect = f"seconds, LSTM : Clockwork RNN {times(ratio(lstm, own))}"
+    return [*found, Answer(asked, ahead(own, lstm, rank_p(own, lstm)), effect, len(own) + len(lstm))]
 
 
 def _largest(frame: pd.DataFrame, setting: str) -> list[pd.DataFrame]:
@@ -174,7 +169,7 @@ def ratios(store: Store) -> pd.DataFrame:
 
 def _times(store: Store) -> str:
     """Return products and times as a table, and what they come to for the largest networks."""
-    together = store["tensorflow_2016"].seed.nunique()
+    together = min(TOGETHER, store["tensorflow_2016"].value_counts(list(KIND)).max())
     lines = [
         (SETTINGS[setting], NAMES[method], units, f"{own.equations:.0f}", f"{own.computed:.0f}", *_seconds(own))
         for (setting, method, units), own in costs(store).iterrows()

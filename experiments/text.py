@@ -104,7 +104,7 @@ def answers(store: Store) -> list[Answer]:
 def pictures(store: Store) -> dict[str, Figure]:
     """Draw the bits per character of each network beside those of naive predictors."""
     naive = store["text_naive"].assign(model="naive").rename(columns={"predictor": "network"})
-    rows = pd.concat([store["text"].assign(model=store["text"].network.map(MODELS)), naive])
+    rows = pd.concat([store["text"].assign(model=store["text"].network.map(MODELS)), naive], ignore_index=True)
     with panels(1, 1, 8, 0.8 + 0.3 * rows.network.nunique()) as (figure, ((axis,),)):
         shared = {"hue": "model", "palette": COLOURS | {"naive": "0.88"}, "saturation": 1, "legend": False, "ax": axis}
         seaborn.barplot(rows, x="bits_per_character", y="network", estimator="median", errorbar=("pi", 100), **shared)

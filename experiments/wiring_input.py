@@ -78,8 +78,8 @@ def effects(rows: pd.DataFrame) -> pd.DataFrame:
         if name == PAPER[1]:
             continue
         own, to_all = found[task, wiring, name], found[task, wiring, PAPER[1]]
-        paper = found[task, PAPER[0], name] - found[task, PAPER[0], PAPER[1]]
-        change = own - to_all
+        paper = _change(found[task, PAPER[0], name], found[task, PAPER[0], PAPER[1]])
+        change = _change(own, to_all)
         line = {"task": task, "wiring": wiring, "input": name, "change": np.median(change), "p": rank_p(own, to_all)}
         if wiring != PAPER[0]:
             line |= {"differs": np.median(change) - np.median(paper), "p_differs": rank_p(change, paper)}
@@ -89,6 +89,11 @@ def effects(rows: pd.DataFrame) -> pd.DataFrame:
     tested = frame.p_differs.notna()
     frame.loc[tested, "p_differs"] = holm(frame.p_differs[tested])
     return frame
+
+
+def _change(own: np.ndarray, to_all: np.ndarray) -> np.ndarray:
+    """Return what an input changes for each seed: nothing where both networks diverged."""
+    return np.subtract(own, to_all, out=np.zeros(len(own)), where=own != to_all)
 
 
 def tables(store: Store) -> dict[str, str]:

@@ -36,7 +36,7 @@ class Diary(SpeechPrediction):
         """Return the NMSE of what is said [R, N − k], from a sample of the utterance on [R]; infinite where it is not finite."""
         truth, after = self.signal[self.settings.window :], max(0, first - self.settings.window)
         squares = np.mean((said[:, after:].astype(float) - truth[after:]) ** 2, axis=1)
-        return np.nan_to_num(squares / np.var(truth[after:]), nan=np.inf)
+        return np.nan_to_num(squares / np.var(truth[after:]), nan=np.inf, posinf=np.inf)
 
     def spoken(self, weights: np.ndarray, start: np.ndarray) -> np.ndarray:
         """Return what networks [R, P] say of this utterance's phones after they have heard a start, normalised [R, N − k]."""

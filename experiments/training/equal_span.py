@@ -75,9 +75,9 @@ def coprime(base: Periods) -> dict[str, Periods]:
     }
 
 
-def sets(base: Periods, seed: int = 0) -> dict[tuple[str, str], Periods]:
+def sets(base: Periods) -> dict[tuple[str, str], Periods]:
     """Return (group, name) → periods, of which some may be equal; the base, which comes first, has no group."""
-    groups = {"series": series(base, seed), "span": spans(base), "coprime": coprime(base)}
+    groups = {"series": series(base), "span": spans(base), "coprime": coprime(base)}
     return {("", "base"): base} | {(group, name): own[name] for group, own in groups.items() for name in own}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from data.ink import ALPHABET, Line
 from experiments.equal_parameters import parameters, with_size
 from experiments.grid import Arrays, Cell
-from experiments.handwriting import REASONS, SEARCH_SEED, Flags
+from experiments.handwriting import LONGER, REASONS, SEARCH_SEED, Flags
 from experiments.handwriting_documents import BASE, BINS, REASONS_SIZE
 from experiments.published import HANDWRITING_UNITS
 from main import recipe
@@ -63,8 +63,9 @@ def reason_cells(options: Flags, rates: Mapping[tuple[str, int], float]) -> Iter
     """Yield the same for networks that differ in one thing, of the size that this is asked of, with their models' learning rates."""
     for variant in options.reasons:
         model, changes = REASONS[variant]
+        own = replace(options, epochs=2 * options.epochs) if variant == LONGER else options
         if rate := rates.get((model, REASONS_SIZE)):
-            start = network(options, model, REASONS_SIZE, learning_rate=rate, **changes)
+            start = network(own, model, REASONS_SIZE, learning_rate=rate, **changes)
             for seed in range(options.seeds):
                 yield _cell(variant, REASONS_SIZE, replace(start, seed=seed))
 

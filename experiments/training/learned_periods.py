@@ -228,7 +228,7 @@ def search(settings: Settings, schedule: Schedule, seeds: int, sets: int, share:
     modules, every = len(settings.periods), np.repeat(range(seeds), sets)
     periods = [make_periods("random", modules, seed=number) for number in range(len(every))]
     tried = from_the_start(settings, every, periods, share)
-    judged = np.nan_to_num(tried.after, nan=np.inf).reshape(seeds, sets)
+    judged = np.nan_to_num(tried.after, nan=np.inf, posinf=np.inf).reshape(seeds, sets)
     best = judged.argmin(axis=1)
     places, left = best + sets * np.arange(seeds), schedule.updates + schedule.fine_tuning - sets * share
     wanted = [target(seed, settings.length)[0] for seed in range(seeds)]

@@ -120,9 +120,9 @@ class LongLag(Task):
         return Report()
 
 
-def periods_for(lag: int, longest: float = 0.5) -> tuple[int, ...]:
+def periods_for(lag: int) -> tuple[int, ...]:
     """Return 1, 4, 16 … as far as they are at most half of a lag."""
-    count = int(np.log(max(longest * lag, 1)) / np.log(RATIO) + 1e-9) + 1
+    count = int(np.log(max(lag / 2, 1)) / np.log(RATIO) + 1e-9) + 1
     return tuple(RATIO**power for power in range(count))
 
 
@@ -159,7 +159,8 @@ def sized(settings: Settings) -> Settings:
         count = parameters(own, problem.features, problem.outputs, own.sizes)
         if abs(count - problem.parameters) <= CLOSE * problem.parameters:
             return own
-    raise ValueError(f"`periods` must be fewer for {problem.parameters} parameters. Received: {settings.periods}")
+    wanted = f"`lags` must have periods with which a {settings.model} comes to {problem.parameters} parameters"
+    raise ValueError(f"{wanted}. Received: {settings.lag}, with {settings.periods}")
 
 
 def _split(units: int, modules: int, moved: int) -> tuple[int, ...]:

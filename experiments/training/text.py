@@ -9,17 +9,15 @@ from experiments.grid import Arrays
 from running.trained import train_silently
 from tasks.character_model import CharacterModel, Settings
 
-MEASURED = ("parameters", "epochs", "bits_per_character", "seconds")
-
 
 def train_for(settings: Settings, minutes: float) -> Arrays:
-    """Train one network for so many epochs as should take the given minutes, at least one; see `MEASURED`."""
+    """Train one network for so many epochs as should take the given minutes, at least one; see `train_network`."""
     seconds = train_networks(replace(settings, epochs=1), [settings.seed])["seconds"]
     return train_network(replace(settings, epochs=max(round(60 * minutes / float(seconds)), 1)))
 
 
 def train_network(settings: Settings) -> Arrays:
-    """Train one network; returns what `MEASURED` names, infinite bits if it diverged."""
+    """Train one network; returns what `train_networks` does, as single numbers."""
     result = train_networks(settings, [settings.seed])
     return result | {name: result[name][0] for name in ("epochs", "bits_per_character")}
 

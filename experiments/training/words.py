@@ -21,7 +21,7 @@ def train_networks(
         rate_factors: for each seed, what its networks' learning rate is multiplied by; None is 1.
 
     Returns:
-        train_error, test_error: in percent, of clips without noise [seeds], or [seeds, folds].
+        train_error, test_error: in percent, of clips without noise [seeds], or [seeds, folds]; infinite if training diverged.
         epochs: after how many training stopped, of the same shape.
         diverged: whether a loss is not a finite number, of the same shape.
         seconds: of training for each network, without compilation: an equal share of what all took.
@@ -35,7 +35,7 @@ def train_networks(
     trained = train_silently(task, settings, factors)
     errors = task.after_epoch(trained.weights)
     return {
-        **{name: values.reshape(shape) for name, values in errors.items()},
+        **{name: np.where(trained.lost, np.inf, values).reshape(shape) for name, values in errors.items()},
         "epochs": trained.stopped.reshape(shape),
         "diverged": trained.lost.reshape(shape),
         "seconds": np.array(trained.loop.progress.seconds[-1] / task.replicas),

@@ -80,10 +80,10 @@ def test_starts_are_normalised_and_the_error_after_one_is_that_of_what_follows()
     np.testing.assert_allclose(silence * task.std + task.mean, 0, atol=1e-7)
     whole = training.start(task, "clock", 10**6)
     assert (whole.mean(), whole.std()) == pytest.approx((0, 1), abs=1e-3)
-    said = np.array([task.signal[3:] + 1.0, np.full(len(task.phones), np.nan)])
+    said = np.array([task.signal[3:] + 1.0, *(np.full(len(task.phones), lost) for lost in (np.nan, np.inf))])
     said[0, :17] = 9  # what stands before sample 20
     wanted = 1 / np.var(task.signal[20:].astype(float))
-    assert task.errors(said, 20) == pytest.approx([wanted, math.inf], rel=1e-5)
+    assert task.errors(said, 20) == pytest.approx([wanted, math.inf, math.inf], rel=1e-5)
 
 
 def test_looks_note_the_gradients_between_them(without_xla):
@@ -286,6 +286,22 @@ def holm_by_hand(p):
         least = max(least, min(1.0, p[index] * (len(p) - place)))
         adjusted[index] = least
     return adjusted
+
+
+def test_what_networks_consist_of_is_drawn_of_those_that_it_is_written_of(tmp_path, monkeypatch):
+    shapes = {
+        "errors": (2, 2),
+        "norms": (1, 2),
+        "largest": (1, 2),
+        "starts": (4, 2, 2),
+        "parameters": (),
+        "seconds": (),
+    }
+    shapes |= dict.fromkeys(diary.MEASURED, (2,)) | dict.fromkeys(diary.KINDS, (9,))
+    result = {name: np.ones(shape) for name, shape in shapes.items()}
+    monkeypatch.setattr(diary, "compute", lambda *_: [result])
+    diary.run(diary.Flags(networks=("LSTM, noise",), seeds=2, epochs=2), store := Store(tmp_path))
+    assert "diary_sizes" not in store and set(diary.pictures(store)) == {"diary", "diary_starts"}
 
 
 def test_runs_small(tmp_path, in_this_process):

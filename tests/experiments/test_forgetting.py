@@ -91,6 +91,16 @@ def test_runs_all_and_says_which_schedules_differ(tmp_path, monkeypatch):
     assert len(figure.axes) == 6 and all(axis.lines for axis in figure.axes)
 
 
+def test_one_schedule_alone_has_nothing_to_be_compared_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(forgetting, "compute", scored)
+    store = Store(tmp_path)
+    forgetting.run(forgetting.Flags(tasks=("text",), models=("lstm",), schedules=("epoch",), seeds=3), store)
+    (line,) = forgetting.tables(store)["forgetting"].splitlines()[2:]
+    assert line == "| LSTM: only where an epoch begins |  |  |  |  | 104 (102–106) |  |"  # of 100, 104 and 108
+    (axis,) = forgetting.pictures(store)["forgetting"].axes
+    assert axis.lines[0].get_xdata() == pytest.approx([100, 104, 108])
+
+
 def scored(function, cells, *_):
     added = {"update": 100.0, "doubled": 0.0, "grown": -60.0, "whole": np.inf}
     results = []

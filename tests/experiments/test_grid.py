@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import EXPERIMENTS
-from experiments.grid import Cell, Options, compute
+from experiments.grid import Cell, Options, compute, machine
 from experiments.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +74,12 @@ def test_results_of_somebodys_own_are_not_replaced(tmp_path):
         Several(output_dir=tmp_path).check()
     (tmp_path / "cells").mkdir()
     Several(output_dir=tmp_path).check()
+
+
+def test_a_cluster_is_named_in_the_place_of_this_machines_processor():
+    assert machine(Options(ray="10.0.0.1:6379", workers=3)) == ("–", "10.0.0.1:6379")
+    cores, processor = machine(Options(workers=3))
+    assert cores == 3 and processor
 
 
 def test_every_experiment_takes_its_own_numbers():

@@ -56,8 +56,10 @@ def test_published_units_have_the_parameters_of_the_closed_form():
 
 def test_reasons_change_one_thing_at_equal_size():
     base = {model: training.network(FULL, model, 10000) for model in HANDWRITING_UNITS}
-    for model, changes in handwriting.REASONS.values():
-        settings = training.network(FULL, model, 10000, **changes)
+    rates = {(model, 10000): base[model].learning_rate for model in base}
+    for key, cell in training.reason_cells(replace(FULL, seeds=1), rates):
+        settings, (model, changes) = cell.arguments["settings"], handwriting.REASONS[key["variant"]]
+        changes = changes or {"epochs": 2 * FULL.epochs}
         assert settings == replace(base[model], units=settings.units, **changes) != base[model]
         assert size(settings) == pytest.approx(size(base[model]), rel=0.015)
 
@@ -111,12 +113,14 @@ def test_the_rate_with_the_least_validation_error_wins():
             ("lstm", 10000, 3e-3, 20.0),
             ("lstm", 10000, 1e-2, 10.0),
             ("lstm", 10000, 3e-2, np.inf),
-            ("lstm", 50000, 3e-3, 7.0),
             ("lstm", 50000, 1e-2, 7.0),
+            ("lstm", 50000, 3e-3, 7.0),
         ],
         columns=["model", "size", "learning_rate", "validation_error"],
     )
     assert handwriting.best_rates(tries) == {("lstm", 10000): 1e-2, ("lstm", 50000): 3e-3}
+    lines = documents._search(tries).splitlines()
+    assert lines[2:] == ["| 10,000 | LSTM | 20.0 | **10.0** | inf |", "| 50,000 | LSTM | **7.0** | 7.0 | nan |"]
 
 
 @given(st.lists(st.tuples(TEXTS, st.text(ALPHABET, max_size=12)), min_size=1, max_size=4))

@@ -266,6 +266,12 @@ def test_where_all_diverged_there_is_nothing_to_compare(tmp_path):
     assert lines["learned, good start"][5:] == ["×inf (inf–inf)", f"{found.p.iloc[1]:.2g}", "", "", "10 of 10"]
 
 
+def test_an_infinite_error_stays_infinite():
+    found = {"periods": [(1, 2)], "soft": [np.inf], "snapped": [np.nan], "fine_tuned": [3.0]}
+    row = experiment._row(0, 0, found, {"all_7": [1.0], "exponential": [2.0]}, 320)
+    assert (row["soft"], row["snapped"], row["fine_tuned"], row["ratio"]) == (np.inf, np.inf, 3, 1.5)
+
+
 def test_evolved_periods_are_the_committed_ones():
     assert experiment.evolved_periods(2) == {0: (1, 1, 2, 4, 6, 7, 18, 49, 68), 1: (1, 1, 2, 4, 8, 16, 23, 35, 72)}
 

@@ -141,6 +141,31 @@ def test_runs_small(tmp_path, monkeypatch, in_this_process):
     assert len(store["long_lags_search"]) == 2 * 4 * 3 and (found.networks == 2).all()
 
 
+@pytest.mark.parametrize("problem, methods", [("adding", ("gru", "clockwork_gru")), ("recall", ("lstm",))])
+def test_gradients_are_drawn_where_there_are_some_to_compare(problem, methods, tmp_path, monkeypatch):
+    def trained(_, cells, *__):
+        for cell in cells:
+            count = len(cell.arguments["seeds"])
+            of_networks = {"error": np.zeros(count), "loss": np.zeros(count), "reach": np.ones((count, 20))}
+            yield of_networks | {"parameters": np.array(9), "seconds": np.array(1.0)}
+
+    monkeypatch.setattr(experiment, "compute", lambda *given: list(trained(*given)))
+    options = experiment.Flags(problems=(problem,), methods=methods, lags=(100,), seeds=2)
+    experiment.run(options, store := Store(tmp_path))
+    assert set(experiment.pictures(store)) == {"long_lags"}
+    assert len(experiment.tables(store)["long-lags-gradients"].splitlines()) == 2  # the head
+
+
+def test_lags_whose_networks_cannot_be_equal_are_refused_before_anything_is_computed(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiment, "compute", lambda *_: pytest.fail("computed"))
+    options = experiment.Flags(methods=("clockwork_lstm",), problems=("recall", "copying"), lags=(20,))
+    message = (
+        r"`lags` must have periods with which a clockwork_lstm comes to 1178 parameters. Received: 20, with \(1, 4\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        experiment.run(options, Store(tmp_path))
+
+
 @pytest.mark.parametrize(
     "changed, message",
     [

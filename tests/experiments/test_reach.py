@@ -39,6 +39,8 @@ def test_bins_hold_every_distance_once():
     farthest = values[:, : widths[-1]]
     assert last["median"] == pytest.approx(np.median(np.sqrt((farthest**2).mean(1))))
     assert last.peak == pytest.approx(np.median(farthest.max(1)))
+    lost = reach.by_distance(np.concatenate([values, np.full((5, 300), np.nan)]))  # half of the networks diverged
+    assert np.isinf(lost.high).all() and np.isinf(lost.peak).all() and np.isfinite(lost.low).all()
     assert (curve.low <= curve["median"]).all() and (curve["median"] <= curve.high).all()
 
 

@@ -94,6 +94,14 @@ def test_runs_small(tmp_path, in_this_process):
     assert set(speech.pictures(store)) == {"speech", "speech_sizes"}
 
 
+def test_an_example_that_diverged_leaves_no_sound(tmp_path, monkeypatch):
+    numbers = {"parameters": np.array(9), "training_seconds": np.array(1.0)}  # no error, and no sound
+    monkeypatch.setattr(speech, "compute", lambda _, cells, *__: [numbers] * len(cells))
+    store = Store(tmp_path)
+    speech.run(speech.Flags(networks=(speech.EXAMPLE,), seeds=1, seconds=0.02), store)
+    assert store["speech"].free_running_nmse.isna().all() and not list(tmp_path.glob("*.wav"))
+
+
 def test_speeds_are_told_by_median_and_quartiles():
     columns = ("network", "units", "window", "times_real_time_low", "times_real_time", "times_real_time_high")
     rows = pd.DataFrame([("lstm", 80, 1, 9.0, 10.0, 11.0)], columns=columns)

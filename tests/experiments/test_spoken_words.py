@@ -3,6 +3,7 @@
 import statistics
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from committed import RESULTS, read
@@ -35,6 +36,12 @@ def test_networks_stop_by_their_own_errors(tmp_path, without_xla):
     result = words.train_networks(settings, seeds=(0, 1))
     assert result["epochs"].tolist() == [3, 3]
     assert (result["test_error"] > 80).all()
+
+
+def test_a_network_that_diverges_has_no_error(tmp_path, without_xla):
+    settings = replace(SMALL, cache_dir=tmp_path, epochs=2, learning_rate=1e38)
+    result = words.train_networks(settings, seeds=(0,))
+    assert result["diverged"].all() and np.isinf([result["test_error"], result["train_error"]]).all()
 
 
 def test_the_order_on_an_unheard_speaker_is_what_the_rank_test_says():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.markdown import ahead, mean, times
-from experiments.statistics import holm, quartiles, rank_p, ratio, sign_p
+from experiments.markdown import ahead, mean, p_value, times
+from experiments.statistics import holm, quartiles, rank_p, ratio, sign_flip_p, sign_p, verdict
 
 
 def test_the_median_of_an_even_number_is_the_mean_of_the_middle_two():
@@ -14,7 +14,9 @@ def test_the_median_of_an_even_number_is_the_mean_of_the_middle_two():
 
 
 def test_those_that_diverged_are_larger_than_all_others():
-    assert quartiles([1, 2, 3, np.inf]).tolist() == [1.75, 2.5, np.inf]
+    for lost in (np.inf, np.nan):  # which an empty field of a table is
+        assert quartiles([1, 2, 3, lost]).tolist() == [1.75, 2.5, np.inf]
+        assert ratio([1.0, lost, lost], [1.0, 2.0, 4.0])[0] == np.inf
     assert quartiles([1, np.inf, np.inf]).tolist() == [np.inf] * 3
     assert quartiles(np.array([[1, np.inf], [3, np.inf]]), axis=0)[1].tolist() == [2, np.inf]
 
@@ -27,11 +29,20 @@ def test_a_ratio_of_medians_has_an_interval_that_covers_it():
     assert 51 <= sum(low <= 3 <= high for _, low, high in found) <= 60
     assert ratio([2.0, 4, 6], [2.0, 2]) == (2, 1, 3)
     assert times(ratio([2.0, 4, 6], [2.0, 2])) == "×2 (1–3)"
-    assert [ahead((middle, 0.9, 3), p) for middle, p in ((2, 0.05), (2, 0.06), (0.95, 0.05))] == [
-        "Yes",
-        "Not shown",
-        "No",
-    ]
+
+
+def test_who_is_better_is_told_by_the_ranks_that_are_tested():
+    """Of the first four of ten no rank is above the others', though the medians are equal."""
+    own, other = [1] * 4 + [15] * 6, [15] * 6 + [99] * 4
+    assert rank_p(own, other) == pytest.approx(0.01, rel=1e-3)
+    assert [verdict(*pair, 0.05) for pair in ((own, other), (other, own))] == ["better", "worse"]
+    assert verdict(own, other, 0.0501) == "no difference shown"
+    assert [ahead(*pair, 0.05) for pair in ((own, other), (other, own))] == ["Yes", "No"]
+    assert ahead(own, other, 0.06) == "Not shown"
+
+
+def test_p_above_the_level_is_not_rounded_to_it():
+    assert [p_value(p) for p in (0.0504, 0.05004, 0.05, 0.049, 0.34)] == ["0.0504", "0.05004", "0.05", "0.05", "0.3"]
 
 
 def test_a_mean_has_the_deviation_of_a_sample():
@@ -67,6 +78,10 @@ def test_rank_test_with_ties_is_that_of_all_permutations(sizes):
 def test_a_sign_test_counts_the_ways_to_deal_signs():
     assert sign_p(5, 0) == pytest.approx(2 / 2**5) and sign_p(1, 3) == pytest.approx(2 * (1 + 4) / 2**4)
     assert sign_p(0, 0) == 1
+
+
+def test_flipped_signs_of_one_value_are_as_far():
+    assert sign_flip_p(np.array([0.3])) == 1 and sign_flip_p(np.array([0.3, 0.1])) == 0.5
 
 
 def test_a_ratio_to_what_diverged_is_no_number_above_all_others():

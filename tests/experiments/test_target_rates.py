@@ -67,6 +67,12 @@ def test_orders_are_those_of_either_rate(rows):
     assert (found.verdict.drop("target_1", level="target")[:, "own"] == "worse").sum() == 5
 
 
+def test_gains_of_single_seeds_are_those_of_their_errors(rows):
+    """The geometric mean of ten times the error of one of five targets, and of the same of the others."""
+    found = target_rates.gains(rows[rows.seed.isin((0, 1000))]).loc["lstm"]
+    assert found.ratio[target_rates.ALL] == pytest.approx(10 ** (1 / 5)) and found.p.tolist() == [1] * 6
+
+
 def test_committed_rows_are_the_whole_experiment():
     counts = Store(RESULTS)["target_rates"].groupby(["method", "role", "target", "factor"]).seed.nunique()
     assert counts["clockwork_rnn", "fresh"].unique() == [10] and len(counts) == 3 * 2 * 5 * 7

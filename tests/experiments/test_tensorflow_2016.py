@@ -1,6 +1,7 @@
 """The table of 2016: its networks, in two settings, and that rows, curves, times and signals belong together."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from committed import RESULTS
 
@@ -112,4 +113,7 @@ def test_runs_small(tmp_path, monkeypatch):
     costs = tensorflow_2016.costs(store)
     assert set(costs.alone) == {1} and set(costs.together) == {2}  # a network in its own program, two in one
     assert costs.loc["modern", "lstm", 13].equations == 4 * 13**2 + 13  # here without the constant input
+    assert "as one of 2." in tensorflow_2016.tables(store)["tensorflow-2016-times"]
+    store.write("tensorflow_2016", pd.concat([store["tensorflow_2016"]] * 75), tensorflow_2016.COLUMNS)  # of 150 seeds
+    assert "one of 100 in one program" in tensorflow_2016.tables(store)["tensorflow-2016-times"]
     assert set(tensorflow_2016.pictures(store)) == {"tensorflow_2016_curves", "tensorflow_2016_signals"}

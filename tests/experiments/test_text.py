@@ -68,6 +68,17 @@ def test_committed_rows_are_all_networks_and_rates_are_the_best_of_the_search():
         assert float(best["learning_rate"]) == recipe("text", model=model).learning_rate
 
 
+def test_a_network_that_diverged_is_drawn_beside_naive_predictors(tmp_path):
+    store, named = Store(tmp_path), dict.fromkeys(text.COLUMNS, 1.0)
+    bits = {"simple RNN": math.inf, "LSTM": 2.0}
+    rows = [named | {"network": name, "bits_per_character": value} for name, value in bits.items()]
+    store.write("text", rows, text.COLUMNS)
+    store.write("text_naive", [{"predictor": "counts", "bits_per_character": 4.0}], text.NAIVE_COLUMNS)
+    (axis,) = text.pictures(store)["text"].axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["simple RNN", "LSTM", "counts"]
+    assert {"2.00", "4.00"} <= {bar.get_text() for bar in axis.texts}
+
+
 def test_runs_small(tmp_path, corpus, in_this_process):
     in_this_process(text)
     options = text.Flags(text=corpus, networks=("simple RNN",), minutes=1e-4)

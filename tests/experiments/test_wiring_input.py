@@ -48,6 +48,18 @@ def test_interactions_are_differences_of_differences():
     assert found.p_differs["slow_to_fast"].isna().all() and len(found) == 10
 
 
+def test_a_seed_that_diverged_with_both_inputs_changed_nothing():
+    rows = [
+        {"task": "words", "wiring": wiring, "input": name, "seed": seed, "score": 10.0 + seed}
+        for wiring, name, seed in product(WIRINGS, INPUTS, range(3))
+    ]
+    rows = pd.DataFrame(rows)
+    rows.loc[(rows.wiring == "full") & (rows.seed == 2), "score"] = np.inf
+    rows.loc[(rows.wiring == "none") & (rows.seed == 2) & (rows.input == "to all"), "score"] = np.inf
+    found = wiring_input.effects(rows).set_index(["wiring", "input"])
+    assert (found.differs.dropna() == 0).all() and (found.p_differs.dropna() == 1).all()
+
+
 def test_runs_small(tmp_path, monkeypatch):
     def trained(_, cells, *__):
         """Stand in for training: what is written of a result is tested, not the result."""
