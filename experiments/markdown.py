@@ -50,9 +50,9 @@ def ahead(own: Sequence[float], other: Sequence[float], p: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """Return p with one digit, or with as many as keep one above the level of all tests above it."""
+    """Return p with one digit, or with as many as keep what is above the level of all tests above it."""
     digits = (f"{p:.{count}g}" for count in itertools.count(1))
-    return next(said for said in digits if p <= SIGNIFICANT or float(said) > SIGNIFICANT)
+    return next(said for said in digits if (float(said) > SIGNIFICANT) == (p > SIGNIFICANT))
 
 
 def mean(values: Sequence[float], digits: str = ".2g", deviation: str = ".1g") -> str:

@@ -42,7 +42,8 @@ def test_who_is_better_is_told_by_the_ranks_that_are_tested():
 
 
 def test_p_above_the_level_is_not_rounded_to_it():
-    assert [p_value(p) for p in (0.0504, 0.05004, 0.05, 0.049, 0.34)] == ["0.0504", "0.05004", "0.05", "0.05", "0.3"]
+    said = {0.0504: "0.0504", 0.05004: "0.05004", 0.05: "0.05", 0.049: "0.05", 0.34: "0.3", np.nan: "nan"}
+    assert [p_value(p) for p in said] == list(said.values())
 
 
 def test_a_mean_has_the_deviation_of_a_sample():
