@@ -133,9 +133,8 @@ def judged(rows: pd.DataFrame) -> pd.DataFrame:
     them against `BASE`; p is adjusted for all of them."""
     rows = rows.assign(task=rows.measure + " " + rows.model, question="forgetting", variant=rows.schedule)
     rows.loc[rows.schedule == BASE, ["question", "variant"]] = "", "base"
-    bases = (
-        seed_scores(rows[rows.schedule == BASE]).groupby("task", sort=False).agg(np.array).rename("own").reset_index()
-    )
+    scores = seed_scores(rows[rows.schedule == BASE]).rename("own")
+    bases = scores.groupby("task", sort=False).agg(np.array).reset_index()
     others = comparisons(rows).assign(schedule=lambda frame: frame.variant)
     found = pd.concat([bases.assign(schedule=BASE, base=bases.own), others])
     found[["measure", "model"]] = found.task.str.split(" ", expand=True)

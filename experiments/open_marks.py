@@ -11,10 +11,7 @@ BINS = ((1, 2), (3, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 200))
 MARKS = {"inserted": INSERTED, "natural": NATURAL}
 BINS_OF = {"inserted": BINS, "natural": BINS[:5]}  # few natural brackets are open for longer
 LONGEST = BINS[-1][-1]
-APART = (
-    LONGEST + 1,
-    LONGEST + 61,
-)  # characters after an opening, less than the second, until the next word may open one
+APART = (LONGEST + 1, LONGEST + 61)  # characters from one opening, less than the second, to where the next one may be
 EACH = 10  # distances of a bin that are looked at, at most
 
 

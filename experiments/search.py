@@ -38,7 +38,7 @@ class Search:
         choices: setting → the values drawn from; "recurrent" is for recurrent_init and recurrent_scale.
         learning_rates: tried with every draw.
         score: what the score is, small is good.
-        networks: trained for a try, which their scores are averaged of.
+        networks: that are trained for a try, whose score is their average.
     """
 
     units: Mapping[str, int]
