@@ -129,8 +129,8 @@ def arrays(layer: "ClockworkLayer") -> list[keras.Variable | None]:
 
 
 def tensors(layer: "ClockworkLayer") -> list[tf.Tensor]:
-    """Return the values of the weights that there are."""
-    return [tf.convert_to_tensor(array) for array in arrays(layer) if array is not None]
+    """Return the values of the weights that there are, in the type of the computation."""
+    return [tf.cast(array, layer.compute_dtype) for array in arrays(layer) if array is not None]
 
 
 def as_weights(layer: "ClockworkLayer", values: Sequence[tf.Tensor]) -> Weights:
