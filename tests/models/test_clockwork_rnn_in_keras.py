@@ -42,18 +42,27 @@ def test_mixed_precision_stays_near(policy):
     np.testing.assert_allclose(tf.cast(states, tf.float32), expected(layer, x)[0], atol=0.1)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.fixture(params=["mixed_float16", "mixed_bfloat16"])
+def policy_of_all(request):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(request.param)
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.usefixtures("policy_of_all")
 @pytest.mark.parametrize("wrapped", [lambda layer: layer, keras.layers.Bidirectional])
-def test_mixed_precision_in_a_model_is_that_of_the_layer_alone(policy, wrapped):
+def test_mixed_precision_in_a_model_is_that_of_the_layer_alone(wrapped):
     """Where Keras has a scope around all layers."""
-    layer = wrapped(ClockworkRNN(9, (1, 2, 4), return_sequences=True, dtype=policy))
+    layer = wrapped(ClockworkRNN(9, (1, 2, 4), return_sequences=True))
     sequences = keras.Input((16, 3))
-    model = keras.Model(sequences, keras.layers.Dense(1, dtype=policy)(layer(sequences)))
+    states = layer(sequences)
+    model = keras.Model(sequences, keras.layers.Dense(1)(states))
     model.compile("sgd", "mse")
     x = inputs((2, 16, 3), "float32")
     model.fit(x, np.zeros((2, 16, 1)), verbose=0)
-    within = keras.Model(sequences, model.layers[1].output)(x)
-    np.testing.assert_allclose(tf.cast(within, tf.float32), tf.cast(layer(x), tf.float32), atol=0.05)
+    within, alone = keras.Model(sequences, states)(x), layer(x)
+    np.testing.assert_allclose(tf.cast(within, tf.float32), tf.cast(alone, tf.float32), atol=0.05)
 
 
 @pytest.mark.parametrize(
