@@ -53,9 +53,12 @@ def read_text(path: Path) -> str:
     """Return what a text file in UTF-8 holds, without a byte-order mark; raises a ValueError that names it if it is none."""
     try:
         with reading(path):
-            return path.read_text(encoding="utf-8").removeprefix("\ufeff")
+            text = path.read_text(encoding="utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} must be text in UTF-8. Received: other bytes from byte {error.start} on") from None
+    if "\0" in text:
+        raise ValueError(f"{path} must be text. Received: a zero byte at character {text.index(chr(0)) + 1}")
+    return text
 
 
 def read_lines(path: Path) -> Iterator[str]:

@@ -56,7 +56,7 @@ def check_split(sharing: tf.distribute.Strategy, task: Task) -> None:
     """Raise a ValueError if the sequences of an update cannot be split evenly."""
     parts = sharing.num_replicas_in_sync
     if task.sequences_of_update % parts:
-        what = "the devices of all workers of TF_CONFIG" if workers() else "`devices`"
+        what = "the devices of all workers of TF_CONFIG" if len(workers()) > 1 else "`devices`"
         wanted = f"divide the sequences of an update, {task.sequences_of_update} here"
         raise ValueError(f"{what} must {wanted}. Received: {parts}")
 

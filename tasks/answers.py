@@ -240,11 +240,14 @@ class Answers(SeriesTask):
         if self.classes is None:
             error, name = min((own["rmse"], name) for name, own in simple)
             explained, best = max((own["r2"], name) for name, own in simple)
+            varied = float(
+                np.mean(self.truth[self.training].var(axis=0) / self.units[1] ** 2)
+            )  # 0 of what does not vary
             return {
                 "rmse": Quantity("root mean squared error", "", error, name),
                 "r2": Quantity("share of the variance explained", "", explained, best),
                 "train_error": Quantity("root mean squared error in training"),
-                "training_loss": Quantity("squared error of an update", "", 1.0, "the mean"),
+                "training_loss": Quantity("squared error of an update", "", varied, "the mean"),
             }
         error, name = min((own["test_error"], name) for name, own in simple)
         score, best = max((own["macro_f1"], name) for name, own in simple)

@@ -18,7 +18,7 @@ from tasks import measures
 from tasks.network import Network
 from tasks.report import Quantity, Report
 from tasks.series import SHIPPED, SeriesTask, Settings, roles_of
-from tasks.series_inputs import Series, end_of, learn, make_series
+from tasks.series_inputs import Series, end_of, first_known, learn, make_series
 from tasks.task import compiled, first, in_blocks
 
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
@@ -65,6 +65,8 @@ class Forecasting(SeriesTask):
         if settings.test_groups is not None:
             came = f"{settings.test_groups}, with a forecast, which is tested on the end of each series"
             raise ValueError(f"`test_groups` is for sequences that have an answer each. Received: {came}")
+        if not settings.horizon:
+            raise ValueError("`horizon` must be at least 1 without `data`. Received: 0")
         roles = roles_of(settings)
         self.metrics = {"pinball": self.loss}
         self.patience = settings.patience
@@ -129,7 +131,7 @@ class Forecasting(SeriesTask):
 
     def _tested(self, lengths: np.ndarray) -> np.ndarray:
         """Return how many steps at the end are for testing."""
-        if self.settings.test_share is None and self.settings.data is None:
+        if self.settings.test_share is None and self.settings.data is None and self.settings.every is None:
             return np.full_like(lengths, MONTHS)
         return ((self.settings.test_share or SHARE) * lengths).astype(int)
 
@@ -258,9 +260,11 @@ class Forecasting(SeriesTask):
 
         found = []
         for one, origins, _ in self._tests():
-            known = list(zip(one.known.T, self.scales.seasons, strict=True))
-            each = [simple_answers.forecasts(own, origins + 1, self.settings.horizon, season) for own, season in known]
-            for own, (_, season) in zip(each, known, strict=True):
+            each = []
+            for values, truth, season in zip(one.known.T, one.truth.T, self.scales.seasons, strict=True):
+                first = first_known(truth)
+                own = simple_answers.forecasts(values[first:], origins + 1 - first, self.settings.horizon, season)
+                each.append(own)
                 if season == 1 < max(self.scales.seasons):  # of one step, beside targets that have longer ones
                     own["seasonal naive"] = own["naive"]
             all_have = [name for name in each[0] if all(name in own for own in each)]

@@ -49,7 +49,7 @@ class Settings(NetworkSettings):
     """Steps of a season; 0 finds it, 1 is none."""
     test_share: float | None
     """Share to test on: of sequences with answers, drawn the same for all seeds (a fifth without it); of forecasts each one's end (a tenth, or
-    three years of what ships), before which lies as long a part that tells when to stop."""
+    three years of what ships, as it is), before which lies as long a part that tells when to stop."""
     readout: Annotated[Literal["last", "mean", "max", "every"], Flag("network")]
     """Answer by the state after a sequence's last step, by the mean or the maximum of all states, or by the mean of the answers after every
     step."""

@@ -114,6 +114,11 @@ def end_of(truth: np.ndarray) -> int:
     return int(np.flatnonzero(np.isfinite(truth).any(axis=1)).max(initial=-1)) + 1
 
 
+def first_known(values: np.ndarray) -> int:
+    """Return at which step the first known value of a column [T] is, before which there is nothing to fit to; 0 if none is known."""
+    return int(np.isfinite(values).argmax())
+
+
 def learn(sequences: Sequences, ends: Sequence[int], season: int, horizon: int, targets: int = 1) -> Scales:
     """Return what is learned of sequences up to the step where each one's training ends.
 
@@ -133,10 +138,11 @@ def learn(sequences: Sequences, ends: Sequence[int], season: int, horizon: int, 
     cycles: tuple[int, ...] = ()
     for place in range(targets):
         found = seasons = [season] if season else _seasons(max((part[:, place] for part in parts), key=len))
-        for name, whole in zip(sequences.names, filled, strict=True):
-            own = expected.fit(whole[:, place], seasons, horizon)
-            if not own.scale > LEAST * np.abs(whole[:, place]).max():
-                left = own.scale / max(np.abs(whole[:, place]).max(), sys.float_info.min)
+        for name, whole, part in zip(sequences.names, filled, parts, strict=True):
+            known = whole[first_known(part[:, place]) :, place]
+            own = expected.fit(known, seasons, horizon)
+            if not own.scale > LEAST * np.abs(known).max():
+                left = own.scale / max(np.abs(known).max(), sys.float_info.min)
                 came = f"{sequences.columns[place]} of {name}, of whose size a season of {own.season} leaves {left:.0e}"
                 raise ValueError(f"`target` must leave something to learn. Received: {came}")
             seasons = [own.season]  # of all series

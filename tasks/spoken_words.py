@@ -179,7 +179,7 @@ class SpokenWords(Task):
         return training[number % folds != fold], training[number % folds == fold]
 
     def _statistics(self, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and variance of each channel over the training clips."""
+        """Return mean and variance of each channel over the training clips, of folds over those left out, too."""
         total, squares, count = np.zeros(mfcc.CHANNELS), np.zeros(mfcc.CHANNELS), 0
         for place in training:
             frames = self.features.padded([place], self.features.lengths[place])[0].astype(float)

@@ -361,7 +361,10 @@ def test_columns_and_answers_that_are_all_the_same_have_deviation_1(tmp_path):
     """That of 0.1, whose mean is rounded, is not quite 0."""
     assert Columns.learn([np.full((5, 1), 0.1), np.full((3, 1), 0.1)]).deviation == [1]
     path = archive(tmp_path / "constant.npz", answers=lambda x, kinds: np.stack([kinds, np.full(len(kinds), 0.1)], 1))
-    assert task(path).units[1][1] == 1
+    own = task(path)
+    assert own.units[1][1] == 1
+    own.simple = {"mean": {"rmse": 1.0, "r2": 0.0}}
+    assert own.quantities()["training_loss"].naive == pytest.approx(0.5)  # of one of two that varies
 
 
 def test_test_data_have_the_steps_of_time_of_training(tmp_path):

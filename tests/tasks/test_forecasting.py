@@ -278,6 +278,28 @@ def test_refuses(table, changes, message):
         task(table, **changes)
 
 
+def test_simple_methods_know_a_target_from_its_first_value_on(tmp_path):
+    """What is not measured before is no flat beginning: a table that begins later is answered alike."""
+    y = 10 * np.sin(np.arange(300) * 2 * np.pi / 12) + 0.1 * np.arange(300) + 0.5 * RNG.normal(size=300)
+    found = []
+    for name, frame in {
+        "late": pd.DataFrame({"y": np.where(np.arange(300) < 150, np.nan, y)}),
+        "short": pd.DataFrame({"y": y[150:]}),
+    }.items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+        share = 30 / len(frame)
+        found.append(task(tmp_path / f"{name}.csv", time=None, horizon=10, season=12, test_share=share).simple)
+    late, short = found
+    assert set(late) == set(short) and all(late[name] == pytest.approx(short[name], rel=1e-6) for name in late)
+
+
+def test_of_what_ships_steps_of_another_length_are_tested_as_those_of_a_table():
+    own = series.SeriesTask(recipe("series", every="YE", horizon=2))
+    assert len(own.series[0].truth) - own.tested[0] == 4  # a tenth of 44 years, not 36 of them
+    with pytest.raises(ValueError, match="`horizon` must be at least 1 without `data`. Received: 0"):
+        series.SeriesTask(recipe("series", horizon=0))
+
+
 def test_without_a_table_it_is_the_carbon_dioxide_that_ships():
     own = series.SeriesTask(recipe("series"))
     assert type(own) is Forecasting

@@ -57,6 +57,15 @@ def test_what_is_left_comes_back_in_units_and_order():
     )
 
 
+def test_what_is_expected_is_fitted_from_the_first_known_value_on():
+    whole = sequences(steps=200)
+    late = whole._replace(values=(whole.values[0].copy(),))
+    late.values[0][:90, 0] = np.nan
+    behind = whole._replace(values=(whole.values[0][90:],))
+    found = learn(late, [180], 4, 3).expectations["s0"]
+    assert found == learn(behind, [90], 4, 3).expectations["s0"] != learn(whole, [180], 4, 3).expectations["s0"]
+
+
 def test_each_of_several_targets_is_as_it_would_be_alone():
     own = sequences(count=2)
     turned = own._replace(
