@@ -21,7 +21,8 @@ class ClockworkRNN(ClockworkLayer):
         h_i(t) = f(Σ_j W_ij h_j(t−1) + W_i x(t) + b_i)   if (t − φ_i) mod T_i = 0
         h_i(t) = h_i(t−1)                                otherwise
 
-    where j runs over the modules that i hears: in the paper its own and all slower ones. Only what fires is computed.
+    where j runs over the modules that i hears: in the paper its own and all slower ones. What does not
+    fire is not computed, but in groups of modules that are computed together; see `plan.make_plan`.
 
     Modules are kept in order of increasing period, and the hidden state has the units of the fastest module first.
     With `periods=(1,)` this is `keras.layers.SimpleRNN`, number for number; only before the first step that a mask leaves it

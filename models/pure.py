@@ -115,7 +115,7 @@ class PureNetwork:
             if self.input_mean:
                 inputs, *sums = input_mean.single_step(inputs, *sums, now, self.modules)
             after = single_step(self.modules, self.cell, Inputs(inputs, tuple(state[:parts]), weights), now)
-            after = step_count.guarded(clock, after, self.modules, self.input_mean)
+            after = step_count.guarded(clock, after, self.modules, self.input_mean, given=True)
             return [*after, *([] if clock is None else [self.advance(clock, 1)]), *sums]
 
         return step

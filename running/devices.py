@@ -143,7 +143,7 @@ class SharedLoop(Loop):
             else:
                 self._compile()
         except tf.errors.OpError as error:
-            if not workers() or isinstance(error, tf.errors.ResourceExhaustedError):  # for want of memory here
+            if len(workers()) < 2 or isinstance(error, tf.errors.ResourceExhaustedError):  # for want of memory here
                 raise
             raise LostWorkerError("another worker cannot be reached any more") from error
 

@@ -91,7 +91,7 @@ def _prepare(
     task = make_task(task_class, settings, recipe)
     if sharing:
         devices.check_split(sharing, task)
-        if devices.workers():
+        if len(devices.workers()) > 1:
             devices.check_same(sharing, task)
     if settings.ray:
         connect(settings.ray)

@@ -88,7 +88,7 @@ class Run:
 
     Raises:
         ValueError: the name is taken, or nothing can be written; names the setting, what was expected and what came.
-            Nothing has been written then.
+            Nothing has been written then, but perhaps empty folders for other runs.
     """
 
     def __init__(self, task: str, settings: RunSettings, recipe: RunSettings | None = None):

@@ -100,7 +100,9 @@ def test_a_clock_that_is_not_known_yet_gives_no_number_where_it_is_no_int32(cloc
     layer = make_layer(2, (1, 2), return_state=True)
     x, h = inputs((1, 3, 1)), np.zeros((1, 2), np.float32)
     compiled = tf.function(lambda clock: layer(x, initial_state=[h, clock])[0])
-    assert np.isnan(compiled(tf.constant([clock]))).all()
+    layer(x)
+    stepped = tf.function(lambda clock: layer.stepper()(x[:, 0], [tf.constant(h), clock])[0])
+    assert np.isnan(compiled(tf.constant([clock]))).all() and np.isnan(stepped(tf.constant([clock]))).all()
     np.testing.assert_allclose(
         compiled(tf.constant([1], tf.constant(clock).dtype)), layer(x, initial_state=[h, np.array([1])])[0]
     )
