@@ -14,17 +14,23 @@ from .clocks import whole_numbers
 def elementwise(name: str, activation: str | Callable | None) -> Callable:
     """Return an activation, refusing one that mixes units, such as softmax: modules are computed apart from each other."""
     activation = _of_keras(name, "an activation", keras.activations.get, activation)
+    dtypes = {"float32", keras.config.dtype_policy().compute_dtype}  # a layer's own, as an activation, has the policy's
+    if not any(_keeps_apart(activation, dtype) for dtype in dtypes) or getattr(activation, "variables", ()):
+        raise ValueError(f"`{name}` must be elementwise and without weights. Received: {activation}")
+    return activation
+
+
+def _keeps_apart(activation: Callable, dtype: str) -> bool:
+    """Return whether each of some values of a type becomes by itself what it becomes among the others."""
     with tf.init_scope():
-        values = tf.constant([[-1.0, 0.5, 2.0]], keras.config.dtype_policy().compute_dtype)
+        values = tf.constant([[-1.0, 0.5, 2.0]], dtype)
         try:
             found = [activation(part) for part in (values, *tf.split(values, 3, axis=-1))]
             apart = all(np.allclose(found[0][:, i], part[:, 0], atol=1e-6) for i, part in enumerate(found[1:]))
             alike = all(tf.is_tensor(part) and part.dtype == values.dtype and part.shape[0] == 1 for part in found)
+            return apart and alike and found[0].shape == values.shape
         except Exception:  # of any kind: it is somebody's function
-            apart = alike = False
-        if not (apart and alike and found[0].shape == values.shape and not getattr(activation, "variables", ())):
-            raise ValueError(f"`{name}` must be elementwise and without weights. Received: {activation}")
-    return activation
+            return False
 
 
 def floating_point(name: str, dtype: str) -> None:

@@ -220,6 +220,7 @@ def test_activations_that_are_layers_are_taken_in_the_precision_of_both(policy):
     try:
         layer = ClockworkRNN(4, [1, 2], activation=keras.layers.LeakyReLU(), kernel_initializer="ones")
         output = layer(-np.ones((1, 1, 1)))
+        ClockworkRNN(4, [1, 2], dtype="float32", activation=lambda values: values * tf.constant(2.0))
     finally:
         keras.config.set_dtype_policy(before)
     np.testing.assert_allclose(output, np.full((1, 4), -0.3), rtol=1e-3)  # Keras's slope below 0
