@@ -60,7 +60,7 @@ def check_range(name: str, value: Any, more: str = "") -> None:
         if isinstance(number, float) and not abs(number) <= LARGEST_FLOAT:
             raise ValueError(f"`{name}` must be a number of at most {LARGEST_FLOAT:.1e}. Received: {number}{more}")
         if isinstance(number, float) and 0 < abs(number) < SMALLEST_FLOAT:
-            raise ValueError(f"`{name}` must be 0 or of at least {SMALLEST_FLOAT:.1e}. Received: {number}{more}")
+            raise ValueError(f"`{name}` must not be nearer to 0 than {SMALLEST_FLOAT:.1e}. Received: {number}{more}")
 
 
 def expected(hint: Any, holder: str = "") -> str:

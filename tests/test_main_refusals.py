@@ -160,7 +160,7 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["--units", "x"], "--units must be a whole number. Received: x"),
         (["--units"], "--units must be a whole number. Received: nothing"),
         (["--log-dir", "log", ""], "--log-dir must be a path. Received: log ''"),
-        (["--learning-rate", "1e-46"], "--learning-rate must be 0 or of at least 1.2e-38. Received: 1e-46"),
+        (["--learning-rate", "1e-46"], "--learning-rate must not be nearer to 0 than 1.2e-38. Received: 1e-46"),
         (["--units", "9", "10"], "--units must be a whole number. Received: 9 10"),
         (["--model", "elman"], f"--model must be one of {', '.join(MODELS)}. Received: elman"),
         (["--model", "LSTM"], f"--model must be one of {', '.join(MODELS)}. Received: LSTM; did you mean lstm?"),
