@@ -46,19 +46,19 @@ def load_text(path: str | None) -> Text:
         return _numbered(text, f"pydoc_data.topics of Python {platform.python_version()}")
     if not Path(path).is_file():
         raise ValueError(f"`text` must be a file that exists. Received: {path}")
-    return _numbered(read_text(Path(path)), path)
+    text = read_text(Path(path))
+    if "\0" in text:  # which arrays of texts do not hold
+        raise ValueError(f"{path} must be text. Received: a zero byte at character {text.index(chr(0)) + 1}")
+    return _numbered(text, path)
 
 
 def read_text(path: Path) -> str:
     """Return what a text file in UTF-8 holds, without a byte-order mark; raises a ValueError that names it if it is none."""
     try:
         with reading(path):
-            text = path.read_text(encoding="utf-8").removeprefix("\ufeff")
+            return path.read_text(encoding="utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} must be text in UTF-8. Received: other bytes from byte {error.start} on") from None
-    if "\0" in text:
-        raise ValueError(f"{path} must be text. Received: a zero byte at character {text.index(chr(0)) + 1}")
-    return text
 
 
 def read_lines(path: Path) -> Iterator[str]:

@@ -53,7 +53,7 @@ class Lock:
         try:
             with naming(path):
                 self.file.truncate(0)
-                os.write(self.file.fileno(), f"{HOLDER}{os.getpid()} on {platform.node()}".encode())
+                os.write(self.file.fileno(), _mark())
         except OSError:
             self.release()
             raise
@@ -73,6 +73,11 @@ class Lock:
         """Let go of the lock and remove its file, which locks nothing where that cannot be; once more does nothing."""
         if not self.file.closed:
             with contextlib.suppress(OSError):
-                if self._is_there():
+                if self._is_there() or self.path.read_bytes() == _mark():  # a copy of it, as of the whole folder
                     self.path.unlink()
             self.file.close()
+
+
+def _mark() -> bytes:
+    """Return what a lock of this process holds."""
+    return f"{HOLDER}{os.getpid()} on {platform.node()}".encode()

@@ -206,7 +206,10 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["--clock-series", "random", "--replicas", "2"], "--clock-series must not be random for networks of several"),
         (["--keep", "some"], "--keep must be one of first, all. Received: some"),
         (["--dropout", "1"], "--dropout must be at least 0 and below 1. Received: 1.0"),
-        (["--start", "392400", "--target", str(ROOT / "data" / "music.flac")], "--start + --length must be at most"),
+        (
+            ["--start", "392400", "--target", str(ROOT / "data" / "music.flac")],
+            "--target must hold the 320 steps that are trained, from --start 392400 on. Received: 392490",
+        ),
         (["--results-dir", str(ROOT / "main.py")], "--results-dir must be a folder that can be written. Received:"),
         (["--log-dir", str(ROOT / "main.py")], "--log-dir must be a folder that can be written. Received:"),
         (["--log-dir", "a", "--results-dir", "b/../a"], "--log-dir must not be --results-dir. Received: a for both"),

@@ -55,11 +55,19 @@ def test_a_lock_whose_file_is_another_s_by_now_leaves_it(tmp_path):
     path = tmp_path / "a~lock"
     lock = Lock(path, "it")
     path.unlink()
-    other = Lock(path, "it")
+    path.write_text("process 1 on another")
     lock.release()
-    with pytest.raises(LockedError):
-        Lock(path, "it")
-    other.release()
+    assert path.read_text() == "process 1 on another"
+
+
+def test_the_copy_of_a_lock_goes_with_it(tmp_path):
+    """As where a run's folder was replaced by a copy of it."""
+    path = tmp_path / "a~lock"
+    lock = Lock(path, "it")
+    path.rename(tmp_path / "copied")
+    path.write_bytes((tmp_path / "copied").read_bytes())
+    lock.release()
+    assert not path.exists()
 
 
 def test_a_lock_whose_file_cannot_be_removed_is_free_all_the_same(tmp_path):
