@@ -234,7 +234,7 @@ def sizes_from_spectrum(signal: np.ndarray, periods: Sequence[int], units: int) 
     signal = signal.astype(float)
     signal = np.ldexp(signal, -np.frexp(np.abs(signal).max())[1])  # so that squares are finite
     moving = signal - np.mean(signal)
-    moving[np.abs(moving) <= 1e-9] = 0  # or the rounding of a constant would have a spectrum
+    moving[np.abs(moving) <= 1e-12] = 0  # or the rounding of a constant would have a spectrum
     energies = np.abs(np.fft.fft(moving)) ** 2  # of positive frequencies and as much of negative ones
     cycles = np.minimum(np.arange(len(signal)), np.arange(len(signal), 0, -1))  # in the whole signal
     speeds = sorted(set(periods))

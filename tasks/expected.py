@@ -66,12 +66,12 @@ def fit(values: np.ndarray, seasons: Sequence[int], horizon: int) -> Expectation
         ValueError: the values are too few, or leave nothing to learn.
     """
     values = values[-MOST:]
-    least = min(map(first_step, seasons)) + horizon + 2
-    if len(values) < least:
+    needed = needed_steps(seasons, horizon)
+    if len(values) < needed:
         long = min(seasons) > 1
         came = f"{len(values)}" + f", with a season of {min(seasons)}" * long
         names = "`horizon`, `season` and `test_share`" if long else "`horizon` and `test_share`"
-        raise ValueError(f"{names} must leave {least} steps or more to learn from. Received: {came}")
+        raise ValueError(f"{names} must leave {needed} steps or more to learn from. Received: {came}")
     first = max(own for season in seasons if (own := first_step(season)) + horizon + 2 <= len(values))
     known = slice(first, len(values) - horizon)  # the same for all seasons
     best = None
@@ -113,6 +113,11 @@ def level_steps(season: int) -> int:
 def first_step(season: int) -> int:
     """Return the first step whose expectation rests on a whole level, and on the pattern of a season that does."""
     return level_steps(season) + season
+
+
+def needed_steps(seasons: Sequence[int], horizon: int) -> int:
+    """Return how many steps there must be for one of the seasons to be fitted."""
+    return min(map(first_step, seasons)) + horizon + 2
 
 
 def _fading(fading: float, horizon: int) -> np.ndarray:

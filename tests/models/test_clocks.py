@@ -172,6 +172,7 @@ def test_sizes_follow_the_energy_of_each_octave():
         assert sizes_from_spectrum(scale * (fast + slow) / 2, (32, 1, 2), 21) == (10, 1, 10)
     assert sum(sizes_from_spectrum(np.random.default_rng(0).normal(size=100), (1, 2, 4, 8), 33)) == 33
     assert sizes_from_spectrum(np.zeros(8), (1, 2), 20) == (10, 10)
+    assert sizes_from_spectrum(1e10 + fast, (1, 2, 32), 20) == (1, 18, 1)
     for constant in (np.full(1000, 0.1), np.full(1000, 5.1, "float32")):  # whose mean is rounded
         assert sizes_from_spectrum(constant, (1, 2, 4), 9) == (3, 3, 3)
 

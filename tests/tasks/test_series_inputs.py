@@ -66,6 +66,24 @@ def test_what_is_expected_is_fitted_from_the_first_known_value_on():
     assert found == learn(behind, [90], 4, 3).expectations["s0"] != learn(whole, [180], 4, 3).expectations["s0"]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_several_series_the_one_that_is_known_for_longest_decides_on_the_season(order):
+    weeks = np.sin(np.arange(300) * 2 * np.pi / 7)[:, None] + 0.1 * RNG.normal(size=(2, 300, 1))
+    weeks[0, :290] = np.nan  # one that begins late, too late for a week of its own
+    own = Sequences(("y",), tuple(weeks[place] for place in order), ("a", "b"), None, None, None)
+    scales = learn(own, [298, 298], 0, 3)
+    assert [one.season for (one,) in scales.expectations.values()] == [7, 7]
+    alone = learn(own._replace(values=(weeks[1],), names=("b",)), [298], 0, 3).expectations["b"]
+    assert scales.expectations["ab"[order.index(1)]] == alone
+
+
+def test_no_season_is_found_that_is_too_long_for_a_series():
+    days = np.sin(np.arange(400) * 2 * np.pi / 40)[:, None] + 0.1 * RNG.normal(size=(400, 1))
+    assert learn(Sequences(("y",), (days,), ("a",), None, None, None), [400], 0, 3).seasons == [40]
+    both = Sequences(("y",), (days[:60], days), ("short", "long"), None, None, None)
+    assert learn(both, [60, 400], 0, 3).seasons == [1]
+
+
 def test_each_of_several_targets_is_as_it_would_be_alone():
     own = sequences(count=2)
     turned = own._replace(
