@@ -130,7 +130,7 @@ def read_any_json(path: Path) -> Any:
 
 
 def is_utf8(path: Path | str) -> bool:
-    """Return whether a path is one in UTF-8: one of other bytes can be opened, but not written into a file or a message."""
+    """Return whether a path, or a word, is in UTF-8: other bytes name a file, but cannot be written into one or into a message."""
     return str(path).encode(errors="replace").decode() == str(path)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.closest import did_you_mean
-from data.files import read_json, reading, write_csv
+from data.files import is_utf8, read_json, reading, write_csv
 from running.failures import in_words, output_may_fail
 from running.folders import FILES
 from running.metrics import mean, results, said, table
@@ -107,7 +107,7 @@ def find(results_dir: Path, names: Sequence[str]) -> list[Run]:
 
 def _read(name: str, folder: Path) -> Run:
     """Return a run, once it is sure that all that is told of it is there."""
-    if name.encode(errors="replace").decode() != name:
+    if not is_utf8(name):
         raise ValueError(f"the name of a run must be text. Received: {name!r}")
     file = folder / "metrics.json"
     metrics = read_json(file, *METRICS)

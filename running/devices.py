@@ -33,7 +33,7 @@ def strategy(devices: int) -> tf.distribute.Strategy | None:
     """
     if devices < 1:
         raise ValueError(f"`devices` must be at least 1. Received: {devices}")
-    if len(workers()) > 1:
+    if workers():
         if devices > 1:
             raise ValueError(f"`devices` must be 1 where TF_CONFIG names several workers. Received: {devices}")
         try:
@@ -56,7 +56,7 @@ def check_split(sharing: tf.distribute.Strategy, task: Task) -> None:
     """Raise a ValueError if the sequences of an update cannot be split evenly."""
     parts = sharing.num_replicas_in_sync
     if task.sequences_of_update % parts:
-        what = "the devices of all workers of TF_CONFIG" if len(workers()) > 1 else "`devices`"
+        what = "the devices of all workers of TF_CONFIG" if workers() else "`devices`"
         wanted = f"divide the sequences of an update, {task.sequences_of_update} here"
         raise ValueError(f"{what} must {wanted}. Received: {parts}")
 
@@ -86,7 +86,11 @@ def _of_all(sharing: tf.distribute.Strategy, own: np.ndarray) -> np.ndarray:
 
 
 def workers() -> list[str]:
-    """Return the addresses of the workers that `TF_CONFIG` names; raises a ValueError if it does not describe a cluster."""
+    """Return the addresses of the workers that `TF_CONFIG` names, none where it is one alone.
+
+    Raises:
+        ValueError: it does not describe a cluster.
+    """
     return _config()[0]
 
 
@@ -106,7 +110,7 @@ def _config() -> tuple[list[str], int]:
         named = named and len(set(found)) == len(found)  # one address twice would be waited for
         named = named and len(config["cluster"]) == 1  # a chief or a server would be another one, which does not come
         if config["task"]["type"] == "worker" and named and index in range(len(found)):
-            return found, int(index)
+            return (found, int(index)) if len(found) > 1 else ([], 0)
     except (json.JSONDecodeError, KeyError, TypeError):
         pass
     form = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}'
@@ -143,7 +147,7 @@ class SharedLoop(Loop):
             else:
                 self._compile()
         except tf.errors.OpError as error:
-            if len(workers()) < 2 or isinstance(error, tf.errors.ResourceExhaustedError):  # for want of memory here
+            if not workers() or isinstance(error, tf.errors.ResourceExhaustedError):  # for want of memory here
                 raise
             raise LostWorkerError("another worker cannot be reached any more") from error
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_type_hints
 
 from data.closest import closest, did_you_mean
+from data.files import is_utf8
 from running import hints
 from tasks.flag import GROUPS, Flag
 
@@ -109,7 +110,7 @@ def given(
         ValueError: says in one line which word is wrong, what was expected and what came.
     """
     for word in arguments:
-        if word.encode(errors="replace").decode() != word:  # it could be neither logged nor written into a page
+        if not is_utf8(word):  # it could be neither logged nor written into a page
             raise ValueError(
                 f"flags and their values must be in UTF-8, and so must the locale. Received: {ascii(word)}"
             )

@@ -85,13 +85,13 @@ def _prepare(
         raise ValueError(f"`export` needs `run`, the name of a trained run. Received: {settings.export}")
     if settings.ray and settings.devices > 1:
         raise ValueError(f"`devices` must be 1 for replicas that `ray` spreads. Received: {settings.devices}")
-    if settings.ray and len(devices.workers()) > 1:
+    if settings.ray and devices.workers():
         raise ValueError(f"`ray` must not come with workers of TF_CONFIG. Received: {', '.join(devices.workers())}")
     sharing = devices.strategy(settings.devices)  # before TensorFlow computes anything
     task = make_task(task_class, settings, recipe)
     if sharing:
         devices.check_split(sharing, task)
-        if len(devices.workers()) > 1:
+        if devices.workers():
             devices.check_same(sharing, task)
     if settings.ray:
         connect(settings.ray)
