@@ -102,8 +102,7 @@ class PureNetwork:
         if self.go_backwards:
             raise ValueError("`stepper` needs a layer that reads forwards. Received: go_backwards=True")
         parts = len(self.cell.states)
-        weights = variables.tensors(self) if weights is None else weights
-        cast = [tf.cast(array, self.compute_dtype) for array in weights]
+        cast = variables.tensors(self) if weights is None else [tf.cast(own, self.compute_dtype) for own in weights]
         weights = variables.as_weights(self, cast)
         zeros = self.get_initial_state(1)
 

@@ -136,31 +136,40 @@ def learn(sequences: Sequences, ends: Sequence[int], season: int, horizon: int, 
     filled = [expected.filled(part) for part in parts]
     expectations: dict[str, tuple[Expectation, ...]] = dict.fromkeys(sequences.names, ())
     cycles: tuple[int, ...] = ()
-    shortest = min(map(len, parts))
     for place in range(targets):
-        starts = [first_known(part[:, place]) for part in parts]
-        longest = np.argmax([len(part) - start for part, start in zip(parts, starts, strict=True)])
-        found = [season] if season else _seasons(parts[longest][:, place])  # of which it decides for all
-        found = [own for own in found if own == found[0] or expected.needed_steps([own], horizon) <= shortest]
-        decided = expected.fit(_known(filled[longest][:, place], starts[longest], found, horizon), found, horizon)
-        for number, name in enumerate(sequences.names):
-            known = _known(filled[number][:, place], starts[number], [decided.season], horizon)
-            own = decided if number == longest else expected.fit(known, [decided.season], horizon)
-            if not own.scale > LEAST * np.abs(known).max():
-                left = own.scale / max(np.abs(known).max(), sys.float_info.min)
+        each, cycle = _expect([part[:, place] for part in parts], season, horizon)
+        for name, own, whole in zip(sequences.names, each, filled, strict=True):
+            largest = np.abs(whole[:, place]).max()
+            if not own.scale > LEAST * largest:
+                left = own.scale / max(largest, sys.float_info.min)
                 came = f"{sequences.columns[place]} of {name}, of whose size a season of {own.season} leaves {left:.0e}"
                 raise ValueError(f"`target` must leave something to learn. Received: {came}")
             expectations[name] += (own,)
-        cycles += (min((steps for steps in found if steps > 1 and decided.season % steps == 0), default=1),)
+        cycles += (cycle,)
     first = expectations[sequences.names[0]][0].season
     spread = np.concatenate([whole - expected.levels(whole, first) for whole in filled]).std(axis=0)
     gaps = np.isnan(np.concatenate(parts)).any(axis=0)
     return Scales(expectations, np.where(spread > 0, spread, 1.0), gaps, cycles)
 
 
-def _known(values: np.ndarray, start: int, seasons: Sequence[int], horizon: int) -> np.ndarray:
-    """Return values [T] from the first known one on, and as many of what is filled in before it as a fit needs."""
-    return values[max(0, min(start, len(values) - expected.needed_steps(seasons, horizon))) :]
+def _expect(columns: Sequence[np.ndarray], season: int, horizon: int) -> tuple[list[Expectation], int]:
+    """Return what is expected of one target [T] in each series, and the steps of the shortest season within that of all.
+
+    The series that is known for longest decides on the season, among those that no series is too short for.
+    """
+    starts, shortest = list(map(first_known, columns)), min(map(len, columns))
+    longest = np.argmax([len(own) - start for own, start in zip(columns, starts, strict=True)])
+    found = [season] if season else _seasons(columns[longest])
+    found = [own for own in found if own == found[0] or expected.needed_steps([own], horizon) <= shortest]
+
+    def fitted(number: int, seasons: Sequence[int]) -> Expectation:
+        values = expected.filled(columns[number])[:, 0]
+        most = max(0, len(values) - expected.needed_steps(seasons, horizon))  # of steps that a fit can do without
+        return expected.fit(values[min(starts[number], most) :], seasons, horizon)
+
+    decided = fitted(longest, found)
+    each = [decided if number == longest else fitted(number, [decided.season]) for number in range(len(columns))]
+    return each, min((steps for steps in found if steps > 1 and decided.season % steps == 0), default=1)
 
 
 def make_series(sequences: Sequences, scales: Scales) -> list[Series]:
