@@ -11,7 +11,7 @@ from typing import Any
 
 from data.closest import did_you_mean
 from running import hints, signals
-from running.failures import FAILURES, in_words, output_may_fail
+from running.failures import FAILURES, in_words, output_may_fail, warn
 from running.flags import FIRST, Setting, Tasks, as_flags, given, make_parser, settings_of
 
 
@@ -101,7 +101,7 @@ def run(
     except (ValueError, *FAILURES) as error:
         return refuse(error, program)
     except signals.Stopped as stop:
-        print(f"\n{program}: interrupted; {left}", file=sys.stderr)
+        warn(f"interrupted; {left}", behind="\n")
         return stop.status
 
 

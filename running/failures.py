@@ -36,10 +36,15 @@ def in_words(error: BaseException) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
-def warn(text: str) -> None:
-    """Print a line on stderr, above the progress bar where there is one; if that cannot be, there is nobody to tell."""
+def warn(text: str, behind: str = "") -> None:
+    """Print a line on stderr, above the progress bar where there is one; if that cannot be, there is nobody to tell.
+
+    Args:
+        text: of the line.
+        behind: what comes before it, as the end of a line that is not ended.
+    """
     with contextlib.suppress(OSError):
-        tqdm.write(f"{signals.program}: {text}", file=sys.stderr)
+        tqdm.write(f"{behind}{signals.program}: {text}", file=sys.stderr)
 
 
 @contextlib.contextmanager

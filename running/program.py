@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from running.checkpoints import CheckpointError
 from running.cluster import connect
 from running.devices import LostWorkerError
 from running.export import export_run
-from running.failures import FAILURES, in_words, output_may_fail
+from running.failures import FAILURES, in_words, output_may_fail, warn
 from running.memory import check, check_use, make_task
 from running.metrics import counts, rows, table
 from running.runs import Run
@@ -59,7 +58,7 @@ def carry_out(task_class: type[Task], settings: Any, recipe: Any) -> int:
             with output_may_fail():
                 return _train(*prepared)
     except signals.Stopped as stop:
-        print(f"\nmain.py: interrupted{' before training began' * (not settings.run)}", file=sys.stderr)
+        warn(f"interrupted{' before training began' * (not settings.run)}", behind="\n")  # behind ^C
         return stop.status
 
 
@@ -120,9 +119,9 @@ def _train(task: Task, settings: Any, sharing: tf.distribute.Strategy | None, ru
     except FAILURES as error:
         what, status = in_words(error), 1
     except signals.Stopped as stop:
-        what, status = "interrupted", stop.status
-        print(file=sys.stderr)  # behind ^C
-    print(f"main.py: {what}{left()}", file=sys.stderr)
+        warn(f"interrupted{left()}", behind="\n")  # behind ^C
+        return stop.status
+    warn(f"{what}{left()}")
     return status
 
 

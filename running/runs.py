@@ -217,7 +217,7 @@ class Run:
         found = checkpoints.load(folder)
         for name, value in sorted(_plain(self.settings).items(), key=lambda item: item[0] != "model"):  # tells most
             before = found.about.get(name, "not there")  # in a run of an earlier version
-            if name not in WHERE | {"epochs"} and before != value:
+            if name not in WHERE | {"epochs"} and before != value and not moved(before, value):
                 raise ValueError(f"`{name}` must be that of the run to resume, {before}. Received: {value}")
         if found.about.get("keep") == "all" != self.settings.keep:  # the models of others would go
             raise ValueError(f"`keep` must be that of the run to resume, all. Received: {self.settings.keep}")
@@ -227,6 +227,13 @@ class Run:
             least = "above those of the finished run" if finished else "at least those of the run"
             raise ValueError(f"`epochs` must be {least} to resume, {before}. Received: {epochs}")
         return found
+
+
+def moved(before: Any, now: Any) -> bool:
+    """Return whether a setting is of a file or folder that is now elsewhere, as when a repository was moved; what is in it is compared."""
+    if not isinstance(before, str) or not os.path.isabs(before) or not isinstance(now, str | Path):
+        return False
+    return Path(before).name == Path(now).name and not os.path.exists(before)
 
 
 def where(results: Path) -> Path:

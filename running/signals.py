@@ -148,5 +148,6 @@ def _leave_at_the_second(listener: int, heeded: list[int]) -> None:
     while number := os.read(listener, 1):
         seen += number[0] in heeded
         if seen == 2:
-            os.write(2, f"\n{program}: left at once\n".encode())
+            with contextlib.suppress(OSError):
+                os.write(2, f"\n{program}: left at once\n".encode())
             os._exit(128 + number[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 from data.closest import did_you_mean
 from data.files import read_json
 from running import folders
-from running.runs import COMMON, MODEL, WHERE, RunSettings, folders_of, lock
+from running.runs import COMMON, MODEL, WHERE, RunSettings, folders_of, lock, moved
 
 SHOWN = 12  # of the runs that there are, the latest, in a message
 # Of a trained network, whatever is done with it; the seed is also that of what it draws then.
@@ -102,8 +102,8 @@ def as_trained(
     if unknown and (file.parent / MODEL).is_file() and not settings.export:  # which is of the model alone
         raise ValueError(f"{file} must have {unknown[0]}, as the run was trained, or it must be given. Received: none")
     for field in dataclasses.fields(settings):
-        if field.name in saved and field.name not in WHERE:
-            value, own = saved[field.name], getattr(settings, field.name)
+        own, value = getattr(settings, field.name), saved.get(field.name)
+        if field.name in saved and field.name not in WHERE and not moved(value, own):
             value = tuple(value) if isinstance(value, list) else value
             if field.name not in given:
                 values[field.name] = Path(value) if isinstance(own, Path) and isinstance(value, str) else value

@@ -58,6 +58,7 @@ class SequenceGeneration(Task):
     example = "--target data/music.flac --start 44100"
     batches = 1
     lengths = ("length",)
+    fixed = ("sizes", "output_activation", "constant_input", "loss")
 
     def __init__(
         self, settings: Settings, seeds: Sequence[int] | None = None, targets: Sequence[Sequence[float]] | None = None

@@ -10,8 +10,9 @@ from hypothesis import settings
 # With these XLA takes less time to compile, of which tests do much; `main.py` has its own, with which test_main.py starts it.
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0")
 
-# Tests side by side run in processes that ignore Ctrl-C, and what they start would inherit that.
+# Tests side by side run in processes that ignore Ctrl-C, and under nohup SIGHUP; what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Property tests take the same few examples every time; `pytest --hypothesis-profile=thorough` takes many new ones.
 settings.register_profile("few", max_examples=50, derandomize=True, database=None, deadline=None)

@@ -1,6 +1,7 @@
 """The real entry point in a process of its own: what it writes, what it refuses, and that it can be stopped."""
 
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -253,6 +254,19 @@ def test_a_signal_before_training_is_one_line(tmp_path, monkeypatch, capsys, num
     assert main.main(["words"]) == status
     assert capsys.readouterr().err == "\nmain.py: interrupted before training began\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_signal_has_its_exit_status_also_where_nothing_can_be_said(tmp_path, monkeypatch):
+    def interrupt(*arguments):
+        signal.raise_signal(signal.SIGTERM)
+
+    flags = [*TINY, f"--results-dir={tmp_path / 'results'}", f"--log-dir={tmp_path / 'log'}"]
+    for place in ("running.program.make_task", "running.train.Following.log_about"):  # before training, and within it
+        with open("/dev/full", "w", buffering=1) as errors, monkeypatch.context() as patch:
+            patch.setattr(place, interrupt)
+            patch.setattr("sys.stderr", errors)
+            assert main.main(flags) == 143
+            os.dup2(os.open(os.devnull, os.O_WRONLY), errors.fileno())  # for what still waits to be written
 
 
 def test_divergence_is_said_and_exits_with_1(tmp_path, run_here):

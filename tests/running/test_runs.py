@@ -189,6 +189,25 @@ def test_a_run_does_not_go_on_with_other_data(settings):
         train(moved, longer, Run("generation", longer))
 
 
+def test_a_run_goes_on_with_files_that_were_moved_but_only_if_they_say_the_same(tmp_path):
+    here, there = tmp_path / "here" / "own.csv", tmp_path / "there" / "own.csv"
+    for path, values in ((here, range(12)), (there, range(12, 0, -1))):
+        path.parent.mkdir()
+        path.write_text("\n".join(map(str, ("own", *values))))
+    first = settings_in(tmp_path, target=str(here))
+    train(SequenceGeneration(first), first, Run("generation", first))
+    longer = replace(first, target=str(there), resume=True, epochs=70)
+    with pytest.raises(ValueError, match="`target` must be that of the run to resume, .*here.* Received: .*there"):
+        Run("generation", longer)
+    other = here.rename(tmp_path / "before.csv")
+    with pytest.raises(ValueError, match="`target` must hold what the run to resume began with. Received: other data"):
+        train(SequenceGeneration(longer), longer, Run("generation", longer))
+    other.replace(there)
+    train(SequenceGeneration(longer), longer, run := Run("generation", longer))
+    assert json.loads((run.results / "metrics.json").read_text())["epochs"] == 70
+    assert json.loads((run.results / "config.json").read_text())["target"] == str(there)
+
+
 def test_a_run_of_which_all_models_were_kept_goes_on_with_all(settings):
     several = replace(settings, name="b", replicas=2, keep="all")
     train(SequenceGeneration(several), several, run := Run("generation", several))

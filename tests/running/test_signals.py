@@ -80,6 +80,19 @@ def test_the_second_signal_ends_the_process_at_once_even_within_a_long_call():
     assert (process.returncode, output, errors) == (130, "", "\npython -m experiments x: left at once\n")
 
 
+def test_the_second_signal_ends_the_process_also_where_nothing_can_be_said():
+    with open("/dev/full", "w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", LONG], text=True, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT
+        )
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.3)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    assert process.wait(timeout=5) == 130
+
+
 def test_signals_by_default_end_the_process_and_behind_them_the_handlers_are_those_of_before():
     code = LONG.replace(
         'with signals.raised("python -m experiments x"):', "with signals.raised(), signals.by_default():"
