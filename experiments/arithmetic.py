@@ -28,6 +28,7 @@ BOUNDS = {  # factor → in words, and by what the groups are divided in the pap
 }
 COLUMNS = ("units", "groups", "recurrent", "equations", "computed")
 SECONDS = ("units", "groups", "pass", "round", "seconds")
+MOST_GROUPS = 31  # whose periods, 1, 2, 4, …, a clock of 32 bits can count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +48,11 @@ class Flags(Options):
 
     def check(self) -> None:
         super().check()
+        fewest = min(self.units)
         for count in self.groups:
-            if not 2 <= count <= min(self.units):
+            if not 2 <= count <= min(fewest, MOST_GROUPS):
                 raise ValueError(
-                    f"`groups` must be from 2 to the fewest units, here {min(self.units)}. Received: {count}"
+                    f"`groups` must be from 2 to the fewest units, here {fewest}, and at most {MOST_GROUPS}. Received: {count}"
                 )
 
 

@@ -146,7 +146,8 @@ def pictures(store: Store) -> dict[str, Figure]:
             for axis, name in zip(line, EXPLANATIONS, strict=True):
                 own = moves[(moves.task == task) & (moves.explanation == name)]
                 draw_explanation(axis, name, sets[sets.task == task], own)
-                axis.set_title("ρ = {rho:+.2f} (p = {p:.1g})".format(**found.loc[task, name]))
+                if (task, name) in found.index:
+                    axis.set_title("ρ = {rho:+.2f} (p = {p:.1g})".format(**found.loc[task, name]))
         legend(figure, *(axis for line in axes for axis in line))
     return {"equal_span": figure}
 

@@ -85,9 +85,11 @@ def text_rows(results: Sequence[Arrays], seeds: Sequence[int]) -> Iterator[dict]
                 yield {"marks": marks, "quantity": quantity, "seed": seed, **dict(zip(NAMES, values, strict=True))}
 
 
-def far(rows: pd.DataFrame, wiring: str, period: str, probed: str = "trained") -> np.ndarray:
+def far(rows: pd.DataFrame, wiring: str, period: str) -> np.ndarray:
     """Return the AUC of each seed for inserted marks that opened 51 to 200 characters ago."""
-    own = rows[(rows.marks == "inserted") & (rows.wiring == wiring) & (rows.probed == probed) & (rows.period == period)]
+    own = rows[
+        (rows.marks == "inserted") & (rows.wiring == wiring) & (rows.probed == "trained") & (rows.period == period)
+    ]
     return own.sort_values("seed")[FAR].mean(axis=1).to_numpy()
 
 

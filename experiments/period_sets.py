@@ -13,6 +13,7 @@ from experiments.statistics import holm
 PAPER, FIBONACCI = "the paper's", "Fibonacci"  # whose spans and coprime pairs are varied
 SPAN, COPRIME = "{} to {}", "near {}, {} coprime pairs"  # names of their sets
 FEW, MANY = "few", "many"
+CORRELATION = ("task", "explanation", "sets", "rho", "p")
 STEP = ("task", "explanation", "before", "after", "periods_before", "periods_after", "base", "own")
 
 
@@ -64,13 +65,15 @@ def medians(rows: pd.DataFrame) -> pd.DataFrame:
 
 def correlations(sets: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each task and explanation: Spearman's `rho` of it with the score over all sets, their number, and p,
-    adjusted for all rows."""
+    adjusted for all rows. Without one are explanations that are the same for all sets, and tasks all of whose scores are."""
     rows = []
     for task, own in sets.groupby("task", sort=False):
-        for name in EXPLANATIONS:
+        for name in EXPLANATIONS if own.score.nunique() > 1 else ():
+            if own[name].nunique() == 1:
+                continue
             rho, p = stats.spearmanr(own[name], own.score)
             rows.append({"task": task, "explanation": name, "sets": len(own), "rho": rho, "p": p})
-    found = pd.DataFrame(rows)
+    found = pd.DataFrame(rows, columns=CORRELATION)
     return found.assign(p=holm(found.p))
 
 

@@ -23,7 +23,7 @@ SEEDS = (1000, 1001)  # of generation; words have the first
 FOLDS = 5
 CHANCE_WORDS = 96.0  # percent of errors, of 25 words
 DIGITS = {"generation": ".1e", "words": ".3g", "text": ".2f"}
-# Of text, which take about a minute each.
+# Of text, which take about a minute each in the median.
 TEXT_EPOCHS = {"simple_rnn": 3, "lstm": 2, "clockwork_rnn": 7, "gru": 3, "clockwork_lstm": 8, "clockwork_gru": 8}
 TEXT_ROW = ("method", "learning_rate", "parameters", "epochs", "bits_per_character", "seconds")
 

@@ -69,7 +69,8 @@ def run(options: Flags, store: Store) -> None:
     store.write("figure3", (row for one in done for row in generation.make_rows(*one, targets)), ROW)
     store.write("figure3_curves", curves(done, options.epochs, len(next(iter(targets.values())).values)), CURVE)
     store.write("figure3_time", times(done, cells, options), TIME)
-    outputs = best_outputs([one for one in done if one[0]["setting"] == options.settings[0]], targets)
+    shown = keys[0]["setting"]  # the first that has networks of these sizes
+    outputs = best_outputs([one for one in done if one[0]["setting"] == shown], targets)
     store.write("figure5", outputs, outputs.columns)
 
 

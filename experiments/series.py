@@ -76,7 +76,10 @@ def run(options: Flags, store: Store) -> None:
     plain = {name: series.make_settings("lstm", **own) for name, own in known.items()}
     cells = [Cell(f"{name}-simple", {"settings": own}, 1) for name, own in plain.items()]
     for name, result in zip(known, compute(series.answer_simply, cells, store, options), strict=True):
-        rows += [{"set": name, "learner": own, "error": error} for own, error in zip(*named(result), strict=True)]
+        rows += [
+            {"set": name, "learner": own, "error": error}
+            for own, error in zip(result["names"], result["error"], strict=True)
+        ]
     seeds = {"seeds": tuple(range(options.seeds)), "python": str(python)}
     asked = [name for name in known if name in CLASSES]
     cells = [Cell(f"{name}-minirocket", {"settings": plain[name]} | seeds, options.seeds) for name in asked]
@@ -100,11 +103,6 @@ def network_cells(
             arguments = given | {"learner": learner, "settings": make_settings(learner, epochs=options.epochs, **own)}
             count = options.seeds * (1 + len(tried["choices"]))
             yield name, learner, Cell(f"{name}-{learner}", arguments, count)
-
-
-def named(result: Arrays) -> tuple[np.ndarray, np.ndarray]:
-    """Return the names and errors of simple methods."""
-    return result["names"], result["error"]
 
 
 def search_rows(name: str, learner: str, cell: Cell, result: Arrays) -> Iterator[dict[str, Any]]:

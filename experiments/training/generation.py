@@ -1,6 +1,7 @@
 """Networks that each generate one sequence, many at once: what experiments on that task have in common."""
 
 import functools
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -30,8 +31,17 @@ def load_targets(names: Sequence[str]) -> dict[str, Target]:
             label = column or Path(name).stem
             if label in targets:
                 raise ValueError(f"`targets` must have names of their own. Received: {label} twice")
-            targets[label] = load_target(path, recipe("generation").start, recipe("generation").length, column)
+            targets[label] = _load(path, column)
     return targets
+
+
+def _load(path: str | None, column: str | None) -> Target:
+    """Return the excerpt that `main.py` trains on; an error is of `targets`, because these programs have neither `target` nor `start`."""
+    try:
+        return load_target(path, recipe("generation").start, recipe("generation").length, column)
+    except ValueError as error:
+        said = re.sub("`(start|length)`", r"\1", str(error))
+        raise ValueError(said.replace("`target`", "`targets`")) from None
 
 
 def _columns(name: str) -> list[str | None]:

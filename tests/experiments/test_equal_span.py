@@ -161,6 +161,16 @@ def test_runs_all_sets_and_draws_what_explains_them(tmp_path, monkeypatch):
     assert len(figure.axes) == 4 and all(axis.lines for axis in figure.axes)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_groups_alone_of_which_all_sets_have_one_span(tmp_path, monkeypatch):
+    monkeypatch.setattr(equal_span, "compute", scored_by_span)
+    store = Store(tmp_path)
+    equal_span.run(equal_span.Flags(tasks=("text",), groups=("series",), seeds=2), store)
+    assert "nan" not in "".join(equal_span.tables(store).values()) and not equal_span.answers(store)
+    (figure,) = equal_span.pictures(store).values()
+    assert not any(axis.get_title() for axis in figure.axes)
+
+
 def scored_by_span(function, cells, *_):
     shapes = [(len(cell.arguments["targets"]), len(cell.arguments["seeds"])) for cell in cells]
     longest = [max(cell.arguments["settings"].periods) for cell in cells]

@@ -39,6 +39,14 @@ def test_correlations_are_those_of_ranks():
     assert found.rho.tolist() == pytest.approx(wanted) and found.sets.tolist() == [6] * 4
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_what_is_the_same_for_all_sets_goes_with_nothing():
+    sets = pd.DataFrame({"task": "text", "ratio": [1, 2, 3], "span": 9, "coprime": [1, 3, 2], "typical": [3, 2, 1]})
+    found = period_sets.correlations(sets.assign(score=[1.0, 2.0, 4.0]))
+    assert found.explanation.tolist() == ["ratio", "coprime", "typical"] and found.rho.tolist() == [1, 0.5, -1]
+    assert period_sets.correlations(sets.assign(score=np.inf)).empty
+
+
 def test_steps_join_sets_that_differ_in_one_thing():
     """All five below all five others: p is 2 in 252 ways to deal the ranks, and counts three times for three steps."""
     low, high = [1, 2, 3, 4, 5], [6, 7, 8, 9, 10]

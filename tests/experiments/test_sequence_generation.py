@@ -126,7 +126,7 @@ def test_published_units_give_about_the_parameters():
     [
         (["--seeds", "0"], "--seeds must be at least 1. Received: 0"),
         (["--parameters", "300"], "--parameters"),
-        (["--targets", "missing.wav"], "--target must be a file that exists. Received: missing.wav"),
+        (["--targets", "missing.wav"], "--targets must be a file that exists. Received: missing.wav"),
         (
             ["--targets", "data/music.flac", "./data/music.flac"],
             "--targets must have names of their own. Received: music twice",
@@ -142,8 +142,24 @@ def test_refuses(flags, message, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_error_of_a_target_names_what_these_programs_have(tmp_path):
+    (brief := tmp_path / "brief.csv").write_text("own\n" + "1\n2\n" * 40)
+    message = "`targets` must hold the 320 steps that are trained, from start 0 on. Received: 80 steps"
+    with pytest.raises(ValueError, match=message):
+        generation.load_targets([str(brief)])
+
+
 def in_this_process(function, cells, *_):
     return [function(**cell.arguments) | {"elapsed": 60.0} for cell in cells]
+
+
+def test_draws_the_first_setting_that_has_networks_of_a_size(tmp_path, monkeypatch, without_xla):
+    """800 parameters are of the modern setting alone, which comes last."""
+    monkeypatch.setattr(sequence_generation, "compute", in_this_process)
+    flags = ["--targets", "sines", "--methods", "clockwork_rnn", "--parameters", "800", "--seeds", "1", "--epochs", "3"]
+    assert command.main(["sequence-generation", *flags, "--output-dir", str(tmp_path)]) == 0
+    rows = Store(tmp_path)["figure3"]
+    assert list(rows.setting) == ["modern"] and (tmp_path / "figure5.png").exists()
 
 
 def test_sound_files_and_sines_are_targets_too(tmp_path, monkeypatch, without_xla):
