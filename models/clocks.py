@@ -259,9 +259,10 @@ def whole_numbers(name: str, values: Sequence[int], lowest: int, most: int = LAR
     True and False are none: as indices they would be 1 and 0, and not what they say.
     """
     try:
-        if any(isinstance(value, bool) for value in values):
+        read = list(values)  # which may be possible once only
+        if any(isinstance(value, bool) for value in read):
             raise TypeError
-        numbers = [operator.index(value) for value in values]
+        numbers = [operator.index(value) for value in read]
     except TypeError:
         raise ValueError(f"`{name}` must be whole numbers. Received: {values!r}") from None
     if any(number < lowest for number in numbers):

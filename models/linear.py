@@ -121,8 +121,8 @@ def at_back(errors: tf.Tensor, ticks: Ticks, steps: Size) -> tf.Tensor:
     before = _smaller(ticks.phase, steps)  # a first tick may lie behind the end
     if ticks.period > 1:
         rest = [size(errors, axis) for axis in range(1, errors.shape.rank)]
-        apart = _smaller(ticks.period, steps)  # ticks that are further apart are one
-        errors = tf.pad(errors[:, None], [[0, 0], [0, apart - 1], *none])
+        held = _smaller(ticks.period - 1, steps)  # steps behind each tick; ticks that are further apart are one
+        errors = tf.pad(errors[:, None], [[0, 0], [0, held], *none])
         errors = tf.reshape(errors, [-1, *rest])[: steps - before]  # [ticks · period or less, ...]
     behind = steps - before - size(errors, 0)
     return errors if _is(before, 0) and _is(behind, 0) else tf.pad(errors, [[before, behind], *none])

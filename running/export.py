@@ -100,7 +100,9 @@ def _exchange(part: Path, target: Path) -> None:
 
 
 def _check_replaced(target: Path) -> None:
-    """Raise a ValueError where a folder would be replaced in which there is more than an export leaves."""
+    """Raise a ValueError where a file would be replaced by a folder, or a folder in which there is more than an export leaves."""
+    if target.name == FILES["saved_model"] and target.is_file():
+        raise ValueError(f"`export` must not replace what is not its own. Received: a file, {target}")
     parts = PARTS if target.name == FILES["saved_model"] else ()
     inside = target.rglob("*") if not target.is_symlink() else ()
     names = (path.relative_to(target).as_posix() for path in inside)

@@ -18,7 +18,7 @@ from tasks.flag import GROUPS, Flag
 Tasks = Mapping[str, tuple[type, Sequence[Any]]]  # name → (class, recipes)
 
 FIRST, OTHERS = "what matters most", "flags"  # titles of those that stand before, and after, the groups
-NEGATIVE = re.compile(r"-[\d.]+e[+-]?\d+", re.IGNORECASE)  # a number that the parser would take for a flag
+NEGATIVE = re.compile(r"-[\d.]+(e[+-]?\d+)?", re.IGNORECASE)  # a number that the parser would take for a flag
 DEFAULTS = {"False": "off", "True": "on", "None": "none", "": "none"}
 
 

@@ -18,7 +18,7 @@ ALT = {
     "epochs": "What was measured after each epoch",
     "clock": "Which module fires at which step",
     "states": "Hidden states of each module over time",
-    "confusion": "Which word is taken for which",
+    "confusion": "What is taken for what",
     "speech": "Waveforms and spectrograms of the utterance",
     "curves": "Training curves of the runs",
 }

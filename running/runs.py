@@ -257,8 +257,9 @@ def command(task: str, settings: RunSettings, changed: Iterable[str]) -> str:
 
 
 def _check(settings: RunSettings) -> None:
-    if settings.name and (not re.fullmatch(r"[\w.+=-]+", settings.name) or settings.name.strip(".") == ""):
-        raise ValueError(f"`name` must be made of letters, digits and . _ + = -. Received: {settings.name!r}")
+    if settings.name and (not re.fullmatch(r"(?!-)[\w.+=-]+", settings.name) or settings.name.strip(".") == ""):
+        wanted = "made of letters, digits and . _ + = -, and not begin with a hyphen"
+        raise ValueError(f"`name` must be {wanted}. Received: {settings.name!r}")
     if settings.overwrite and settings.resume:
         raise ValueError("`resume` must not come with `overwrite`. Received: both")
     try:

@@ -5,6 +5,7 @@ Axes, besides those of `tasks/network.py`: targets m, steps ahead H, quantiles Q
 
 import dataclasses
 import functools
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,8 @@ class Forecasting(SeriesTask):
             far = [
                 _far(truth, found, level) for _, truth, found in before
             ]  # [R, origins, m, H], NaN where nobody knows
-            factors.append(np.nanquantile(np.concatenate(far, axis=1), level / 100, axis=(1, 3)))
+            with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of networks that diverged
+                factors.append(np.nanquantile(np.concatenate(far, axis=1), level / 100, axis=(1, 3)))
         return np.stack(factors, axis=-1)
 
     def after_epoch(self, weights: np.ndarray) -> dict[str, np.ndarray]:

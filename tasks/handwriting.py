@@ -252,7 +252,7 @@ def load_corpus(settings: Settings) -> Corpus:
 def _check(settings: Settings) -> None:
     check_noise(settings.input_noise)
     for name, lowest in {"lines": 1, "every": 1, "batch_size": 1, "patience": 0}.items():
-        if not lowest <= getattr(settings, name) < math.inf:
+        if getattr(settings, name) < lowest:
             raise ValueError(f"`{name}` must be at least {lowest}. Received: {getattr(settings, name)}")
 
 

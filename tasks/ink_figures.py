@@ -22,6 +22,7 @@ ADVANCE = 0.62  # of a monospaced character, times its size
 CHARACTERS = ("#0173b2", "#de8f05", "#029e73", "#cc78bc", "#8c510a")  # neighbours are told apart, in grey too
 NOTHING, WRONG, WRITTEN = "0.78", "#d00000", "0.5"  # colours: where nothing is said; of errors; of the truth
 MISSING, SPACE = "_", "␣"
+SHOWN = 20  # of the confusions
 MOST_WRITERS = 100  # with a name beside the axis
 KEY = (
     "Ink: a colour for each character that is read there, named above where it begins; grey: none is; dotted: the pen is lifted. "
@@ -48,22 +49,20 @@ class DrawnLine(NamedTuple):
     answer: str
 
 
-def lines_figure(lines: Sequence[DrawnLine], title: str = "") -> Figure:
+def lines_figure(lines: Sequence[DrawnLine]) -> Figure:
     """Draw lines one under the other: the ink, what is read where in it, and the transcription with its errors.
 
     Args:
         lines: from top to bottom, each as wide as the picture allows.
-        title: said above.
     """
     scales = [_scale(line.points) for line in lines]
     above, below = 1.3 * LABELS + GAP, GAP + 2.6 * LETTERS
     heights = [above + scale * np.ptp(line.points[:, 1]) + below for line, scale in zip(lines, scales, strict=True)]
-    head, foot = MARGIN + 16 * bool(title), MARGIN + 7
-    whole = head + sum(heights) + MARGIN * len(lines) + foot
+    foot = MARGIN + 7
+    whole = MARGIN + sum(heights) + MARGIN * len(lines) + foot
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH / 72, whole / 72))
-        figure.text(MARGIN / WIDTH, 1 - MARGIN / whole, plain(title), size="large", va="top")
-        base = whole - head
+        base = whole - MARGIN
         for line, scale, height in zip(lines, scales, heights, strict=True):
             base -= height
             axis = figure.add_axes((0, base / whole, 1, height / whole))
@@ -77,15 +76,14 @@ def lines_figure(lines: Sequence[DrawnLine], title: str = "") -> Figure:
     return figure
 
 
-def confusions_figure(table: Table, most: int = 20) -> Figure:
+def confusions_figure(table: Table) -> Figure:
     """Draw the most frequent confusions, the most frequent on top.
 
     Args:
         table: of `tasks.transcriptions.confusions`.
-        most: how many of them to draw.
     """
-    names = [_confusion(*pair) for pair in zip(table["truth"][:most], table["answer"][:most], strict=True)]
-    counts = table["count"][:most]
+    names = [_confusion(*pair) for pair in zip(table["truth"][:SHOWN], table["answer"][:SHOWN], strict=True)]
+    counts = table["count"][:SHOWN]
     with matplotlib.rc_context(STYLE | {"axes.grid.axis": "x"}):
         figure = Figure(figsize=(5, 1 + 0.2 * max(len(names), 3)), layout="constrained")
         if not names:
@@ -99,7 +97,7 @@ def confusions_figure(table: Table, most: int = 20) -> Figure:
         axis.margins(x=0.08, y=0.5 / len(names))
         axis.tick_params(axis="y", length=0)
         axis.xaxis.get_major_locator().set_params(integer=True)
-        shown = f"{counts.sum():,} of {table['count'].sum():,} errors" if len(table["count"]) > most else "errors"
+        shown = f"{counts.sum():,} of {table['count'].sum():,} errors" if len(table["count"]) > SHOWN else "errors"
         axis.set(xlabel=f"{shown} (written → read)")
     return figure
 

@@ -137,6 +137,7 @@ class SpeechPrediction(Task):
 
     name = "speech"
     example = "--utterance data/speech/clock.WAV --epochs 200"
+    fixed = ("window",)
     of_data = ("utterance", "timit")
     lengths = ("chunk",)
     best_at = {"teacher_forced_seconds": math.inf, "free_running_seconds": math.inf}

@@ -96,12 +96,21 @@ def test_a_trained_run_is_bound_to_its_data(task, flag, tmp_path, monkeypatch, c
     assert capsys.readouterr().err == f"main.py: --{flag} must be that of the trained run, mine. Received: other\n"
 
 
-@pytest.mark.parametrize("flags", [["--units", "9"], ["--model", "lstm"], ["--replicas", "3"], ["--epochs", "7"]])
+# Of a trained run of generation.
+OWN = {"sizes": "equal", "output_activation": "linear", "constant_input": False, "loss": "mse"}
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--units", "9"], ["--model", "lstm"], ["--replicas", "3"], ["--epochs", "7"], ["--output-activation", "tanh"]],
+)
 def test_what_a_trained_run_has_otherwise_is_refused(flags, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     config = Path("results", "generation", "a", "config.json")
     config.parent.mkdir(parents=True)
-    config.write_text(json.dumps({"units": 4, "model": "clockwork_rnn", "replicas": 1, "epochs": 5, "length": 32}))
+    config.write_text(
+        json.dumps({"units": 4, "model": "clockwork_rnn", "replicas": 1, "epochs": 5, "length": 32} | OWN)
+    )
     assert main.main(["--run", "a", *flags]) == 2
     said = capsys.readouterr().err
     assert f"{flags[0]} must be that of the trained run, " in said and said.endswith(f". Received: {flags[1]}\n")
@@ -214,6 +223,10 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["--log-dir", str(ROOT / "main.py")], "--log-dir must be a folder that can be written. Received:"),
         (["--log-dir", "a", "--results-dir", "b/../a"], "--log-dir must not be --results-dir. Received: a for both"),
         (["--name", "../up"], "--name must be made of letters, digits and"),
+        (
+            ["--name=-x"],
+            "--name must be made of letters, digits and . _ + = -, and not begin with a hyphen. Received: '-x'",
+        ),
         (["--resume", "--overwrite", "--name", "a"], "--resume must not come with --overwrite"),
         (["words", "--corpus", "nowhere"], "--corpus must be a folder with a folder for each word. Received: nowhere"),
         (

@@ -17,6 +17,7 @@ import committed
 import numpy as np
 import pytest
 import yaml  # which Ray needs
+from graphs import plain_graphs
 
 import experiments.__main__ as experiments
 import main
@@ -119,7 +120,8 @@ def run(command, folder, monkeypatch):
     elif own == ["--help"]:
         assert ends(lambda: main.main(own))
     else:  # in this process, which spares starting one; test_main.py starts them
-        assert main.main(small(words[2:], own)) == 0
+        with plain_graphs():
+            assert main.main(small(words[2:], own)) == 0
 
 
 def ends(program):
@@ -187,7 +189,7 @@ def test_whatever_has_to_be_imported_to_load_a_model_is_named():
     assert registered and all(f"`tasks.{name}`" in DOCS[ROOT / "docs" / "layer.md"] for name in registered)
 
 
-@pytest.mark.usefixtures("without_xla")
+@pytest.mark.usefixtures("eager")
 def test_the_example_of_labels_without_times_runs():
     (code,) = (code for code in blocks("python", DOCS[ROOT / "docs" / "layer.md"]) if "ctc_loss" in code)
     names = {}
@@ -204,6 +206,7 @@ def test_loaders_give_what_the_data_page_says(code, monkeypatch):
     assert eval(last, names) == ast.literal_eval(last.split("#")[1].strip())
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_a_task_is_added_as_its_page_says(tmp_path, monkeypatch):
     task, entry = blocks("python", DOCS[ROOT / "docs" / "adding-a-task.md"])
     before, after = (ROOT / "main.py").read_text(encoding="utf-8").split("\n\ndef recipe(")

@@ -202,6 +202,15 @@ def test_no_steps_have_no_mask(return_sequences):
     np.testing.assert_array_equal(layer(x, mask=mask), layer(x))
 
 
+@pytest.mark.parametrize("periods", [[1, 2], [2], [3, 7]])
+def test_no_steps_have_gradients_of_zero(periods):
+    layer, x = ClockworkRNN(6, periods, jit_compile=False), tf.zeros([2, 0, 3])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(x))
+    gradients = tape.gradient(loss, layer.trainable_variables, unconnected_gradients="zero")
+    assert not any(np.any(gradient) for gradient in gradients)
+
+
 def test_a_single_step_takes_the_weights_that_there_are():
     layer = ClockworkRNN(6, [1, 2, 4])
     layer(np.zeros((2, 4, 3), np.float32))

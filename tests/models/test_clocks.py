@@ -113,6 +113,11 @@ def test_series_by_name(series, arguments, periods):
     assert make_periods(series, 5, **arguments) == periods
 
 
+def test_what_can_be_read_once_is_read_once():
+    assert make_modules(4, [1, 2], input_modules=iter([1])).sees_input == (False, True)
+    assert take_turns(iter([1, 3]), 2) == take_turns([1, 3], 2)
+
+
 @pytest.mark.parametrize("base", [2, 3, 5, 7, 10, 20])
 def test_logarithmic_periods_are_whole_numbers_of_divisions(base):
     def divisions(number):

@@ -34,6 +34,7 @@ def help_of(capsys, *words):
         ("--learning_rate 1e-2", {"learning_rate": 0.01}),
         ("--learning-rate=2", {"learning_rate": 2.0}),
         ("--forget-bias -1.5", {"forget_bias": -1.5}),
+        ("--forget-bias -1.", {"forget_bias": -1.0}),
         ("--forget-bias -1e-3", {"forget_bias": -0.001}),
         ("--periods 1 2 4 --units 9", {"periods": (1, 2, 4), "units": 9}),
         ("--model lstm --periods", {"periods": (), "units": 13}),

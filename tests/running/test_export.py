@@ -76,6 +76,22 @@ def test_what_somebody_has_put_in_its_place_is_not_replaced(trained, kind):
         kept.rename(target)
 
 
+def test_a_file_of_somebody_s_is_no_saved_model(trained):
+    folder = trained("generation") / "results" / "generation" / "a"
+    target, kept = folder / export.FILES["saved_model"], folder / "kept"
+    if target.exists():  # of another test
+        target.rename(kept)
+    target.write_text("mine")
+    with pytest.raises(
+        ValueError, match="`export` must not replace what is not its own. Received: a file, .*saved_model"
+    ):
+        export.export_run(folder, "saved_model")
+    assert target.read_text() == "mine"
+    target.unlink()
+    if kept.exists():
+        kept.rename(target)
+
+
 def test_what_somebody_puts_into_an_export_while_the_next_is_made_stays(trained, monkeypatch):
     """Also a folder or a link, of which nothing would be left either."""
     folder = trained("words") / "results" / "words" / "a"
@@ -146,8 +162,6 @@ def test_what_a_killed_export_left_is_no_part_of_the_next_one(trained, monkeypat
     left.parent.mkdir()
     left.touch()
     target = folder / "saved_model"
-    folders.remove(target)
-    target.write_text("a file")
     export.export_run(folder, "saved_model")
     assert target.is_dir() and not (target / "left").exists() and not left.parent.exists()
 

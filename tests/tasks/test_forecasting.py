@@ -96,6 +96,15 @@ def test_widened_bands_hold_their_share_before_the_test(table):
         assert held == pytest.approx(level, abs=1.5)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_network_that_diverged_has_bands_of_nobody_knows_what_without_a_word(table):
+    own = task(table, replicas=2)
+    weights = np.stack([own.network.start(seed).weights for seed in own.seeds])
+    weights[0] = np.nan
+    factors = own.widening(weights)
+    assert np.isnan(factors[0]).all() and np.isfinite(factors[1]).all()
+
+
 def test_learns_what_leads_and_beats_all_simple_answers(run):
     _, own, found, _ = run
     best = min(values["mase"] for values in own.simple.values())

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
-from tasks import figures
+from tasks import figures, ink_figures
 from tasks.ink_figures import (
     CHARACTERS,
     ERRORS,
@@ -158,8 +158,8 @@ def test_a_dot_is_a_line():
 
 def test_lines_stand_one_under_the_other():
     lines = [LINE, drawn_line(20), LINE._replace(points=POINTS * [20, 1])]
-    figure = lines_figure(lines, "run $a$")
-    assert [text.get_text() for text in figure.texts] == [r"run \$a\$", f"{KEY}{ERRORS}."]
+    figure = lines_figure(lines)
+    assert [text.get_text() for text in figure.texts] == [f"{KEY}{ERRORS}."]
     frames = [axis.get_position() for axis in figure.axes]
     assert all(upper.y0 > lower.y1 for upper, lower in itertools.pairwise(frames))
     assert all(frame.y0 > 0 and frame.y1 < 1 for frame in frames)
@@ -167,7 +167,7 @@ def test_lines_stand_one_under_the_other():
 
 @pytest.mark.parametrize("count", [20, 60, 100])
 def test_no_text_is_over_another(count):
-    figure = lines_figure([drawn_line(count), drawn_line(count + 1)], "two lines")
+    figure = lines_figure([drawn_line(count), drawn_line(count + 1)])
     assert is_legible(figure) and all(map(is_clear, figure.axes))
 
 
@@ -208,9 +208,10 @@ def test_confusions_are_named():
     assert axis.get_yticklabels()[0].get_text() == "missing: ␣"
 
 
-def test_only_the_most_frequent_confusions_are_drawn():
+def test_only_the_most_frequent_confusions_are_drawn(monkeypatch):
+    monkeypatch.setattr(ink_figures, "SHOWN", 2)
     table = {"truth": np.array(list("abcd")), "answer": np.array(list("bcda")), "count": np.array([3000, 3, 2, 1])}
-    figure = confusions_figure(table, most=2)
+    figure = confusions_figure(table)
     (axis,) = figure.axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["a → b", "b → c"]
     assert [text.get_text() for text in axis.texts] == ["3,000", "3"]
