@@ -232,6 +232,8 @@ class ClockworkLayer(PureNetwork, keras.layers.Layer):
         for variable in self.states or ():
             variable.assign(tf.zeros_like(variable.value))
 
+    reset_states = reset_state  # an older name that Keras's layers have, too
+
     def dense_weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return NumPy arrays (kernel [inputs, gates · n], recurrent kernel [n, gates · n], bias as Keras has it).
 

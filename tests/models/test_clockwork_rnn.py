@@ -272,12 +272,13 @@ def test_gradients_under_a_mask_equal_those_without_what_is_masked(return_sequen
         np.testing.assert_allclose(one, other, atol=1e-10)
 
 
-def test_stateful_carries_state_and_clock_until_reset():
+@pytest.mark.parametrize("reset", ["reset_state", "reset_states"])  # Keras's name, and its older one
+def test_stateful_carries_state_and_clock_until_reset(reset):
     layer = make_layer(9, (1, 3, 5), stateful=True)
     x = inputs((2, 12, 3), "float32")
     outputs = [layer(part) for part in (x[:, :7], x[:, 7:])]
     np.testing.assert_allclose(np.concatenate(outputs, 1), expected(layer, x)[0], atol=1e-5)
-    layer.reset_state()
+    getattr(layer, reset)()
     np.testing.assert_allclose(layer(x[:, :7]), outputs[0], atol=1e-6)
 
 
