@@ -1,6 +1,6 @@
 """What is given to the layers, checked where it comes in: an error names the argument, what was expected and what came."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from numbers import Real
 from typing import Any
 
@@ -14,6 +14,8 @@ from .clocks import whole_numbers
 def elementwise(name: str, activation: str | Callable | None) -> Callable:
     """Return an activation, refusing one that mixes units, such as softmax: modules are computed apart from each other."""
     activation = _of_keras(name, "an activation", keras.activations.get, activation)
+    if not isinstance(activation, Hashable):
+        raise ValueError(f"`{name}` must be hashable, as functions and layers are. Received: {activation}")
     dtypes = {"float32", keras.config.dtype_policy().compute_dtype}  # a layer's own, as an activation, has the policy's
     if not any(_keeps_apart(activation, dtype) for dtype in dtypes) or getattr(activation, "variables", ()):
         raise ValueError(f"`{name}` must be elementwise and without weights. Received: {activation}")

@@ -147,7 +147,7 @@ class LeakyRNN(keras.layers.Layer):
 
         Args:
             sequences: [T, ..., B, features], where the leading axes of all arguments are replicas of the network.
-            weights: in the order of `trainable_variables`, each with the replica axes in front.
+            weights: in the order of `in_order`, each with the replica axes in front.
             initial_state: [h], with h [..., B, n].
             needed: how many steps count, an int32 scalar; no more are made, and no loss may depend on the others. None is all.
 

@@ -95,7 +95,7 @@ class Program:
 
     def forward(self, inputs: Inputs, conditions: Conditions) -> tuple[list[tf.Tensor], list[Way]]:
         """Return what the call returns, and the way through each plan that may be followed."""
-        cascades, followed = self._cascades(self._time_first(inputs), conditions)
+        cascades, followed = self._cascades(self._swap_sequences(inputs), conditions)
 
         def follow(chosen: int) -> tuple[list[tf.Tensor], list[list[Passage]]]:
             passages = [None if other == chosen else _untrodden(c) for other, c in enumerate(cascades)]
@@ -104,7 +104,7 @@ class Program:
             parts = list(zip(*(passage.states for passage in passages[chosen]), strict=True))
             sequences = [all_steps(cascade.plan, part, cascade.steps) for part in parts[: self.sequences]]
             last = [_last_step(cascade.plan, part) for part in parts]
-            return [*map(self._batch_first, sequences), *last], passages
+            return [*map(self._swap, sequences), *last], passages
 
         outputs, passages = followed(follow)
         recurrent = ([(block.own, block.later) for block in cascade.blocks] for cascade in cascades)
@@ -112,16 +112,16 @@ class Program:
 
     def backward(self, inputs: Inputs, conditions: Conditions, ways: list[Way], errors: list[tf.Tensor]) -> Inputs:
         """Return the gradients of the inputs from the errors of what the call returns."""
-        cascades, followed = self._cascades(self._time_first(inputs), conditions, [way.recurrent for way in ways])
+        cascades, followed = self._cascades(self._swap_sequences(inputs), conditions, [way.recurrent for way in ways])
         sequences, last = errors[: self.sequences], tuple(errors[self.sequences :])
 
         def follow(chosen: int) -> Inputs:
             cascade = cascades[chosen]
-            parts = [all_steps_back(cascade.plan, self._batch_first_back(e), cascade.steps) for e in sequences]
+            parts = [all_steps_back(cascade.plan, self._swap(e), cascade.steps) for e in sequences]
             parts += [[None] * len(cascade.plan.groups)] * (len(last) - len(parts))
             return cascade.backward(ways[chosen].passages, list(zip(*parts, strict=True)), last)
 
-        return self._time_first_back(followed(follow))
+        return self._swap_sequences(followed(follow))
 
     def backward_again(
         self, inputs: Inputs, conditions: Conditions, errors: list[tf.Tensor], upstream: list[tf.Tensor]
@@ -160,17 +160,12 @@ class Program:
         at_multiple = tf.reduce_all((clock % start if start <= LARGEST else clock) == 0)
         return cascades, lambda follow: tf.cond(at_multiple, lambda: follow(0), lambda: follow(1))
 
-    def _time_first(self, inputs: Inputs) -> Inputs:
-        return inputs._replace(sequences=tf.nest.map_structure(self._batch_first, inputs.sequences))
+    def _swap_sequences(self, inputs: Inputs) -> Inputs:
+        return inputs._replace(sequences=tf.nest.map_structure(self._swap, inputs.sequences))
 
-    def _time_first_back(self, gradients: Inputs) -> Inputs:
-        return gradients._replace(sequences=tf.nest.map_structure(self._batch_first_back, gradients.sequences))
-
-    def _batch_first(self, values: tf.Tensor) -> tf.Tensor:
-        """Swap time and batch [T, B, ...] if that is asked for."""
+    def _swap(self, values: tf.Tensor) -> tf.Tensor:
+        """Swap time and batch, where the batch comes first outside; its own inverse."""
         return tf.transpose(values, [1, 0, 2]) if self.batch_first else values
-
-    _batch_first_back = _batch_first
 
 
 def _last_step(plan: Plan, parts: Sequence[tf.Tensor]) -> tf.Tensor:

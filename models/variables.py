@@ -124,8 +124,7 @@ def _numbers(values) -> np.ndarray:
 
 def arrays(layer: "ClockworkLayer") -> list[keras.Variable | None]:
     """Return the weights in the order of `trainable_variables`, None where there are none."""
-    peepholes = [layer.peephole_kernel] if layer.cell.peepholes else []
-    return [layer.kernel, *layer.recurrent_kernels, layer.bias, *peepholes]
+    return [layer.kernel, *layer.recurrent_kernels, layer.bias, layer.peephole_kernel]
 
 
 def tensors(layer: "ClockworkLayer") -> list[tf.Tensor]:

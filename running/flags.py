@@ -18,7 +18,8 @@ from tasks.flag import GROUPS, Flag
 Tasks = Mapping[str, tuple[type, Sequence[Any]]]  # name → (class, recipes)
 
 FIRST, OTHERS = "what matters most", "flags"  # titles of those that stand before, and after, the groups
-NEGATIVE = re.compile(r"-[\d.]+(e[+-]?\d+)?", re.IGNORECASE)  # a number that the parser would take for a flag
+NEGATIVE = re.compile(r"-[\d.]+(e[+-]?\d+)?", re.IGNORECASE)  # a number that the parser might take for a flag
+MARK = "\0"  # before such a number; no word of a command line holds one
 DEFAULTS = {"False": "off", "True": "on", "None": "none", "": "none"}
 
 
@@ -119,23 +120,23 @@ def given(
     except argparse.ArgumentError as error:  # only flags that switch can be refused: all others take any words
         raise ValueError(f"{error.argument_name} must come without a value") from None
     if unknown:
-        raise ValueError(_not_known(unknown, settings, program, tasks))
+        raise ValueError(_not_known([word.removeprefix(MARK) for word in unknown], settings, program, tasks))
     found, by_name = vars(found), {setting.name: setting for setting in settings}
     asks_help = found.pop("help", False)
     return {name: _value(by_name[name], words) for name, words in found.items()}, asks_help
 
 
 def _plain(word: str) -> str:
-    """Return a word as the parser wants it: flags with hyphens, and a blank before numbers that it would take for a flag."""
+    """Return a word as the parser wants it: flags with hyphens, and numbers marked that it might take for a flag."""
     if NEGATIVE.fullmatch(word):
-        return f" {word}"
+        return f"{MARK}{word}"
     return re.sub(r"^--[\w-]+", lambda found: found[0].replace("_", "-"), word)
 
 
 def _value(setting: Setting, words: list[str] | bool) -> Any:
     if setting.hint is bool:
         return words
-    words = [word[1:] if word[:1] == " " and NEGATIVE.fullmatch(word[1:]) else word for word in words]  # see `_plain`
+    words = [word.removeprefix(MARK) for word in words]
     try:
         return hints.value_of(words, setting.hint)
     except ValueError:

@@ -4,7 +4,6 @@ import bisect
 import contextlib
 import dataclasses
 import functools
-import io
 import math
 import os
 import re
@@ -71,10 +70,7 @@ def make_task(task_class: type[Task], settings: Any, recipe: Any = None) -> Task
     check(task_class, settings, recipe)
     task = task_class(dataclasses.replace(settings, replicas=1))
     check(task_class, settings, recipe, facts_of(task))
-    if settings.replicas == 1:
-        return task
-    with contextlib.redirect_stdout(io.StringIO()):  # what there is to say of the data has been said
-        return task_class(settings)
+    return task if settings.replicas == 1 else task_class(settings)
 
 
 def facts_of(task: Task) -> Facts:

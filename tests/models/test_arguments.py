@@ -1,6 +1,7 @@
 """What layers are given: refused in a line that names it, or taken as Keras's own layers take it."""
 
 import json
+from dataclasses import dataclass
 from fractions import Fraction
 
 import keras
@@ -15,6 +16,14 @@ from models.initial_state import InitialState
 SWITCHES = ["input_mean", "use_bias", "return_sequences", "return_state", "go_backwards", "stateful"]
 SWITCHES += ["zero_output_for_mask", "unroll", "jit_compile"]
 OF = {"unit_forget_bias": ClockworkLSTM, "peepholes": ClockworkLSTM, "reset_after": ClockworkGRU}
+
+
+@dataclass
+class Scaled:  # which compares by value, and has no hash
+    factor: float
+
+    def __call__(self, x):
+        return self.factor * x
 
 
 @pytest.mark.parametrize("value", ["False", None, 2, [], np.array([True, False])])
@@ -47,6 +56,7 @@ def test_what_is_no_truth_value_does_not_switch(name, value):
         ({"activation": tf.reduce_sum}, "`activation` must be elementwise and without weights. Received: "),
         ({"activation": keras.layers.PReLU(shared_axes=[1])}, "`activation` must be elementwise and without weights. "),
         ({"activation": np.tanh}, "`activation` must be elementwise and without weights. Received: <ufunc 'tanh'>"),
+        ({"activation": Scaled(2.0)}, "`activation` must be hashable, as functions and layers are. Received: Scaled"),
         ({"seed": 2**70}, "`seed` must be at most 4294967295. Received: 1180591620717411303424"),
         ({"seed": -1}, r"`seed` must be whole numbers from 0. Received: \(-1,\)"),
         ({"seed": True}, r"`seed` must be whole numbers. Received: \[True\]"),

@@ -50,6 +50,7 @@ def help_of(capsys, *words):
         ("text --prime '- a b'", {"prime": "- a b"}),
         ("text --prime=-a", {"prime": "-a"}),
         ("text --prime -1e5", {"prime": "-1e5"}),
+        ("text --prime ' -1'", {"prime": " -1"}),
         ("--name a-1e3", {"name": "a-1e3"}),
     ],
 )
