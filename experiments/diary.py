@@ -117,25 +117,25 @@ def after_starts(name: str, result: Arrays) -> Iterator[dict]:
             yield {"network": name, "seed": seed, "start": start, "nmse": error, "late_nmse": late_error}
 
 
-def rises(curve: np.ndarray) -> tuple[float, int, bool]:
-    """Return the largest rise of an error over training above its smallest value before, as a share of that; the place of
-    its top; and whether the error then fell below that value again.
+def rises(curve: np.ndarray) -> tuple[float, bool]:
+    """Return the largest rise of an error over training above its smallest value before, as a share of that; and whether the
+    error then fell below that value again.
 
     >>> rises(np.array([4.0, 2.0, 3.0, 1.0, 1.1]))
-    (0.5, 2, True)
+    (0.5, True)
     """
     least = np.minimum.accumulate(curve)
     share = np.where(np.isfinite(curve), curve / least - 1, np.inf)
     top = int(share.argmax())
-    return float(share[top]), top, bool((curve[top:] < least[top]).any())
+    return float(share[top]), bool((curve[top:] < least[top]).any())
 
 
 def risen(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each network and seed: its largest `rise`, the place of its `top`, and whether it was made `good`."""
+    """Return a row for each network and seed: its largest `rise`, and whether that was made `good`."""
     found = []
     for (name, seed), own in rows.groupby(["network", "seed"], sort=False):
         found.append((name, seed, *rises(own.nmse.to_numpy())))
-    return pd.DataFrame(found, columns=["network", "seed", "rise", "top", "good"])
+    return pd.DataFrame(found, columns=["network", "seed", "rise", "good"])
 
 
 def compared(rows: pd.DataFrame) -> pd.DataFrame:

@@ -33,14 +33,14 @@ def scores(fitted: Samples, scored: Samples, columns: Sequence[slice]) -> list[f
     ]
 
 
-def fit(samples: Samples, columns: Sequence[slice], penalty: float = PENALTY) -> list[np.ndarray]:
+def fit(samples: Samples, columns: Sequence[slice]) -> list[np.ndarray]:
     """Return for each choice of columns the weights of a ridge regression of the label, with an intercept for each group."""
     features = _centred(samples.features.astype(float), samples.group)
     label = _centred(samples.label.astype(float), samples.group)
     deviation = features.std(axis=0)
     scale = np.where(deviation > LEAST, deviation, np.inf)  # constant features get no weight
     features = features / scale
-    gram = features.T @ features / len(label) + penalty * np.eye(len(scale))
+    gram = features.T @ features / len(label) + PENALTY * np.eye(len(scale))
     slope = features.T @ label / len(label)
     return [np.linalg.solve(gram[own, own], slope[own]) / scale[own] for own in columns]
 

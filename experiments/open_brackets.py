@@ -86,10 +86,9 @@ def text_rows(results: Sequence[Arrays], seeds: Sequence[int]) -> Iterator[dict]
 
 
 def far(rows: pd.DataFrame, wiring: str, period: str) -> np.ndarray:
-    """Return the AUC of each seed for inserted marks that opened 51 to 200 characters ago."""
-    own = rows[
-        (rows.marks == "inserted") & (rows.wiring == wiring) & (rows.probed == "trained") & (rows.period == period)
-    ]
+    """Return the AUC of each trained network for inserted marks that opened 51 to 200 characters ago."""
+    rows = rows[(rows.marks == "inserted") & (rows.probed == "trained")]
+    own = rows[(rows.wiring == wiring) & (rows.period == period)]
     return own.sort_values("seed")[FAR].mean(axis=1).to_numpy()
 
 

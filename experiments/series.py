@@ -76,10 +76,8 @@ def run(options: Flags, store: Store) -> None:
     plain = {name: series.make_settings("lstm", **own) for name, own in known.items()}
     cells = [Cell(f"{name}-simple", {"settings": own}, 1) for name, own in plain.items()]
     for name, result in zip(known, compute(series.answer_simply, cells, store, options), strict=True):
-        rows += [
-            {"set": name, "learner": own, "error": error}
-            for own, error in zip(result["names"], result["error"], strict=True)
-        ]
+        errors = zip(result["names"], result["error"], strict=True)
+        rows += [{"set": name, "learner": own, "error": error} for own, error in errors]
     seeds = {"seeds": tuple(range(options.seeds)), "python": str(python)}
     asked = [name for name in known if name in CLASSES]
     cells = [Cell(f"{name}-minirocket", {"settings": plain[name]} | seeds, options.seeds) for name in asked]

@@ -12,7 +12,7 @@ from data.text import load_text
 from experiments import open_brackets
 from experiments.equal_parameters import parameters
 from experiments.grid import ROOT
-from experiments.linear_probe import Samples, auc, fit, scores
+from experiments.linear_probe import PENALTY, Samples, auc, fit, scores
 from experiments.open_marks import BINS, best_of_ticks, distances, insert_spans, marked
 from experiments.statistics import rank_p, sign_flip_p
 from experiments.store import Store
@@ -104,17 +104,18 @@ def test_auc_counts_pairs_of_one_group():
     assert np.isnan(auc(value, group == 0, group))
 
 
-def test_a_fit_is_least_squares_with_an_intercept_for_each_group():
+def test_a_fit_is_a_ridge_regression_with_an_intercept_for_each_group():
     rng = np.random.default_rng(1)
     features, group = rng.normal(size=(80, 4)) * (1, 2, 3, 0), rng.integers(0, 3, 80)
     label = features[:, 0] + group + rng.normal(size=80) > 1
+    means = np.array([features[group == one, :2].mean(axis=0) for one in range(3)])
+    deviations = (features[:, :2] - means[group]).std(axis=0)
     design = np.hstack([features[:, :2], np.eye(3)[group]])
-    wanted = np.linalg.lstsq(design, label.astype(float), rcond=None)[0][:2]
-    first, constant = fit(Samples(features, label, group), [slice(0, 2), slice(3, 4)], penalty=0.0001**2)
-    np.testing.assert_allclose(first, wanted, rtol=1e-5)
+    ridge = np.eye(2, 5) * np.sqrt(80 * PENALTY) * deviations[:, None]  # rows whose squares are the penalty's
+    wanted = np.linalg.lstsq(np.vstack([design, ridge]), [*label, 0, 0], rcond=None)[0][:2]
+    first, constant = fit(Samples(features, label, group), [slice(0, 2), slice(3, 4)])
+    np.testing.assert_allclose(first, wanted, rtol=1e-9)
     assert constant.tolist() == [0]
-    strong = fit(Samples(features, label, group), [slice(0, 2)], penalty=1e6)[0]
-    assert np.abs(strong).max() < 1e-5
 
 
 def test_probes_find_what_is_there_and_nothing_else():
