@@ -23,7 +23,7 @@ SEEDS = (1000, 1001)  # of generation; words have the first
 FOLDS = 5
 CHANCE_WORDS = 96.0  # percent of errors, of 25 words
 DIGITS = {"generation": ".1e", "words": ".3g", "text": ".2f"}
-# Of text, which take about a minute each in the median.
+# Of text, meant to take about a minute each.
 TEXT_EPOCHS = {"simple_rnn": 3, "lstm": 2, "clockwork_rnn": 7, "gru": 3, "clockwork_lstm": 8, "clockwork_gru": 8}
 TEXT_ROW = ("method", "learning_rate", "parameters", "epochs", "bits_per_character", "seconds")
 
@@ -122,8 +122,8 @@ class Flags(Options):
     draws: int = 12
     """Settings tried for each method on generation and words, besides the learning rates."""
     epochs: int | None = None
-    """Epochs of each network; without it, 2000 for generation, those in `main.py` for words, and on text those that take a
-    minute."""
+    """Epochs of each network; without it, 2000 for generation, those in `main.py` for words, and on text 2 to 8, by
+    method."""
 
 
 def run(options: Flags, store: Store) -> None:

@@ -236,6 +236,29 @@ def test_gradients_are_as_the_page_says():
     assert far[1000, "before", "gru"] == 0 and all(1 / 5 < own < 1 for own in wrong["clockwork_gru"])
 
 
+def test_gradients_after_training_are_as_the_page_says():
+    """At the far end, over what is predicted; what has vanished in both has no ratio."""
+    page, curves = " ".join(PAGE.read_text(encoding="utf-8").split()), Store(RESULTS)["long_lags_gradients"]
+    over = {}
+    for lag in LAGS:
+        for _, when, method, curve, _ in experiment.compared_curves(curves, lag):
+            measured, predicted = (curve[name].iloc[-1] / curve[name].iloc[0] for name in ("median", "predicted"))
+            if when == "after" and predicted > 1e-38:
+                over.setdefault(method, {})[lag] = measured / predicted
+    assert list(over["gru"]) == [100] and 0.8 < over["gru"][100] < 1.25
+    exception = over["clockwork_lstm"].pop(300)
+    assert min(min(own.values()) for method, own in over.items() if method != "gru") > 2 and exception < 1
+    names = ("simple_rnn", "clockwork_rnn", "clockwork_gru")
+    ends = [f"{end(over[name].values()):.0f}" for name in names for end in (min, max)]
+    assert (
+        "simple RNN's {} to {} times, the Clockwork RNN's {} to {}, the Clockwork GRU's {} to {},".format(*ends) in page
+    )
+    ends = [min(over["lstm"].values()), float(f"{max(over['lstm'].values()):.3g}")]
+    assert "the LSTM's {:.0f} to {:,.0f} and the Clockwork LSTM's".format(*ends) in page
+    own = over["clockwork_lstm"].values()
+    assert f"Clockwork LSTM's {min(own):.1f} to {max(own):.1f}, but at lag 300, where they are {exception:.2g}" in page
+
+
 def test_committed_rows_are_the_whole_experiment():
     rows = Store(RESULTS)["long_lags"]
     assert (rows.groupby(experiment.KEYS).size() == 10).all() and len(rows) == 4 * 20 * 10
