@@ -28,7 +28,7 @@ BOUNDS = {  # factor → in words, and by what the groups are divided in the pap
 }
 COLUMNS = ("units", "groups", "recurrent", "equations", "computed")
 SECONDS = ("units", "groups", "pass", "round", "seconds")
-MOST_GROUPS = 31  # whose periods, 1, 2, 4, …, a clock of 32 bits can count
+MOST_GROUPS = 31  # whose longest period, 2³⁰, is still counted in 32 bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Flags(Options):
         for count in self.groups:
             if not 2 <= count <= min(fewest, MOST_GROUPS):
                 raise ValueError(
-                    f"`groups` must be from 2 to the fewest units, here {fewest}, and at most {MOST_GROUPS}. Received: {count}"
+                    f"`groups` must be from 2 to {MOST_GROUPS}, and at most the fewest units, here {fewest}. Received: {count}"
                 )
 
 

@@ -1,7 +1,7 @@
 """Clock series at one longest period: is it their ratio, their span or their coprime pairs that makes them good?"""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -121,10 +121,16 @@ def _answers(rows: pd.DataFrame) -> str:
     for row in correlations(medians(rows)).itertuples():
         own = moves[(moves.task == row.task) & (moves.explanation == row.explanation)]
         factors = np.exp(np.abs(np.log(own.ratio)))
-        line = [TASKS[row.task][0], EXPLANATIONS[row.explanation][0], f"{row.rho:+.2f} ({row.sets} sets)"]
-        line += [f"{row.p:.1g}", len(own), (own.p <= SIGNIFICANT).sum()]
+        rho, p = _correlation(row)
+        line = [TASKS[row.task][0], EXPLANATIONS[row.explanation][0], f"{rho} ({row.sets} sets)"]
+        line += [p, len(own), (own.p <= SIGNIFICANT).sum()]
         lines.append([*line, *(f"×{factor:.3g}" if len(own) else "–" for factor in (factors.median(), factors.max()))])
     return markdown((*head, "largest"), lines)
+
+
+def _correlation(found: Any) -> tuple[str, str]:
+    """Return ρ and p of a row of `correlations` in words: dashes where there are none."""
+    return ("–", "–") if np.isnan(found.rho) else (f"{found.rho:+.2f}", f"{found.p:.1g}")
 
 
 def _steps(rows: pd.DataFrame) -> str:
@@ -146,8 +152,7 @@ def pictures(store: Store) -> dict[str, Figure]:
             for axis, name in zip(line, EXPLANATIONS, strict=True):
                 own = moves[(moves.task == task) & (moves.explanation == name)]
                 draw_explanation(axis, name, sets[sets.task == task], own)
-                if (task, name) in found.index:
-                    axis.set_title("ρ = {rho:+.2f} (p = {p:.1g})".format(**found.loc[task, name]))
+                axis.set_title("ρ = {} (p = {})".format(*_correlation(found.loc[task, name])))
         legend(figure, *(axis for line in axes for axis in line))
     return {"equal_span": figure}
 

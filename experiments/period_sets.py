@@ -13,7 +13,6 @@ from experiments.statistics import holm
 PAPER, FIBONACCI = "the paper's", "Fibonacci"  # whose spans and coprime pairs are varied
 SPAN, COPRIME = "{} to {}", "near {}, {} coprime pairs"  # names of their sets
 FEW, MANY = "few", "many"
-CORRELATION = ("task", "explanation", "sets", "rho", "p")
 STEP = ("task", "explanation", "before", "after", "periods_before", "periods_after", "base", "own")
 
 
@@ -65,16 +64,15 @@ def medians(rows: pd.DataFrame) -> pd.DataFrame:
 
 def correlations(sets: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each task and explanation: Spearman's `rho` of it with the score over all sets, their number, and p,
-    adjusted for all rows. Without one are explanations that are the same for all sets, and tasks all of whose scores are."""
+    adjusted for all rows that have one; neither is a number where one value is that of all sets."""
     rows = []
     for task, own in sets.groupby("task", sort=False):
-        for name in EXPLANATIONS if own.score.nunique() > 1 else ():
-            if own[name].nunique() == 1:
-                continue
-            rho, p = stats.spearmanr(own[name], own.score)
+        for name in EXPLANATIONS:
+            varied = own[name].nunique() > 1 and own.score.nunique() > 1
+            rho, p = stats.spearmanr(own[name], own.score) if varied else (np.nan, np.nan)
             rows.append({"task": task, "explanation": name, "sets": len(own), "rho": rho, "p": p})
-    found = pd.DataFrame(rows, columns=CORRELATION)
-    return found.assign(p=holm(found.p))
+    found = pd.DataFrame(rows)
+    return found.assign(p=pd.Series(holm(known := found.p.dropna()), known.index))
 
 
 def matched(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:

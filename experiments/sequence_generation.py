@@ -69,8 +69,7 @@ def run(options: Flags, store: Store) -> None:
     store.write("figure3", (row for one in done for row in generation.make_rows(*one, targets)), ROW)
     store.write("figure3_curves", curves(done, options.epochs, len(next(iter(targets.values())).values)), CURVE)
     store.write("figure3_time", times(done, cells, options), TIME)
-    shown = keys[0]["setting"]  # the first that has networks of these sizes
-    outputs = best_outputs([one for one in done if one[0]["setting"] == shown], targets)
+    outputs = best_outputs([one for one in done if one[0]["setting"] == keys[0]["setting"]], targets)
     store.write("figure5", outputs, outputs.columns)
 
 
@@ -85,7 +84,7 @@ def curves(done: Sequence[tuple[dict, Arrays]], epochs: int, steps: int) -> Iter
 
 def times(done: Sequence[tuple[dict, Arrays]], cells: Sequence[Cell], options: Flags) -> Iterator[dict]:
     """Yield how long the networks of each setting took, over all interruptions."""
-    for setting in options.settings:
+    for setting in dict.fromkeys(key["setting"] for key, _ in done):
         own = [place for place, (key, _) in enumerate(done) if key["setting"] == setting]
         count = sum(cells[place].networks for place in own)
         minutes = sum(float(done[place][1]["elapsed"]) for place in own) / 60

@@ -1,7 +1,6 @@
 """Networks that each generate one sequence, many at once: what experiments on that task have in common."""
 
 import functools
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,31 +22,27 @@ UPDATES_PER_POINT = 10  # of the training curves
 
 
 def load_targets(names: Sequence[str]) -> dict[str, Target]:
-    """Return name → target of the files named, "sines" for the mixture of sines; raises a ValueError as `load_target` does."""
+    """Return name → target of the files named, "sines" for the mixture of sines; raises a ValueError that names `targets`."""
     targets: dict[str, Target] = {}
     for name in names:
-        path, columns = (None, [None]) if name == "sines" else (name, _columns(name))
-        for column in columns:
-            label = column or Path(name).stem
+        for label, target in _read(name):
             if label in targets:
                 raise ValueError(f"`targets` must have names of their own. Received: {label} twice")
-            targets[label] = _load(path, column)
+            targets[label] = target
     return targets
 
 
-def _load(path: str | None, column: str | None) -> Target:
-    """Return the excerpt that `main.py` trains on; an error is of `targets`, because these programs have neither `target` nor `start`."""
+def _read(name: str) -> Iterator[tuple[str, Target]]:
+    """Yield (column, target) of a CSV file; of another file, and of the sines, one with the file's name."""
+    path, settings = Path(name), recipe("generation")
+    is_table = path.suffix.lower() == ".csv" and path.is_file()
     try:
-        return load_target(path, recipe("generation").start, recipe("generation").length, column)
-    except ValueError as error:
-        said = re.sub("`(start|length)`", r"\1", str(error))
-        raise ValueError(said.replace("`target`", "`targets`")) from None
-
-
-def _columns(name: str) -> list[str | None]:
-    """Return the columns of a CSV file; another file has one without a name."""
-    path = Path(name)
-    return read_table(path, {}).names if path.suffix.lower() == ".csv" and path.is_file() else [None]
+        for column in read_table(path, {}).names if is_table else [None]:
+            source = None if name == "sines" else name
+            yield column or path.stem, load_target(source, settings.start, settings.length, column)
+    except ValueError as problem:  # which names arguments that are no flags here
+        said = str(problem).replace("`", "")
+        raise ValueError(f"`targets` must name sequences that can be generated. Received: {said}") from None
 
 
 def blocks(count: int, most: int) -> list[tuple[int, ...]]:

@@ -109,9 +109,12 @@ def test_the_bound_is_counted_by_medians(store):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--groups", "1"], "--groups must be from 2 to the fewest units, here 36, and at most 31. Received: 1"),
-        (["--units", "8"], "--groups must be from 2 to the fewest units, here 8, and at most 31. Received: 9"),
-        (["--groups", "32"], "here 36, and at most 31. Received: 32"),  # whose slowest period would be 2³¹
+        (["--groups", "1"], "--groups must be from 2 to 31, and at most the fewest units, here 36. Received: 1"),
+        (["--units", "8"], "--groups must be from 2 to 31, and at most the fewest units, here 8. Received: 9"),
+        (
+            ["--units", "64", "--groups", "32"],
+            "--groups must be from 2 to 31, and at most the fewest units, here 64. Received: 32",
+        ),
         (["--timings", "0"], "--timings must be at least 1. Received: 0"),
         (["--steps", "0"], "--steps must be at least 1. Received: 0"),
     ],

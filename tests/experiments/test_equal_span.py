@@ -150,7 +150,7 @@ def test_sentences_on_correlations_say_what_was_found(rows):
 
 def test_runs_all_sets_and_draws_what_explains_them(tmp_path, monkeypatch):
     """Scores that are the longest period go with the span alone."""
-    monkeypatch.setattr(equal_span, "compute", scored_by_span)
+    monkeypatch.setattr(equal_span, "compute", scored(max))
     store = Store(tmp_path)
     equal_span.run(equal_span.Flags(tasks=("text",), seeds=2), store)
     rows = store["equal_span"]
@@ -161,20 +161,28 @@ def test_runs_all_sets_and_draws_what_explains_them(tmp_path, monkeypatch):
     assert len(figure.axes) == 4 and all(axis.lines for axis in figure.axes)
 
 
-@pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_groups_alone_of_which_all_sets_have_one_span(tmp_path, monkeypatch):
-    monkeypatch.setattr(equal_span, "compute", scored_by_span)
+@pytest.mark.filterwarnings("error::scipy.stats.ConstantInputWarning")
+def test_series_of_one_span_have_a_dash_for_its_correlation(tmp_path, monkeypatch):
+    monkeypatch.setattr(equal_span, "compute", scored(sum))
     store = Store(tmp_path)
     equal_span.run(equal_span.Flags(tasks=("text",), groups=("series",), seeds=2), store)
-    assert "nan" not in "".join(equal_span.tables(store).values()) and not equal_span.answers(store)
+    table = equal_span.tables(store)["equal-span"]
+    sets = store["equal_span"].periods.nunique()
+    assert f"| longest period | – ({sets} sets) | – |" in table and "nan" not in table
     (figure,) = equal_span.pictures(store).values()
-    assert not any(axis.get_title() for axis in figure.axes)
+    ratio, span, *_ = (axis.get_title() for axis in figure.axes)
+    assert span == "ρ = – (p = –)" and "–" not in ratio
 
 
-def scored_by_span(function, cells, *_):
-    shapes = [(len(cell.arguments["targets"]), len(cell.arguments["seeds"])) for cell in cells]
-    longest = [max(cell.arguments["settings"].periods) for cell in cells]
-    return [
-        {"score": np.full(shape, float(span)), "seconds": np.array(1.0), "parameters": np.array(9)}
-        for shape, span in zip(shapes, longest, strict=True)
-    ]
+def scored(score):
+    """Return a `compute` whose networks have a score of their periods."""
+
+    def compute(function, cells, *_):
+        shapes = [(len(cell.arguments["targets"]), len(cell.arguments["seeds"])) for cell in cells]
+        values = [float(score(cell.arguments["settings"].periods)) for cell in cells]
+        return [
+            {"score": np.full(shape, value), "seconds": np.array(1.0), "parameters": np.array(9)}
+            for shape, value in zip(shapes, values, strict=True)
+        ]
+
+    return compute

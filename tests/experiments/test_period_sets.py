@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from experiments import period_sets
 
@@ -39,12 +40,16 @@ def test_correlations_are_those_of_ranks():
     assert found.rho.tolist() == pytest.approx(wanted) and found.sets.tolist() == [6] * 4
 
 
-@pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_what_is_the_same_for_all_sets_goes_with_nothing():
-    sets = pd.DataFrame({"task": "text", "ratio": [1, 2, 3], "span": 9, "coprime": [1, 3, 2], "typical": [3, 2, 1]})
-    found = period_sets.correlations(sets.assign(score=[1.0, 2.0, 4.0]))
-    assert found.explanation.tolist() == ["ratio", "coprime", "typical"] and found.rho.tolist() == [1, 0.5, -1]
-    assert period_sets.correlations(sets.assign(score=np.inf)).empty
+@pytest.mark.filterwarnings("error")
+def test_what_is_the_same_for_all_sets_goes_with_nothing_and_counts_for_no_other():
+    """Ranks 1 to 5 against themselves have ρ = 1 and p = 0, which no adjustment moves; against 2, 1, 3, 4, 5 they have ρ = 0.9."""
+    sets = pd.DataFrame({"task": "text", "ratio": range(1, 6), "span": 9, "coprime": 3, "typical": [2, 1, 3, 4, 5]})
+    found = period_sets.correlations(sets.assign(score=[0.1, 0.2, 0.3, 0.4, 0.5])).set_index("explanation")
+    assert found.rho[["ratio", "typical"]].tolist() == pytest.approx([1, 0.9])
+    t = 0.9 * math.sqrt(3 / (1 - 0.9**2))  # of Student's distribution, with 3 degrees of freedom
+    assert found.p["typical"] == pytest.approx(2 * stats.t.sf(t, 3))  # the last of Holm's steps multiplies by 1
+    assert found.loc[["span", "coprime"], ["rho", "p"]].isna().all(axis=None)
+    assert period_sets.correlations(sets.assign(score=1.0)).p.isna().all()
 
 
 def test_steps_join_sets_that_differ_in_one_thing():
