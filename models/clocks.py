@@ -263,7 +263,7 @@ def whole_numbers(name: str, values: Sequence[int], lowest: int, most: int = LAR
         if any(isinstance(value, bool) for value in read):
             raise TypeError
         numbers = [operator.index(value) for value in read]
-    except TypeError:
+    except (TypeError, AttributeError):  # the latter of TensorFlow's truth values
         raise ValueError(f"`{name}` must be whole numbers. Received: {values!r}") from None
     if any(number < lowest for number in numbers):
         raise ValueError(f"`{name}` must be whole numbers from {lowest}. Received: {tuple(numbers)}")

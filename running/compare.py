@@ -164,18 +164,16 @@ def _of_a_kind(runs: Sequence[Run]) -> dict[str, list[Run]]:
 def lines_of(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
     """Return the names of the columns, and a line for each run of one task."""
     quantities = runs[0].metrics["quantities"]
-    common = [name for name in quantities if all(name in results(run.metrics) for run in runs)][:MOST_METRICS]
-    if not common:
-        raise ValueError(f"runs must have a result in common. Received: {', '.join(run.name for run in runs)}")
-    first, *others = common
+    first, *others = [name for name in quantities if any(name in results(run.metrics) for run in runs)][:MOST_METRICS]
     head = ["run", *SETTINGS, "parameters", "networks", quantities[first]["label"], "without learning"]
     head += [*(quantities[name]["label"] for name in others), "training time"]
     lines = []
     for run in runs:
         naive = run.metrics["quantities"][first]
         line = [run.folder.name, *(str(run.config[name]) for name in SETTINGS), said(run.metrics["parameters"])]
-        line += [str(run.config["replicas"]), mean(run.metrics, first), said(naive["naive"], naive["unit"])]
-        lines.append(line + [mean(run.metrics, name) for name in others] + [said(run.metrics["seconds"], "s")])
+        found = [mean(run.metrics, name) if name in results(run.metrics) else "–" for name in (first, *others)]
+        line += [str(run.config["replicas"]), found[0], said(naive["naive"], naive["unit"])]
+        lines.append([*line, *found[1:], said(run.metrics["seconds"], "s")])
     return head, lines
 
 

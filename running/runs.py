@@ -21,6 +21,7 @@ import tensorflow as tf
 from data.files import write_json
 from running import checkpoints, folders, hints
 from running.board import Board
+from running.cluster import DATA
 from running.lock import Lock, LockedError
 from running.report import PAGE
 from running.settings import TrainingSettings
@@ -217,7 +218,7 @@ class Run:
         found = checkpoints.load(folder)
         for name, value in sorted(_plain(self.settings).items(), key=lambda item: item[0] != "model"):  # tells most
             before = found.about.get(name, "not there")  # in a run of an earlier version
-            if name not in WHERE | {"epochs"} and before != value and not moved(before, value):
+            if name not in WHERE | {"epochs"} and before != value and not moved(name, before, value):
                 raise ValueError(f"`{name}` must be that of the run to resume, {before}. Received: {value}")
         if found.about.get("keep") == "all" != self.settings.keep:  # the models of others would go
             raise ValueError(f"`keep` must be that of the run to resume, all. Received: {self.settings.keep}")
@@ -229,11 +230,11 @@ class Run:
         return found
 
 
-def moved(before: Any, now: Any) -> bool:
-    """Return whether a setting is of a file or folder that is now elsewhere, as when a repository was moved; what is in it is compared."""
-    if not isinstance(before, str) or not os.path.isabs(before) or not isinstance(now, str | Path):
+def moved(name: str, before: Any, now: Any) -> bool:
+    """Return whether a setting names data that are now elsewhere, as when a repository was moved; what they hold is compared."""
+    if name not in (*DATA, "cache_dir") or not isinstance(before, str) or not isinstance(now, str | Path):
         return False
-    return Path(before).name == Path(now).name and not os.path.exists(before)
+    return os.path.isabs(before) and Path(before).name == Path(now).name and not os.path.exists(before)
 
 
 def where(results: Path) -> Path:

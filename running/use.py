@@ -103,7 +103,7 @@ def as_trained(
         raise ValueError(f"{file} must have {unknown[0]}, as the run was trained, or it must be given. Received: none")
     for field in dataclasses.fields(settings):
         own, value = getattr(settings, field.name), saved.get(field.name)
-        if field.name in saved and field.name not in WHERE and not moved(value, own):
+        if field.name in saved and field.name not in WHERE and not moved(field.name, value, own):
             value = tuple(value) if isinstance(value, list) else value
             if field.name not in given:
                 values[field.name] = Path(value) if isinstance(own, Path) and isinstance(value, str) else value

@@ -219,6 +219,7 @@ def comparison_figure(
         axis.set(xlabel=axis_label, ylabel=quantity.axis, yscale="log" if quantity.decades else "linear")
         if len(curves) > MOST_LABELS:
             axis.set_title(f"{len(curves)} runs, which are too many to tell apart", loc="left", fontsize="medium")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         _naive(axis, quantity)
         if not quantity.decades:
             axis.set_ylim(0, None)
@@ -233,20 +234,20 @@ def confusion_figure(counts: np.ndarray, labels: Sequence[str], rows: str, colum
         labels: of the classes; where two would be shortened to the same text, all have their numbers, from 1, before them.
         rows, columns, share: what these are, beside the axes and the colours.
     """
-    side = max(4.0, 1.5 + 0.2 * min(len(labels), MOST_LABELS))
+    places = range(0, len(labels), -(-len(labels) // MOST_LABELS))
+    shown = [plain(labels[place], most=20) for place in places]
+    if len(set(shown)) < len(shown):
+        shown = [f"{place + 1}: {label}" for place, label in zip(places, shown, strict=True)]
+    side = max(4.0, 1.5 + 0.2 * len(places)) + 0.08 * max(map(len, shown))  # inches, the latter for the names
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(side + 0.8, side), layout="constrained")
         axis = figure.subplots()
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         image = axis.imshow(shares, cmap="Greys", vmin=0, vmax=1)
-        places = range(0, len(labels), -(-len(labels) // MOST_LABELS))
-        shown = [plain(labels[place], most=20) for place in places]
-        if len(set(shown)) < len(shown):
-            shown = [f"{place + 1}: {label}" for place, label in zip(places, shown, strict=True)]
         axis.set_xticks(places, shown, rotation=90)
         axis.set_yticks(places, shown)
         axis.set(xlabel=columns, ylabel=rows)
-        figure.colorbar(image, label=share, shrink=0.7)
+        figure.colorbar(image, label=share.replace(" test ", "\ntest "), shrink=0.7)
     return figure
 
 

@@ -1,5 +1,6 @@
 """The pages that runs and comparisons leave, read by a parser of HTML, and what a finished run says."""
 
+import csv
 import json
 import shlex
 import shutil
@@ -196,6 +197,18 @@ def test_of_all_runs_a_damaged_one_is_left_out_and_named(runs, tmp_path, capsys)
     (tmp_path / "results" / "generation" / "two" / "training.csv").unlink()
     assert main.main(["compare", f"--results-dir={tmp_path / 'results'}"]) == 2
     assert "--results-dir must hold finished runs that are not damaged" in capsys.readouterr().err
+
+
+def test_a_result_that_one_run_lacks_is_a_dash(runs, tmp_path, capsys):
+    """As an error in units of the naive one where that is 0."""
+    shutil.copytree(runs, tmp_path / "results")
+    file = tmp_path / "results" / "generation" / "music" / "metrics.json"
+    metrics, whole = json.loads(file.read_text()), json.loads((runs / "generation/two/metrics.json").read_text())
+    file.write_text(json.dumps(metrics | {"nmse": None}))
+    assert main.main(["compare", f"--results-dir={tmp_path / 'results'}"]) == 0
+    with open(tmp_path / "results" / "comparison" / "generation.csv", newline="") as table:
+        found = {row["run"]: row[metrics["quantities"]["nmse"]["label"]] for row in csv.DictReader(table)}
+    assert found["music"] == "–" and found["two"].startswith(f"{whole['nmse']:.4g} ±")
 
 
 def test_runs_of_one_task_with_other_results_are_compared_apart(runs, tmp_path, capsys):

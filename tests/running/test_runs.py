@@ -193,13 +193,17 @@ def test_a_run_goes_on_with_files_that_were_moved_but_only_if_they_say_the_same(
     here, there = tmp_path / "here" / "own.csv", tmp_path / "there" / "own.csv"
     for path, values in ((here, range(12)), (there, range(12, 0, -1))):
         path.parent.mkdir()
-        path.write_text("\n".join(map(str, ("own", *values))))
-    first = settings_in(tmp_path, target=str(here))
+        path.write_text("\n".join(map(str, (here.with_suffix(""), *values))))  # a column that is called as a file is
+    first = settings_in(tmp_path, target=str(here), column=str(here.with_suffix("")))
     train(SequenceGeneration(first), first, Run("generation", first))
     longer = replace(first, target=str(there), resume=True, epochs=70)
     with pytest.raises(ValueError, match="`target` must be that of the run to resume, .*here.* Received: .*there"):
         Run("generation", longer)
     other = here.rename(tmp_path / "before.csv")
+    with pytest.raises(
+        ValueError, match="`column` must be that of the run to resume, .*here/own. Received: .*there/own"
+    ):
+        Run("generation", replace(longer, column=str(there.with_suffix(""))))
     with pytest.raises(ValueError, match="`target` must hold what the run to resume began with. Received: other data"):
         train(SequenceGeneration(longer), longer, Run("generation", longer))
     other.replace(there)

@@ -165,6 +165,16 @@ def test_labels_that_would_be_alike_are_numbered():
     assert shown == [f"{number}: a long nam…the middle" for number in (1, 2, 3)]
 
 
+@pytest.mark.parametrize("label", ["a", 25 * "W"])
+def test_what_the_shares_are_is_not_cut(label):
+    labels = [f"{label}{number}" for number in range(2)]
+    figure = figures.confusion_figure(np.eye(2), labels, "truth", "answer", "share of the class's test sequences")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    box = figure.axes[1].yaxis.label.get_window_extent(canvas.get_renderer())
+    assert 0 <= box.y0 < box.y1 <= figure.bbox.height
+
+
 def test_one_epoch_has_one_tick():
     figure = figures.epochs_figure([{"error": np.array([50.0])}], "error (%)", {"error": MSE})
     assert figure.axes[0].get_xticks().tolist() == [1]
