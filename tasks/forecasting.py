@@ -291,8 +291,9 @@ class Forecasting(SeriesTask):
 
     def quantities(self) -> dict[str, Quantity]:
         def error(measure: str, label: str, unit: str = "") -> dict[str, Quantity]:
-            best = min((own[measure], name) for name, own in self.simple.items())
-            return {measure: Quantity(label, unit, *best)}
+            best, name = min((own[measure], name) for name, own in self.simple.items())
+            known = (best, name) if np.isfinite(best) else ()  # else it is measured in units of 0
+            return {measure: Quantity(label, unit, *known)}
 
         found = error("mase", "mean absolute scaled error")
         if len(self.targets) > 1:

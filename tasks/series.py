@@ -93,7 +93,8 @@ class SeriesTask(Task):
             raise ValueError("`predict` needs `run`, the name of a trained run. Received: none")
 
     def remark(self, metrics: Mapping[str, Any]) -> str:
-        measure, quantity = next(iter(self.quantities().items()))
+        known = ((measure, quantity) for measure, quantity in self.quantities().items() if quantity.naive is not None)
+        measure, quantity = next(known)
         better = f"A simple answer is better: {quantity.naive_is}, with a {quantity.label} of {quantity.naive:.4g}."
         return better if quantity.naive < metrics[measure] else ""
 

@@ -316,6 +316,16 @@ def test_without_a_table_it_is_the_carbon_dioxide_that_ships():
     assert len(own.series[0].truth) == 526 and own.tested[0] == 526 - 36  # the last three years
 
 
+def test_where_a_season_ago_is_always_right_another_measure_says_what_is_better(tmp_path):
+    pd.DataFrame({"y": np.arange(280) % 7}).to_csv(tmp_path / "own.csv", index=False)
+    own = task(tmp_path / "own.csv", time=None)
+    found = own.evaluate(own.network.start(0).weights[None])
+    assert np.isnan(found["mase"]).all() and own.quantities()["mase"].naive is None
+    metrics = {name: float(np.mean(found[name])) for name in own.quantities() if name in found}
+    assert own.remark(metrics).startswith("A simple answer is better: ")  # several are right
+    assert own.remark(metrics).endswith(", with a symmetric mean absolute percentage error of 0.")
+
+
 def test_errors_of_hours_are_in_units_of_what_a_day_ago_was_off(tmp_path):
     """Weeks are what forecasts begin with, days what the M4 competition scales the errors of hourly series by."""
     hours = np.arange(8 * 168)
