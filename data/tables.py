@@ -174,6 +174,10 @@ def read_table(path: Path, texts: Mapping[str, str]) -> Table:
         (320,)
     """
     line = next(read_lines(path), "").partition("\r")[0]  # which also ends a line for pandas
+    if line.lower().startswith("sep="):
+        raise ValueError(
+            f"{path} must begin with a row of names or numbers. Received: {line.strip()}; leave that line out"
+        )
     deque(read_lines(path), maxlen=0)  # what is no text would come out as odd cells
     head, separator = _cells(path, line, nrows=SAMPLE)
     marked = lambda: any({".", '"'} & set(line) for line in read_lines(path))  # noqa: E731

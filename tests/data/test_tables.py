@@ -121,6 +121,7 @@ def test_numbers_are_rounded_as_python_rounds_them(table):
         (",\n1,2\n", None, "must begin with a row of names, one for each column, or of numbers. Received: a blank one"),
         (" \n \n", None, "must begin with a row of names, one for each column, or of numbers. Received: a blank one"),
         ("a,2\n1,2\n", None, r"must begin with a row of names, .* Received: \['a', '2'\] in row 1"),
+        ("sep=;\na;b\n1;2\n", None, "must begin with a row of names or numbers. Received: sep=;; leave that line out"),  # Excel's
         ("1,5\n2,5\n", None, "must name its columns. Received: 1,5, which could be one number or two"),
         ("heat,b\n1,2\n", "Heath", "`column` must be one of heat, b in .*, or its number, from 1 to 2. Received: Heath; did you mean heat?"),
         ("a,b\n1,2\n", "0", "or its number, from 1 to 2. Received: 0"),
