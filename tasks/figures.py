@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -247,7 +248,7 @@ def confusion_figure(counts: np.ndarray, labels: Sequence[str], rows: str, colum
         axis.set_xticks(places, shown, rotation=90)
         axis.set_yticks(places, shown)
         axis.set(xlabel=columns, ylabel=rows)
-        figure.colorbar(image, label=share.replace(" test ", "\ntest "), shrink=0.7)
+        figure.colorbar(image, label=textwrap.fill(share, 20), shrink=0.7)
     return figure
 
 

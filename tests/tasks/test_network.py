@@ -127,13 +127,13 @@ def test_noise_and_dropout_are_each_replicas_own_and_for_training_alone():
 def test_dropout_keeps_the_mean_of_what_it_drops():
     """E[o] is that without dropout; dropping unit j with p adds p / (1 − p) (h_j w_j)² to the variance."""
     task = SequenceGeneration(recipe("generation", units=18, length=5, dropout=0.3))
-    weights = task.network.split(tf.repeat(fresh(task)[0], 500, 0))
-    seeds = tf.stack([tf.zeros([500, 2], tf.int32), tf.range(1000)[:500, None] + [[0, 1]]], -1)
+    weights = task.network.split(tf.repeat(fresh(task)[0], 2000, 0))
+    seeds = tf.stack([tf.zeros([2000, 2], tf.int32), tf.range(4000)[:2000, None] + [[0, 1]]], -1)
     outputs = task.network.apply(weights, task.inputs, Draws(seeds))[:, 0, -1, 0].numpy()
     clean = task.outputs(fresh(task)[0])[0, -1]
     h = task.network.states_and_outputs([array[:1] for array in weights], task.inputs)[0][0, 0, -1].numpy()
     variance = 0.3 / 0.7 * ((h * weights[-2][0, :, 0].numpy()) ** 2).sum()
-    assert outputs.mean() == pytest.approx(clean, abs=4 * float(variance / 500) ** 0.5)
+    assert outputs.mean() == pytest.approx(clean, abs=4 * float(variance / 2000) ** 0.5)
     assert outputs.var() == pytest.approx(variance, rel=0.15)
 
 
