@@ -67,7 +67,8 @@ class ChosenModulesRNN(LeakyRNN):
         self.choice_kernel = self.add_weight([features, modules], "zeros", name="choice_kernel") if features else None
         self.choice_recurrent_kernel = self.add_weight([self.units, modules], "zeros", name="choice_recurrent_kernel")
         self.choice_bias = self.add_weight([modules], "zeros", name="choice_bias")
-        start = keras.initializers.Constant(self.initial_temperature)
+        # Keras makes 32 bits of Python's floats.
+        start = keras.initializers.Constant(np.float64(self.initial_temperature))
         self.temperature = self.add_weight((), start, trainable=False, name="temperature")
         return [self.choice_kernel, self.choice_recurrent_kernel, self.choice_bias]
 

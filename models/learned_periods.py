@@ -126,7 +126,9 @@ class LearnedPeriodsRNN(LeakyRNN):
     def build_gates(self, features):
         start = keras.initializers.Constant(np.log(self.initial_periods))
         self.log_periods = self.add_weight([len(self.initial_periods)], start, name="log_periods")
-        self.width = self.add_weight((), keras.initializers.Constant(self.initial_width), trainable=False, name="width")
+        # Keras makes 32 bits of Python's floats.
+        start = keras.initializers.Constant(np.float64(self.initial_width))
+        self.width = self.add_weight((), start, trainable=False, name="width")
         return [self.log_periods]
 
     def gates(self, weights, sequences):

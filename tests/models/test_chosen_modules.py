@@ -87,6 +87,11 @@ def test_states_equal_the_numpy_loop(who, features, choices, dtype, tolerance):
     np.testing.assert_allclose(layer(x), expected(layer, x), atol=tolerance)
 
 
+def test_the_temperature_has_the_digits_of_the_layer():
+    layer = make_layer(9, (1, 3, 2), temperature=0.1)
+    assert float(layer.temperature.value) == 0.1  # which 32 bits do not hold
+
+
 @pytest.mark.parametrize("who", ACTS)
 def test_with_a_tiny_temperature_one_module_alone_is_chosen(who):
     layer = make_layer(9, (1, 3, 2), choices=3, who=who, temperature=1e-9)

@@ -126,6 +126,12 @@ def test_states_equal_the_numpy_loop(features, dtype, tolerance):
     np.testing.assert_allclose(layer(x), states(layer, x), atol=tolerance)
 
 
+def test_the_width_has_the_digits_of_the_layer(eager):
+    layer = make_layer(8, (7, 2.5, 3), width=0.1)
+    layer.build((None, 15, 3))
+    assert float(layer.width.value) == 0.1  # which 32 bits do not hold
+
+
 def test_returns_the_last_state_without_sequences(eager):
     layers = [make_layer(8, (7, 2.5, 3), return_sequences=sequences) for sequences in (True, False)]
     x = inputs((2, 15, 3))

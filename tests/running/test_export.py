@@ -1,5 +1,6 @@
 """Trained runs as files for other runtimes: by the command line, checked, and nothing left where that fails."""
 
+import contextlib
 import shutil
 import signal
 from pathlib import Path
@@ -58,38 +59,39 @@ def test_what_else_is_asked_for_of_a_run_is_refused(trained, capsys):
     assert capsys.readouterr().err == "main.py: --predict must not come with --export. Received: a.csv\n"
 
 
+@contextlib.contextmanager
+def free(target):
+    """Have nothing there: what another test has exported is away meanwhile."""
+    kept = target.with_name("kept")
+    if target.exists():
+        target.rename(kept)
+    yield target
+    if kept.exists():
+        kept.rename(target)
+
+
 @pytest.mark.parametrize("kind", ["saved_model", "onnx"])
 def test_what_somebody_has_put_in_its_place_is_not_replaced(trained, kind):
     folder = trained("generation") / "results" / "generation" / "a"
-    target = folder / export.FILES[kind]
-    kept = folder / "kept"
-    if target.exists():  # of another test
-        target.rename(kept)
-    target.mkdir()
-    (target / "mine.txt").touch()
     said = f"`export` must not replace what is not its own. Received: mine.txt in .*{export.FILES[kind]}"
-    with pytest.raises(ValueError, match=said):
-        export.export_run(folder, kind)
-    assert [path.name for path in target.iterdir()] == ["mine.txt"]
-    folders.remove(target)
-    if kept.exists():
-        kept.rename(target)
+    with free(folder / export.FILES[kind]) as target:
+        target.mkdir()
+        (target / "mine.txt").touch()
+        with pytest.raises(ValueError, match=said):
+            export.export_run(folder, kind)
+        assert [path.name for path in target.iterdir()] == ["mine.txt"]
+        folders.remove(target)
 
 
 def test_a_file_of_somebody_s_is_no_saved_model(trained):
     folder = trained("generation") / "results" / "generation" / "a"
-    target, kept = folder / export.FILES["saved_model"], folder / "kept"
-    if target.exists():  # of another test
-        target.rename(kept)
-    target.write_text("mine")
-    with pytest.raises(
-        ValueError, match="`export` must not replace what is not its own. Received: a file, .*saved_model"
-    ):
-        export.export_run(folder, "saved_model")
-    assert target.read_text() == "mine"
-    target.unlink()
-    if kept.exists():
-        kept.rename(target)
+    said = "`export` must not replace what is not its own. Received: a file, .*saved_model"
+    with free(folder / export.FILES["saved_model"]) as target:
+        target.write_text("mine")
+        with pytest.raises(ValueError, match=said):
+            export.export_run(folder, "saved_model")
+        assert target.read_text() == "mine"
+        target.unlink()
 
 
 def test_what_somebody_puts_into_an_export_while_the_next_is_made_stays(trained, monkeypatch):

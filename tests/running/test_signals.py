@@ -67,29 +67,26 @@ def test_a_signal_that_waits_is_raised_also_where_something_fails():
         raise ValueError
 
 
-def test_the_second_signal_ends_the_process_at_once_even_within_a_long_call():
-    process = subprocess.Popen(
-        [sys.executable, "-c", LONG], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
-    )
+def interrupted_twice(errors):
+    """Start a process that computes for long, and send it two signals, the second while it computes."""
+    process = subprocess.Popen([sys.executable, "-c", LONG], text=True, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT)
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.3)
     for _ in range(2):
         process.send_signal(signal.SIGINT)
         time.sleep(0.1)
+    return process
+
+
+def test_the_second_signal_ends_the_process_at_once_even_within_a_long_call():
+    process = interrupted_twice(subprocess.PIPE)
     output, errors = process.communicate(timeout=5)
     assert (process.returncode, output, errors) == (130, "", "\npython -m experiments x: left at once\n")
 
 
 def test_the_second_signal_ends_the_process_also_where_nothing_can_be_said():
     with open("/dev/full", "w") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-c", LONG], text=True, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT
-        )
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(0.3)
-    for _ in range(2):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.1)
+        process = interrupted_twice(errors)
     assert process.wait(timeout=5) == 130
 
 
