@@ -24,7 +24,9 @@ def read_npz(path: Path) -> Archive:
     with files.reading(path):
         arrays, came = _arrays(path)
     if "x" not in arrays:
-        raise ValueError(f"{path} must hold an array x [N, T, F] or [N, T]. Received: {came or 'nothing'}")
+        raise ValueError(f"{path} must hold an array x [N, T, F] or [N, T]. Received: {', '.join(came) or 'nothing'}")
+    if others := [name for name in came if name not in NAMES]:
+        print(f"{path}: {', '.join(NAMES)} are read, and not {', '.join(others)}")
     x = arrays["x"]
     if x.dtype.kind not in "fiub" or x.ndim not in (2, 3) or not x.size:
         raise ValueError(f"{path} must hold numbers x [N, T, F] or [N, T]. Received: {x.dtype} {list(x.shape)}")
@@ -33,14 +35,14 @@ def read_npz(path: Path) -> Archive:
     return Archive([sequence[:length] for sequence, length in zip(x, lengths, strict=True)], _y(path, arrays, x), "y")
 
 
-def _arrays(path: Path) -> tuple[dict[str, np.ndarray], str]:
+def _arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the arrays that count, and the names of all."""
     try:
         with zipfile.ZipFile(path) as file:
             size = sum(member.file_size for member in file.infolist())
         if size <= files.MOST:
             with np.load(path, allow_pickle=False) as file:
-                return {name: np.asanyarray(file[name]) for name in NAMES if name in file}, ", ".join(file)
+                return {name: np.asanyarray(file[name]) for name in NAMES if name in file}, list(file)
     except (OSError, MemoryError):
         raise
     except Exception as error:  # of any kind: of archives, of what packs them, of heads in Python's words, of objects

@@ -15,7 +15,9 @@ PADDING = 8  # points of the spectrum to a cycle of the whole sequence
 SURROUNDINGS = 16  # cycles of the whole sequence, at least: many more than a broad line's
 BROAD = 1.25  # the ratio of frequencies within which there is one line
 FAINTEST = 0.01  # power of a line, as a share of the strongest one's
-MULTIPLES = 8  # of a line's period, at most, that may be its season's
+MULTIPLES = 24  # of a line's period, at most, that may be its season's
+PRESENT = 1 / 3  # of the harmonics below a season's strongest, at least: of two seasons a common multiple has few
+ALONE = 4  # times the power of all harmonics between the first and one that has a season of its own
 
 
 class Lines(NamedTuple):
@@ -34,7 +36,7 @@ def find_seasons(values: np.ndarray, most: int = 2) -> tuple[int, ...]:
     """Find the lengths of a sequence's seasons.
 
     A line of the spectrum stands out if its power is far above the median of its surroundings. The harmonics of a season
-    are no seasons, unless they are stronger than all before them but the first: days are the seventh of a week.
+    are no seasons, unless they are far stronger than all before them but the first: days are the seventh of a week.
 
     Args:
         values: floats [T], NaN where missing.
@@ -135,8 +137,11 @@ def _season(rest: Lines, lines: Lines) -> int:
         period = count / rest.frequencies[0]
         if count == 1 or period <= longest:
             season = _whole(period, lines)  # if possible, of a whole number of days
-            explained = rest.powers[_harmonics(rest, season) > 0].sum() / rest.powers.sum()
-            scores.setdefault(season, explained - FAINTEST * count)  # the shortest, if they explain as much
+            numbers = _harmonics(rest, season)
+            below = np.unique(numbers[(numbers > 0) & (numbers < count)])
+            if count == 1 or len(below) >= PRESENT * (count - 1) and np.gcd.reduce(below) == 1:
+                explained = rest.powers[numbers > 0].sum() / rest.powers.sum()
+                scores.setdefault(season, explained - FAINTEST * count)  # the shortest, if they explain as much
     return max(scores, key=scores.get)
 
 
@@ -160,4 +165,4 @@ def _explained(lines: Lines, season: int) -> np.ndarray:
     """Return which lines are only harmonics of a season, not ones with seasons of their own."""
     numbers = _harmonics(lines, season)
     between = [lines.powers[(numbers > 1) & (numbers < number)].max(initial=0) for number in numbers]
-    return (numbers > 0) & ((numbers < 4) | (lines.powers <= between))
+    return (numbers > 0) & ((numbers < 4) | (lines.powers <= ALONE * np.array(between)))

@@ -2,7 +2,9 @@
 
 import io
 import math
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,9 @@ from data.files import is_utf8, naming, write_whole
 LOUDEST = 2.0**31  # a sample of 32 bits, where a file of floats holds integers; the squares of far louder ones overflow
 INEXACT = ("OGG", "MP3")  # kinds of files in which libsndfile does not find a sample exactly
 UNKNOWN = 2**62  # samples at least, as libsndfile says, where a file does not say how many
+# In what libsndfile says of the head of a WAV, AIFF or AU file: how many bytes it promises, and how many there are.
+PROMISED = r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)"
+STREAMED = 2**31 - 2**16  # bytes at least that a file promises which was written to a pipe
 
 
 def read_samples(
@@ -46,6 +51,7 @@ def read_samples(
                 raise ValueError(
                     "its header does not say how long it is, as of one written to a pipe; convert it once more"
                 )
+            _refuse_cut(path, file)
             start, stop, _ = slice(*span or (None, None)).indices(file.frames)
             if stop - start > longest * rate:
                 raise ValueError(f"longer than {longest} s: {(stop - start) / rate:.1f} s")
@@ -63,6 +69,19 @@ def read_samples(
     if len(loud := np.flatnonzero(~(np.abs(samples) <= LOUDEST))):
         raise ValueError(f"sample {start + loud[0]} is {samples[loud[0]]:g}, not a number from −2³¹ to 2³¹")
     return samples, rate
+
+
+def _refuse_cut(path: Path, file: Any) -> None:
+    """Raise a ValueError if a file has fewer samples than its head promises: libsndfile reads what there is."""
+    promised = there = file.frames
+    if file.format == "NIST":
+        with open(path, "rb") as content:
+            found = re.search(rb"sample_count -i (\d+)", content.read(1024))
+        promised = int(found[1]) if found else there
+    elif (found := re.search(PROMISED, file.extra_info)) and int(found[1]) < STREAMED:
+        promised = there * int(found[1]) // max(int(found[2]), 1)
+    if promised > there:
+        raise ValueError(f"damaged: {there} samples of about {promised}")
 
 
 def _reason(path: Path, error: str) -> str:

@@ -250,6 +250,8 @@ def _cells(path: Path, line: str, **options: int) -> tuple[pd.DataFrame, str]:
     try:
         separator = next((sign for sign in "\t;," if _parse(path, sep=sign, nrows=1).shape[1] > 1), "\t")
         return _parse(path, sep=separator, **options), separator
+    except pd.errors.EmptyDataError:
+        raise ValueError(f"{path} must begin with a row of names or numbers. Received: nothing in row 1") from None
     except ValueError as error:  # pandas' own among them
         reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise ValueError(f"{path} must be a table of numbers. Received: {reason}") from None

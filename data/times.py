@@ -1,5 +1,6 @@
 """Times of measurements: read from texts, checked, and made even."""
 
+import re
 import warnings
 
 import numpy as np
@@ -11,9 +12,9 @@ STEADY = 0.05  # of a step, by which others may differ: rounded seconds, days of
 OFFICE = ("bh", "cbh")  # eight hours a day, of which pandas says that they are from 9 to 17 whichever they are
 PACKED = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # dates without signs, by how long they are
 FIRST = np.datetime64("1800-01-01")  # of those; before it they are plain numbers
-ZONED = (
-    r"(?i).*(:\d\d(\.\d+)?|T\d\d(\d\d){0,2}(\.\d+)?)\s*(Z|UTC|GMT|[+-]\d{1,2}(:?\d\d)?)"  # a time of day, and a zone
-)
+ZONE = r"((Z|UTC|GMT)([+-]\d{1,2}(:?\d\d)?)?|[+-]\d{1,2}(:?\d\d)?)"
+ZONED = rf"(?i).*(:\d\d(\.\d+)?|(T|-\d\d )\d\d(\d\d){{0,2}}(\.\d+)?)\s*{ZONE}"  # a time of day, and a zone
+CLOCK = r"(?i)\b\d{1,2}((:\d\d)+(\.\d+)?)(\s?)[ap]m\b"  # of twelve hours
 SPARSEST = 100  # steps a measurement that resampling may make; far more are a mistake in `every`, and fill the memory
 
 
@@ -66,9 +67,10 @@ def check_even(table: Table, place: int, times: np.ndarray, sequences: list[np.n
         odd = np.flatnonzero(np.abs(step.astype(float) - usual) > STEADY * usual)
         if len(odd) and not (calendar(times[rows]) and is_same_step(usual_step(times[rows]), usual / 1e9)):
             before, after = rows[odd[0] : odd[0] + 2]
-            most = usual if times.dtype == float else pd.Timedelta(int(usual))
+            numbers = times.dtype == float
+            most = usual if numbers else pd.Timedelta(int(usual))
             raise ValueError(
-                f"{table.path} must hold even steps of time, or `every` say which to make. Received: "
+                f"{table.path} must hold even steps of time{', or `every` say which to make' * (not numbers)}. Received: "
                 f"{table.at(after, place)} after {table.at(before, place)}, where most steps are {most}"
             )
 
@@ -146,9 +148,11 @@ def resample(times: np.ndarray, values: np.ndarray, every: str) -> tuple[np.ndar
 
 def _forms(text: str) -> list[str]:
     """Return which forms a date may have, with the month first or the day."""
+    clock = re.search(CLOCK, text)
+    text = re.sub(CLOCK, r"09\1 AM", text)  # pandas tells the form of no hour after noon, or with the letters at once
     with warnings.catch_warnings(action="ignore"):  # of a day that cannot be a month
         forms = [pd.tseries.api.guess_datetime_format(text, dayfirst=first) for first in (False, True)]
-    return [form for form in forms if form]
+    return [form.replace(" %p", "%p") if clock and not clock[4] else form for form in forms if form]
 
 
 def _dates(texts: np.ndarray, form: str) -> np.ndarray:

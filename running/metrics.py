@@ -41,7 +41,8 @@ def in_json(value: Any) -> Any:
 
 def results(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Return the task's results among the metrics, the most important one first."""
-    return {name: metrics[name] for name in metrics["quantities"] if metrics.get(name) is not None}
+    found = {name: metrics.get(name) for name in metrics["quantities"]}
+    return {name: value for name, value in found.items() if value is not None and value == value}  # nor unknown
 
 
 def rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:

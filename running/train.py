@@ -1,9 +1,11 @@
 """A run: a task trained in the one loop, followed on the way, and what it leaves behind."""
 
+import contextlib
 import dataclasses
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -320,16 +322,13 @@ def _write_networks(following: Following, metrics: dict) -> None:
 
 def _write_report(following: Following, metrics: dict) -> None:
     task, run, step = following.task, following.run, following.loop.progress.done
-    try:
+    report = Report({})
+    with _may_fail("what it learned"):
         report = task.report(np.where(following.lost[:, None], np.float32(np.nan), following.weights))
+    with _may_fail("clock.png"):
         report = dataclasses.replace(report, figures=report.figures | clock_pictures(task.network.hidden))
-    except Exception as error:
-        _not_made("what it learned", error)
-        report = Report({})
-    try:
+    with _may_fail("config.json"):
         run.write_config(report.files)
-    except OSError as error:
-        _not_made("config.json", error)
     report.write(run.results, _not_made)
     each = {name: metrics.get("replicas", {}).get(name, [metrics[name]]) for name in task.metrics if name in metrics}
     last = {name: np.array([value for value in values if value is not None]) for name, values in each.items()}
@@ -338,11 +337,18 @@ def _write_report(following: Following, metrics: dict) -> None:
         board.write_report(report, run.results, step)
         board.write_hyperparameters(run.hyperparameters, metrics, run.name)
     following.flush()
-    try:
+    with _may_fail(PAGE):
         write_run_page(run.results, report)
-    except Exception as error:
-        _not_made(PAGE, error)
     shutil.rmtree(run.parts, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _may_fail(name: str) -> Iterator[None]:
+    """Name what could not be made, and go on: the network is trained."""
+    try:
+        yield
+    except Exception as error:
+        _not_made(name, error)
 
 
 def _not_made(name: str, error: Exception) -> None:

@@ -199,14 +199,13 @@ class Answers(SeriesTask):
     def _error(self, said: np.ndarray, places: np.ndarray) -> float:
         """Return how many percent are wrong, or the root mean squared error."""
         truth = self.truth[places]
-        return measures.rmse(truth, said) if self.classes is None else 100 - measures.accuracy(truth, said)
+        return _mean(measures.rmse, truth, said) if self.classes is None else 100 - measures.accuracy(truth, said)
 
     def _measured(self, said: np.ndarray) -> dict[str, float]:
         """Return the measures of what is said of the test sequences [N] or [N, m]."""
         truth = self.truth[self.testing]
         if self.classes is None:
-            explained = [measures.r2(*both) for both in zip(truth.T, said.T, strict=True)]
-            return {"rmse": measures.rmse(truth, said), "r2": float(np.mean(explained))}
+            return {"rmse": _mean(measures.rmse, truth, said), "r2": _mean(measures.r2, truth, said)}
         accuracy = measures.accuracy(truth, said)
         return {"test_error": 100 - accuracy, "accuracy": accuracy, "macro_f1": measures.macro_f1(truth, said)}
 
@@ -240,12 +239,13 @@ class Answers(SeriesTask):
         if self.classes is None:
             error, name = min((own["rmse"], name) for name, own in simple)
             explained, best = max((own["r2"], name) for name, own in simple)
+            known = None if np.isnan(explained) else explained  # of one sequence it is not
             varied = float(
                 np.mean(self.truth[self.training].var(axis=0) / self.units[1] ** 2)
             )  # 0 of what does not vary
             return {
                 "rmse": Quantity("root mean squared error", "", error, name),
-                "r2": Quantity("share of the variance explained", "", explained, best),
+                "r2": Quantity("share of the variance explained", "", known, best),
                 "train_error": Quantity("root mean squared error in training"),
                 "training_loss": Quantity("squared error of an update", "", varied, "the mean"),
             }
@@ -275,6 +275,11 @@ class Answers(SeriesTask):
             drawn = {"confusion": figures.confusion_figure(counts, list(self.classes), "truth", "answer", share)}
             columns = {"truth": truth, "answer": said}
         return Report(drawn, tables={"predictions": {"sequence": names} | columns})
+
+
+def _mean(measure: Callable[[np.ndarray, np.ndarray], float], truth: np.ndarray, said: np.ndarray) -> float:
+    """Return the mean over quantities, which may be in different units, of a measure of each [N, m]."""
+    return float(np.mean([measure(*both) for both in zip(truth.T, said.T, strict=True)]))
 
 
 def shares(inputs: tf.Tensor) -> tf.Tensor:

@@ -110,6 +110,8 @@ class SequenceGeneration(Task):
         if np.isfinite(weights[0]).all():
             drawn["states"] = figures.states_figure(states[0], layer_modules(self.network.hidden), target.rate)
             sounds |= {"output": _sound(outputs[0], target.rate)} if target.rate else {}
+        else:
+            print("states and sound are not shown: the first network, of which they would be, diverged")
         return Report(drawn, sounds, tables={"signal": _table(target, outputs)})
 
     def outputs(self, weights: np.ndarray, periods: np.ndarray | None = None) -> np.ndarray:

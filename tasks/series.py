@@ -95,7 +95,8 @@ class SeriesTask(Task):
     def remark(self, metrics: Mapping[str, Any]) -> str:
         known = ((measure, quantity) for measure, quantity in self.quantities().items() if quantity.naive is not None)
         measure, quantity = next(known)
-        better = f"A simple answer is better: {quantity.naive_is}, with a {quantity.label} of {quantity.naive:.4g}."
+        naive = f"{quantity.naive:.4g} {quantity.unit}".rstrip()
+        better = f"A simple answer is better: {quantity.naive_is}, with a {quantity.label} of {naive}."
         return better if quantity.naive < metrics[measure] else ""
 
     @classmethod
@@ -152,6 +153,8 @@ def roles_of(settings: Any) -> Roles:
     """Return what the columns of a file are for."""
     roles = Roles(**{name: getattr(settings, name) for name in ROLES})
     if settings.data is None:
+        if settings.label is not None:
+            raise ValueError(f"`label` must not be given without `data`. Received: {settings.label}")
         return dataclasses.replace(roles, target=roles.target or ("co2",), time=roles.time or "month")
     return roles if is_forecast(settings) else dataclasses.replace(roles, horizon=0)
 

@@ -28,8 +28,10 @@ def load_model(folder: Path, features: int | None = None, outputs: int | None = 
         OSError: it cannot be read.
     """
     file = folder / "model.keras"
-    if file.is_file() and not zipfile.is_zipfile(file):  # of which Keras says that it is not found
-        raise ValueError(f"`run` must have a model that can be loaded, {file}. Received: a damaged file")
+    if file.is_file():
+        with open(file, "rb") as content:
+            if not zipfile.is_zipfile(content):  # of which Keras says that it is not found
+                raise ValueError(f"`run` must have a model that can be loaded, {file}. Received: a damaged file")
     try:
         model = keras.models.load_model(file, safe_mode=True)
         hidden, output = model.get_layer("hidden"), model.get_layer("output")

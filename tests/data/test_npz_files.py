@@ -29,6 +29,12 @@ def test_npz(tmp_path):
     same(found.values, *x[..., ::-1])
 
 
+def test_arrays_that_are_not_read_are_named(tmp_path, capsys):
+    np.savez(tmp_path / "a.npz", x=np.ones((3, 5)), y=[1, 2, 1], mask=np.ones((3, 5)), length=[5, 2, 1])
+    load(tmp_path / "a.npz", Roles())
+    assert capsys.readouterr().out == f"{tmp_path / 'a.npz'}: x, y, lengths are read, and not mask, length\n"
+
+
 X = np.ones((2, 3, 1))
 
 

@@ -69,6 +69,34 @@ def test_weekends_that_differ_make_weeks_beside_days():
         assert find_seasons(day * np.where(hours // 24 % 7 < 5, 1, 0.4) + 0.2 * noise) == (168, 24)
 
 
+@pytest.mark.parametrize("hours, width", [(1, 0.3), (1, 1), (3, 1), (3, 2)])
+@pytest.mark.parametrize("period", [12, 24, 48])
+def test_the_harmonics_of_sharp_peaks_are_no_seasons(period, hours, width):
+    """All of them are about as strong, and the strongest may be any."""
+    found = []
+    for seed in range(20):
+        random = np.random.default_rng(100 + seed)
+        off = np.arange(1000)[:, None] % period - random.uniform(0, period, hours)
+        off = (off + period / 2) % period - period / 2  # hours since the nearest peak, or to it
+        values = np.exp(-0.5 * (off / width) ** 2).sum(1) + 0.05 * random.normal(size=1000)
+        found.append(find_seasons(values))
+    assert found.count((period,)) >= 18
+
+
+def test_two_seasons_are_not_taken_for_a_multiple_that_they_have_in_common():
+    found = 0
+    for seed in range(100):
+        random = np.random.default_rng(1000 + seed)
+        short, ratio = random.integers(5, 50), random.uniform(1.5, 4)
+        ratio += 0.15 * (abs(ratio - round(ratio)) < 0.1)  # or the short one might be a harmonic of the long one
+        steps = np.arange(int(6 * ratio * short) + random.integers(200, 2000))
+        long = round(ratio * short)
+        values = np.sin(2 * np.pi * steps / short) + random.uniform(0.5, 2) * np.sin(2 * np.pi * steps / long + 1)
+        seasons = find_seasons(values + 0.3 * random.normal(size=len(steps)))
+        found += len(seasons) == 2 and abs(seasons[0] - long) <= 1 and abs(seasons[1] - short) <= 1
+    assert found >= 80
+
+
 def test_a_year_is_found_in_the_data_that_ship():
     values = pd.read_csv("data/co2.csv")["co2"].to_numpy()
     assert np.isnan(values).any() and find_seasons(values) == (12,)

@@ -103,7 +103,7 @@ def test_a_folder_of_classes_and_a_folder_of_files(csv, tmp_path, capsys):
 @pytest.mark.parametrize(
     "content, roles, message",
     [
-        ("", FORECAST, "t.csv must be a table of numbers. Received: No columns to parse from file"),
+        ("", FORECAST, "t.csv must begin with a row of names or numbers. Received: nothing in row 1"),
         ("a,b\n", FORECAST, "t.csv must hold rows of values. Received: none below the names"),
         (b"a\n\x00\x01\n", FORECAST, "t.csv must be text. Received: a zero byte in line 2"),
         (b"\x89PNG\xff\n", FORECAST, "t.csv must be text in UTF-8. Received: other bytes in line 1"),

@@ -57,6 +57,13 @@ def floats(*values):
     return lambda path: soundfile.write(path, np.array(values, float), 8000, subtype="FLOAT")
 
 
+def cut(path):
+    """Write a file that promises 1,000 samples of 16 bits, without the last 100 of them."""
+    kinds = {".wav": "WAV", ".aiff": "AIFF", ".au": "AU", ".sph": "NIST"}
+    soundfile.write(path, np.sin(np.arange(1000.0)), 8000, subtype="PCM_16", format=kinds[path.suffix])
+    path.write_bytes(path.read_bytes()[:-200])
+
+
 def holed(path):
     """Write an MP3 file with 400 bytes of zeros in its middle."""
     soundfile.write(path, np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000), 16_000, format="MP3")
@@ -100,6 +107,8 @@ def claiming(path):
         ("a.wav", floats(0, 0, -np.inf), "sample 2 is -inf"),
         ("a.wav", floats(1e30), r"sample 0 is 1e\+30"),
         ("a.wav", floats(*[0] * 72001), "longer than 9 s: 9.0 s"),
+        *[(f"a.{kind}", cut, "damaged: 900 samples of about 1000") for kind in ("wav", "au", "sph")],
+        ("a.aiff", cut, "damaged: 900 samples of about 999"),  # with 8 bytes that are no samples
         ("a.mp3", holed, "damaged: [0-9]+ samples where there are 16000"),
         ("a.flac", of_a_pipe, "its header does not say how long it is"),
         ("a.flac", claiming, "longer than 9 s: 4294967.3 s"),
@@ -109,6 +118,17 @@ def test_refuses(tmp_path, name, write, message):
     write(tmp_path / name)
     with pytest.raises(ValueError, match=message):
         read_samples(tmp_path / name, longest=9)
+
+
+@pytest.mark.parametrize("promised", [0xFFFFFFFF, 0x7FFFF000, 2001])
+def test_what_was_written_to_a_pipe_promises_more_than_there_is(tmp_path, promised):
+    """Also half a sample more, which is none."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.sin(np.arange(1000.0)), 8000)
+    content = bytearray(path.read_bytes())
+    content[40:44] = promised.to_bytes(4, "little")  # bytes of samples, in the head of 44 bytes
+    path.write_bytes(content)
+    assert len(read_samples(path)[0]) == 1000
 
 
 def test_what_is_written_is_what_was_asked_for(tmp_path):

@@ -42,6 +42,8 @@ def test_resampling_takes_means_as_by_hand(csv, every, steps):
             "2024-03-31T02",
         ),
         (["0.033", "0.067", "0.1"], 0.033, 0.1),
+        (["03/31/2024 11:30 PM", "04/01/2024 12:30 AM", "04/01/2024 01:30 AM"], "2024-03-31T23:30", "2024-04-01T01:30"),
+        (["31.03.2024 12:30am", "31.03.2024 1:30am", "31.03.2024 2:30am"], "2024-03-31T00:30", "2024-03-31T02:30"),
     ],
 )
 def test_times(csv, cells, first, last):
@@ -62,7 +64,7 @@ def test_two_months_are_as_even_as_many(csv):
     [
         ("0 1 1", None, "t.csv must hold times that increase within a sequence. Received: '1' in row 4 of column 't' after '1' in row 3"),
         ("2024-01-02 2024-01-01", None, "Received: '2024-01-01' in row 3 of column 't' after '2024-01-02' in row 2"),
-        ("0 1 2 4", None, "t.csv must hold even steps of time, or `every` say which to make. Received: '4' in row 5 of column 't' after '2' in row 4 of column 't', where most steps are 1"),
+        ("0 1 2 4", None, "t.csv must hold even steps of time. Received: '4' in row 5 of column 't' after '2' in row 4 of column 't', where most steps are 1"),
         ("2024-01-01 2024-01-02 2024-01-03 2024-01-05", None, "Received: '2024-01-05' in row 5 .* where most steps are 1 days"),
         ("2024-01-01 x", None, "t.csv must hold times such as 2024-03-31 12:00, from 1678 to 2261, or numbers. Received: 'x' in row 3 of column 't'"),
         ("2024-01-01 2024-02-30", None, "Received: '2024-02-30' in row 3"),
@@ -85,10 +87,12 @@ def test_refuses_times(csv, cells, every, message):
 def test_times_are_in_utc_where_the_file_has_zones(csv):
     roles = Roles(target=("a",), horizon=1, time="t")
     for zone in ("Z", "z", " UTC", " GMT", "+00:00", "+0000", "+00", "-01:00", "+1"):
-        for clock in ("T08:00", " 08:00:00", " 08:00:00.25", "T08", "T0800"):
+        for clock in ("T08:00", " 08:00:00", " 08:00:00.25", "T08", " 08", "T0800"):
             texts = [f"2024-01-0{day}{clock}{zone}" for day in (1, 2, 3)]
             if not np.isnat(_dates(np.array(texts, object), "ISO8601")).any():
                 assert load(csv("t,a\n" + "\n".join(f"{text},1" for text in texts)), roles).zoned, texts[0]
+    browsers = [f"Mon Jan 0{day} 2024 08:00:00 GMT+0200" for day in (1, 8)]
+    assert load(csv("t,a\n" + "\n".join(f"{text},1" for text in browsers)), roles).zoned
     for forms in (
         ["2024-01", "2024-02", "2024-03"],
         ["2024-01-01", "2024-01-02", "2024-01-03"],

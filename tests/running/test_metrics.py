@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from running.metrics import summary
+from running.metrics import rows, summary
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,9 @@ def test_the_best_of_several_is_where_its_metric_is_best(name, best):
     lost = np.array([False, False, False, True])
     found = summary({name: values}, {"accuracy": math.inf, "coverage_95": 95.0}, lost)
     assert found["spread"][name]["best"] == best
+
+
+def test_what_is_not_known_is_no_result():
+    quantity = {"label": "share", "unit": "", "naive": None, "naive_is": "the mean"}
+    metrics = {"quantities": {"r2": quantity, "rmse": quantity, "mase": quantity}, "r2": math.nan, "rmse": 0.0}
+    assert rows(metrics) == [("share", "0", "")]

@@ -207,9 +207,7 @@ def test_replicas_that_diverge_are_counted_and_left_out(tmp_path, monkeypatch, c
     """Also one whose outputs are numbers, but not their squares."""
     settings, run = make_run(tmp_path, replace(TINY, epochs=60, replicas=3, keep="all"))
     start = Network.start
-    monkeypatch.setattr(
-        Network, "start", lambda self, seed: start(self, seed)._replace(weights=weights(start, self, seed, factor))
-    )
+    monkeypatch.setattr(Network, "start", spoiled(start, 1, factor))
     metrics = train(SequenceGeneration(settings), settings, run)
     assert metrics["diverged"] == 1 and metrics["replicas"]["mse"][1] is None
     kept = [metrics["replicas"]["mse"][replica] for replica in (0, 2)]
@@ -223,9 +221,32 @@ def test_replicas_that_diverge_are_counted_and_left_out(tmp_path, monkeypatch, c
     np.testing.assert_allclose(table["output"], (table["network_0"] + table["network_2"]) / 2, rtol=1e-5)
 
 
-def weights(start, network, seed, factor):
-    own = start(network, seed).weights
-    return own * np.float32(factor) if seed == 1 else own
+def spoiled(start, of, factor):
+    """Return what starts networks, of one seed with weights multiplied."""
+
+    def begin(network, seed):
+        own = start(network, seed)
+        return own._replace(weights=own.weights * np.float32(factor if seed == of else 1))
+
+    return begin
+
+
+def test_what_needs_the_first_network_is_named_where_it_diverged_and_the_clock_is_shown(tmp_path, monkeypatch, capsys):
+    settings, run = make_run(tmp_path, replace(TINY, target="data/music.flac", replicas=2))
+    monkeypatch.setattr(Network, "start", spoiled(Network.start, 0, np.nan))
+    train(SequenceGeneration(settings), settings, run)
+    said = "states and sound are not shown: the first network, of which they would be, diverged\n"
+    assert said in capsys.readouterr().out
+    names = {path.name for path in run.results.iterdir()}
+    assert {"signal.png", "clock.png", "target.wav"} <= names and not {"states.png", "output.wav"} & names
+
+
+def test_the_clock_is_shown_where_nothing_else_can_be(tmp_path, monkeypatch, capsys):
+    settings, run = make_run(tmp_path, TINY)
+    monkeypatch.setattr(SequenceGeneration, "report", lambda self, weights: 1 / 0)
+    train(SequenceGeneration(settings), settings, run)
+    assert "what it learned could not be made: division by zero\n" in capsys.readouterr().err
+    assert {path.name for path in run.results.glob("*.png")} == {"clock.png", "training.png"}
 
 
 def test_words_stop_each_for_itself_with_the_weights_of_its_best_epoch(tmp_path, features, monkeypatch):

@@ -307,6 +307,8 @@ def test_of_what_ships_steps_of_another_length_are_tested_as_those_of_a_table():
     assert len(own.series[0].truth) - own.tested[0] == 4  # a tenth of 44 years, not 36 of them
     with pytest.raises(ValueError, match="`horizon` must be at least 1 without `data`. Received: 0"):
         series.SeriesTask(recipe("series", horizon=0))
+    with pytest.raises(ValueError, match="`label` must not be given without `data`. Received: who"):
+        series.SeriesTask(recipe("series", label="who"))
 
 
 def test_without_a_table_it_is_the_carbon_dioxide_that_ships():
@@ -323,7 +325,7 @@ def test_where_a_season_ago_is_always_right_another_measure_says_what_is_better(
     assert np.isnan(found["mase"]).all() and own.quantities()["mase"].naive is None
     metrics = {name: float(np.mean(found[name])) for name in own.quantities() if name in found}
     assert own.remark(metrics).startswith("A simple answer is better: ")  # several are right
-    assert own.remark(metrics).endswith(", with a symmetric mean absolute percentage error of 0.")
+    assert own.remark(metrics).endswith(", with a symmetric mean absolute percentage error of 0 %.")
 
 
 def test_errors_of_hours_are_in_units_of_what_a_day_ago_was_off(tmp_path):

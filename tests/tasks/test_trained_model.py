@@ -1,7 +1,9 @@
 """What a trained run has left, read back: whatever is wrong with it, one line names the file."""
 
+import errno
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -27,6 +29,18 @@ def test_a_model_comes_back(whole, tmp_path):
     (tmp_path / "model.keras").write_bytes(whole)
     model = load_model(tmp_path, features=0, outputs=1)
     assert model(np.zeros((1, 7, 0), "float32")).shape == (1, 7, 1)
+
+
+def test_a_model_that_cannot_be_read_is_not_called_damaged(whole, tmp_path, monkeypatch):
+    """Who runs this may be allowed to read everything, so that the system is told to refuse."""
+    (tmp_path / "model.keras").write_bytes(whole)
+
+    def refuse(path, *others):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(PermissionError, match="model.keras"):
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize(
