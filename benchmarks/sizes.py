@@ -31,19 +31,18 @@ def equal_units(cell: str, budget: int, features: int = 1) -> int:
     return nearest_units(budget, lambda units: parameters(cell, units, features))
 
 
-def nearest_units(budget: int, count: Callable[[int], int], lowest: int = 1) -> int:
+def nearest_units(budget: int, count: Callable[[int], int]) -> int:
     """Return the number of hidden units whose parameters come nearest to a budget; the smaller one of two as near.
 
     Args:
         budget: the number of parameters wanted.
         count: the parameters of a network of so many units, growing with them.
-        lowest: the smallest number of units that the network allows.
 
     Example:
         >>> nearest_units(250, lambda n: n * n + 2 * n + 1)  # a simple RNN without input, with one output
         15
     """
-    low, high = lowest, lowest
+    low = high = 1
     while count(high) < budget:
         low, high = high, 2 * high
     while high - low > 1:

@@ -55,10 +55,10 @@ def settled(function: Callable[[], None]) -> float:
     return block(function) if seconds < BLOCK else seconds
 
 
-def block(function: Callable[[], None], seconds: float = BLOCK) -> float:
-    """Return the seconds a call, over as many calls as fit into the given time."""
+def block(function: Callable[[], None]) -> float:
+    """Return the seconds a call, over as many calls as fit into a block."""
     began, calls = time.perf_counter(), 0
-    while not calls or time.perf_counter() - began < seconds:
+    while not calls or time.perf_counter() - began < BLOCK:
         function()
         calls += 1
     return (time.perf_counter() - began) / calls
@@ -74,10 +74,11 @@ def quartiles(times: np.ndarray) -> tuple[float, float, float]:
     return tuple(float(value) for value in np.percentile(times, (25, 50, 75)))
 
 
-def product_rate(size: int = 1024) -> float:
+def product_rate() -> float:
     """Return this machine's multiply-adds a second in a large float32 matrix product."""
     import tensorflow as tf
 
+    size = 1024
     one = tf.random.normal([size, size])
     times = in_turn({"product": lambda: (one @ one).numpy()}, seconds=1.0)
     return size**3 / float(np.median(times["product"]))

@@ -134,9 +134,9 @@ def is_utf8(path: Path | str) -> bool:
     return str(path).encode(errors="replace").decode() == str(path)
 
 
-def in_a_line(error: Exception, most: int = 120) -> str:
+def in_a_line(error: Exception) -> str:
     """Return what another library has to say, cut to one line of a message."""
-    return " ".join(str(error).replace("`", "").split())[:most] or type(error).__name__
+    return " ".join(str(error).replace("`", "").split())[:120] or type(error).__name__
 
 
 @functools.lru_cache

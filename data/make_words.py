@@ -52,8 +52,7 @@ VOICES += [
     "linda",
 ]
 VOICES += ["Michael", "Mike", "paul", "quincy", "Reed", "rob", "robert", "shelby", "steph", "travis", "victor", "zac"]
-SHA256 = "668f9e7792a55fe7d79a1a5f70d0e454c6bc092b69584bbd5a3e5f6bbc57c9e1"
-ESPEAK = "1.52.0"
+SHA256 = "668f9e7792a55fe7d79a1a5f70d0e454c6bc092b69584bbd5a3e5f6bbc57c9e1"  # by espeak-ng 1.52.0
 
 # Of espeak-ng's speak_lib.h.
 AUDIO_OUTPUT_SYNCHRONOUS, CHARS_UTF8 = 2, 1

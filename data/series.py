@@ -130,14 +130,10 @@ def _load_table(path: Path, roles: Roles, trained: Sequence[str] | None) -> Sequ
     if trained is None:
         _check_asked(path, roles)
         if roles.group is None and not roles.horizon:
-            asked = (
-                f", with `label` {roles.label}"
-                if roles.label
-                else f", with `target` {' '.join(roles.target)}"
-                if roles.target
-                else ""
+            asked = f"`target` {' '.join(roles.target)}" if roles.target else f"`label` {roles.label}"
+            raise ValueError(
+                f"`group` must name which rows of {path} are one sequence. Received: nothing, with {asked}"
             )
-            raise ValueError(f"`group` must name which rows of {path} are one sequence. Received: nothing{asked}")
     table = _read(path, roles)
     return read_sequences(table, roles, find_features([table], roles, trained))
 
