@@ -49,7 +49,7 @@ ROOT = Path(__file__).parents[1]
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 # Settings that name files.
 DATA = ("target", "corpus", "test_list", "timit", "utterance", "text", "data", "test_data", "iam")
-LEFT_OUT = r"[._]|results|log|venv"  # folders of this repository that workers need not have
+LEFT_OUT = r"[._].*|results|log|venv"  # folders of this repository that workers need not have
 RETRIES = 3  # of what a worker was at that died
 
 
@@ -250,7 +250,7 @@ def _in_copy(path: Path) -> str:
 
 
 def _is_left_out(path: Path) -> bool:
-    return path.is_dir() and bool(re.match(LEFT_OUT, path.name))
+    return path.is_dir() and bool(re.fullmatch(LEFT_OUT, path.name))
 
 
 def _with_ray(function: Callable[..., Arrays], cells: Mapping[str, Cell], address: str) -> Iterator[tuple[str, Arrays]]:

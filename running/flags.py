@@ -143,7 +143,7 @@ def _value(setting: Setting, words: list[str] | bool) -> Any:
         came = shlex.join(words) if len(words) > 1 else "".join(words)
         named = list(map(str, hints.choices(setting.hint)))
         if hints.takes_several(setting.hint) and "," in came:
-            more = f"; separate them by blanks: {setting.flag} {' '.join(came.replace(',', ' ').split())}"
+            more = f"; separate them by blanks: {setting.flag} {' '.join(re.sub(r'[],([)]', ' ', came).split())}"
         else:
             more = did_you_mean(next((word for word in words if word not in named), ""), named)
         wanted = hints.expected(setting.hint)
@@ -156,9 +156,10 @@ def _not_known(words: Sequence[str], settings: Sequence[Setting], program: str, 
     flag = re.sub("^--no-", "--", word)
     names = {name.replace("_", "-"): setting.flag for setting in settings for name in (setting.name, *setting.also)}
     others = [name for name, (_, recipes) in tasks.items() if flag in {s.flag for s in settings_of(type(recipes[0]))}]
-    if others:
+    name = flag.lstrip("-") if word.startswith("-") else ""
+    if others and name not in names:
         return f"{word} is not known for this task: it is a flag of {', '.join(others)}"
-    near = closest(word.lstrip("-"), names) if word.startswith("-") else None
+    near = closest(name, names)
     more = f"did you mean {names[near]}?" if near else f"{program} --help names the flags"
     return f"{word} is not {'known' if word.startswith('-') else 'expected'}: {more}"
 

@@ -147,6 +147,7 @@ def test_workers_of_a_cluster_find_files_in_their_copy_or_by_the_whole_path(tmp_
     for name, found in {
         "own.csv": "own.csv",
         "logs.csv": "logs.csv",
+        "logistics/own.csv": "logistics/own.csv",
         "log/own.csv": str(tmp_path / "log/own.csv"),
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
