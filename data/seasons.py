@@ -17,7 +17,7 @@ BROAD = 1.25  # the ratio of frequencies within which there is one line
 FAINTEST = 0.01  # power of a line, as a share of the strongest one's
 MULTIPLES = 24  # of a line's period, at most, that may be its season's
 PRESENT = 1 / 3  # of the harmonics below a season's strongest, at least: of two seasons a common multiple has few
-ALONE = 4  # times the power of all harmonics between the first and one that has a season of its own
+ALONE = 8  # times the power of the harmonics in the octave above one that has a season of its own
 
 
 class Lines(NamedTuple):
@@ -36,7 +36,8 @@ def find_seasons(values: np.ndarray, most: int = 2) -> tuple[int, ...]:
     """Find the lengths of a sequence's seasons.
 
     A line of the spectrum stands out if its power is far above the median of its surroundings. The harmonics of a season
-    are no seasons, unless they are far stronger than all before them but the first: days are the seventh of a week.
+    are no seasons, unless they are stronger than all before them but the first, and far stronger than those behind them:
+    days are the seventh of a week.
 
     Args:
         values: floats [T], NaN where missing.
@@ -162,7 +163,10 @@ def _harmonics(lines: Lines, season: int) -> np.ndarray:
 
 
 def _explained(lines: Lines, season: int) -> np.ndarray:
-    """Return which lines are only harmonics of a season, not ones with seasons of their own."""
+    """Return which lines are only harmonics of a season, not ones with seasons of their own, which are of whole steps."""
     numbers = _harmonics(lines, season)
-    between = [lines.powers[(numbers > 1) & (numbers < number)].max(initial=0) for number in numbers]
-    return (numbers > 0) & ((numbers < 4) | (lines.powers <= ALONE * np.array(between)))
+    strongest = lambda low, high: lines.powers[(numbers > low) & (numbers < high)].max(initial=0)  # noqa: E731
+    others = [max(strongest(1, number), ALONE * strongest(number, 2 * number)) for number in numbers]
+    periods = 1 / lines.frequencies
+    broken = np.abs(periods - np.round(periods)) > periods**2 / lines.length / 4  # as far as the spectrum can tell
+    return (numbers > 0) & ((numbers < 4) | broken | (lines.powers <= others))

@@ -76,7 +76,7 @@ def _refuse_cut(path: Path, file: Any) -> None:
     promised = there = file.frames
     if file.format == "NIST":
         with open(path, "rb") as content:
-            found = re.search(rb"sample_count -i (\d+)", content.read(1024))
+            found = re.search(rb"^sample_count -i (\d+)", content.read(1024), re.MULTILINE)
         promised = int(found[1]) if found else there
     elif (found := re.search(PROMISED, file.extra_info)) and int(found[1]) < STREAMED:
         promised = there * int(found[1]) // max(int(found[2]), 1)

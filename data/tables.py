@@ -131,7 +131,10 @@ class Table:
         Other columns count where their sign is certainly that of decimals.
         """
         for one, two in itertools.product(self.signs.keys() & set(places), self.signs):
-            certain = one in self.thousands and two not in self.thousands
+            # Beside semicolons a comma is for decimals.
+            certain = one in self.thousands and (
+                two not in self.thousands or (self.signs[two], self.separator) == (",", ";")
+            )
             if self.signs[one] != self.signs[two] and (two in places or certain):
                 point, comma = sorted((one, two), key=lambda place: self.signs[place] == ",")
                 came = f"commas in column {reprlib.repr(self.names[comma])} and points in column {reprlib.repr(self.names[point])}"

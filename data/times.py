@@ -13,8 +13,8 @@ OFFICE = ("bh", "cbh")  # eight hours a day, of which pandas says that they are 
 PACKED = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # dates without signs, by how long they are
 FIRST = np.datetime64("1800-01-01")  # of those; before it they are plain numbers
 ZONE = r"((Z|UTC|GMT)([+-]\d{1,2}(:?\d\d)?)?|[+-]\d{1,2}(:?\d\d)?)"
-ZONED = rf"(?i).*(:\d\d(\.\d+)?|(T|-\d\d )\d\d(\d\d){{0,2}}(\.\d+)?)\s*{ZONE}"  # a time of day, and a zone
-CLOCK = r"(?i)\b\d{1,2}((:\d\d)+(\.\d+)?)(\s?)[ap]m\b"  # of twelve hours
+ZONED = rf"(?i).*(\d\s?[ap]m|:\d\d(\.\d+)?|(T|-\d\d )\d\d(\d\d){{0,2}}(\.\d+)?)\s*{ZONE}"  # a time of day, and a zone
+CLOCK = r"(?i)\b\d{1,2}((:\d\d)*(\.\d+)?)(\s?)[ap]m\b"  # of twelve hours
 SPARSEST = 100  # steps a measurement that resampling may make; far more are a mistake in `every`, and fill the memory
 
 

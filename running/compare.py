@@ -114,9 +114,9 @@ def _read(name: str, folder: Path) -> Run:
     try:
         if not results(metrics):
             raise ValueError
-        for result in results(metrics):
-            quantity = Quantity(**metrics["quantities"][result])
-            "".join((quantity.label, quantity.unit, quantity.naive_is, mean(metrics, result), said(quantity.naive)))
+        for quantity in (Quantity(**values) for values in metrics["quantities"].values()):
+            "".join((quantity.label, quantity.unit, quantity.naive_is, said(quantity.naive)))
+        "".join(mean(metrics, result) for result in results(metrics))
         said(metrics["parameters"]), said(metrics["seconds"])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise ValueError(f"{file} must hold numbers as a run leaves them. Received: others") from None

@@ -25,7 +25,7 @@ class TrainingSettings:
     help_group = "training"
 
     epochs: Annotated[int, Flag(first=5, also=("iterations", "updates", "steps"))]
-    """Passes over the training data."""
+    """Epochs to train: passes over the training data, unless the task says otherwise."""
     optimizer: Annotated[Literal["adam", "sgd", "rmsprop"], Flag(also=("optim",))]
     """Adam, stochastic gradient descent with Nesterov momentum, or RMSProp as TensorFlow 0.12 had it."""
     learning_rate: Annotated[float, Flag(first=6, also=("lr", "step_size", "eta"))]

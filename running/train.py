@@ -134,7 +134,8 @@ class Following(Trained):
                 raise checkpoints.CheckpointError(
                     f"`ray` must not go on with a training. Received: {done} of {updates} updates done"
                 )
-        self.logged = self.flushed = self.seen
+        # All again where no log was left at the checkpoint.
+        self.logged = self.flushed = self.seen if self.run.board.sizes else 0
 
     @signals.as_they_were()
     def to_the_end(self) -> "Following":

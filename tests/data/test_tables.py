@@ -113,6 +113,7 @@ def test_numbers_are_rounded_as_python_rounds_them(table):
         ("a;b\n950;0,5\n1.020;2,5\n", "a", "must have one decimal sign, .* Received: commas in column 'b' and points in column 'a'"),
         ("a;b\n950;0.5\n1,020;2.5\n", "a", "must have one decimal sign, .* Received: commas in column 'a' and points in column 'b'"),
         ("a;b\n950;\n1.020;2,5\n", "a", "Received: commas in column 'b' and points in column 'a'"),
+        ("a;b\n999;22,750\n1.000;22,875\n", "a", "Received: commas in column 'b' and points in column 'a'"),
         ("a;b\n1.000,5;1\n", None, "Received: '1.000,5' in row 2"),
         ("a,b\n1,2,3\n", None, "table.csv must be a table of numbers. Received: Expected 2 fields in line 2, saw 3$"),
         ('a\n"1\n2\n', None, "must be a table of numbers. Received: EOF inside string"),

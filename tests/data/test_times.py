@@ -43,6 +43,7 @@ def test_resampling_takes_means_as_by_hand(csv, every, steps):
         ),
         (["0.033", "0.067", "0.1"], 0.033, 0.1),
         (["03/31/2024 11:30 PM", "04/01/2024 12:30 AM", "04/01/2024 01:30 AM"], "2024-03-31T23:30", "2024-04-01T01:30"),
+        (["03/31/2024 10 PM", "03/31/2024 11 PM", "04/01/2024 12 AM"], "2024-03-31T22", "2024-04-01T00"),
         (["31.03.2024 12:30am", "31.03.2024 1:30am", "31.03.2024 2:30am"], "2024-03-31T00:30", "2024-03-31T02:30"),
     ],
 )
@@ -91,8 +92,8 @@ def test_times_are_in_utc_where_the_file_has_zones(csv):
             texts = [f"2024-01-0{day}{clock}{zone}" for day in (1, 2, 3)]
             if not np.isnat(_dates(np.array(texts, object), "ISO8601")).any():
                 assert load(csv("t,a\n" + "\n".join(f"{text},1" for text in texts)), roles).zoned, texts[0]
-    browsers = [f"Mon Jan 0{day} 2024 08:00:00 GMT+0200" for day in (1, 8)]
-    assert load(csv("t,a\n" + "\n".join(f"{text},1" for text in browsers)), roles).zoned
+    for form in ("Mon Jan {} 2024 08:00:00 GMT+0200", "1/{}/2024 11:00 PM +01:00"):
+        assert load(csv("t,a\n" + "\n".join(f"{form.format(day)},1" for day in (15, 22))), roles).zoned, form
     for forms in (
         ["2024-01", "2024-02", "2024-03"],
         ["2024-01-01", "2024-01-02", "2024-01-03"],

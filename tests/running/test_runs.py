@@ -276,6 +276,15 @@ def test_after_any_interruption_each_point_is_on_the_board_once(settings, monkey
     assert steps_on_the_board(run.log) == {step: 1 for step in range(0, 400, 10)}
 
 
+def test_a_log_that_was_removed_before_a_checkpoint_is_whole_again_after_the_next_one(settings):
+    for epochs in (60, 120, 180):
+        own = replace(settings, name="b", epochs=epochs, resume=epochs > 60, checkpoint_seconds=60)
+        train(SequenceGeneration(own), own, run := Run("generation", own))
+        if epochs == 60:
+            shutil.rmtree(run.log)
+    assert steps_on_the_board(run.log) == {step: 1 for step in range(0, 180, 10)}
+
+
 def test_folders_that_are_removed_meanwhile_are_made_anew(settings, monkeypatch, capsys):
     again, look = replace(settings, name="b"), Trained.look
 
