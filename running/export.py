@@ -32,8 +32,6 @@ PARTS = (
 STEPS = 100  # of sequences whose length the model leaves open
 TOLERANCE = 1e-4  # of the largest output
 
-Run = Callable[[Path, list[np.ndarray]], Sequence[np.ndarray]]
-
 
 def export_run(folder: Path, kind: str) -> str:
     """Write the model of a trained run beside it and return what there is to say of the file.

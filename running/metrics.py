@@ -87,7 +87,7 @@ def said(value: float | None, unit: str = "") -> str:
 
 
 def as_words(value: Any) -> str:
-    """Return a setting as one writes it on the command line."""
+    """Return a setting in words, several values with blanks between them."""
     return " ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
 
 

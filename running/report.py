@@ -19,6 +19,11 @@ ALT = {
     "clock": "Which module fires at which step",
     "states": "Hidden states of each module over time",
     "confusion": "What is taken for what",
+    "forecast": "Forecast and what came",
+    "answers": "What the network says, over the truth",
+    "lines": "Lines of handwriting and what is read",
+    "confusions": "Which characters are taken for which",
+    "writers": "Error of each writer's lines",
     "speech": "Waveforms and spectrograms of the utterance",
     "curves": "Training curves of the runs",
 }

@@ -156,6 +156,11 @@ def _damaged(content, *keys, value):
         ("metrics.json", {"keys": ["quantities", "mse"], "value": {}}, "must hold numbers as a run leaves them"),
         (
             "metrics.json",
+            {"keys": ["quantities", "more"], "value": 3},
+            "must hold numbers as a run leaves them",
+        ),  # of no result
+        (
+            "metrics.json",
             {"keys": ["quantities", "mse", "label"], "value": 5},
             "must hold numbers as a run leaves them",
         ),
