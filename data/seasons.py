@@ -139,7 +139,7 @@ def _season(rest: Lines, lines: Lines) -> int:
         if count == 1 or period <= longest:
             season = _whole(period, lines)  # if possible, of a whole number of days
             numbers = _harmonics(rest, season)
-            below = np.unique(numbers[(numbers > 0) & (numbers < count)])
+            below = np.unique(numbers[(numbers > 0) & (numbers < 2 * count) & (numbers != count)])
             if count == 1 or len(below) >= PRESENT * (count - 1) and np.gcd.reduce(below) == 1:
                 explained = rest.powers[numbers > 0].sum() / rest.powers.sum()
                 scores.setdefault(season, explained - FAINTEST * count)  # the shortest, if they explain as much

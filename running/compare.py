@@ -169,7 +169,7 @@ def lines_of(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
     head += [*(quantities[name]["label"] for name in others), "training time"]
     lines = []
     for run in runs:
-        naive = run.metrics["quantities"][first]
+        naive = run.metrics["quantities"].get(first, {"naive": None, "unit": ""})
         line = [run.folder.name, *(str(run.config[name]) for name in SETTINGS), said(run.metrics["parameters"])]
         found = [mean(run.metrics, name) if name in results(run.metrics) else "–" for name in (first, *others)]
         line += [str(run.config["replicas"]), found[0], said(naive["naive"], naive["unit"])]

@@ -216,6 +216,22 @@ def test_a_result_that_one_run_lacks_is_a_dash(runs, tmp_path, capsys):
     assert found["music"] == "–" and found["two"].startswith(f"{whole['nmse']:.4g} ±")
 
 
+def test_a_result_of_which_another_run_knows_nothing_is_a_dash(runs, tmp_path, capsys):
+    """As the scaled error of one of two targets, where the other run has only one."""
+    for name, measures in {"a": ("mase", "mase_b", "smape"), "b": ("mase", "smape")}.items():
+        folder = tmp_path / "results" / "series" / name
+        shutil.copytree(runs / "generation" / "music", folder)
+        metrics = json.loads((folder / "metrics.json").read_text())
+        quantity = {"label": "error", "unit": "", "naive": 1.0, "naive_is": "naive", "decades": False}
+        metrics |= {"quantities": dict.fromkeys(measures, quantity)} | dict.fromkeys(measures, 0.5) | {"mase": None}
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+        (folder / "training.csv").write_text("update,smape\n1,0.9\n")
+        (folder / "epochs.csv").unlink(missing_ok=True)
+    assert main.main(["compare", "a", "b", f"--results-dir={tmp_path / 'results'}"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("b "))
+    assert line.split()[-4] == "–"
+
+
 def test_runs_of_one_task_with_other_results_are_compared_apart(runs, tmp_path, capsys):
     """Forecasts and classes are; after each epoch something else is measured of them than their first result."""
     quantity = {"label": "error", "unit": "", "naive": None, "naive_is": "", "decades": False}
