@@ -16,7 +16,7 @@ SURROUNDINGS = 16  # cycles of the whole sequence, at least: many more than a br
 BROAD = 1.25  # the ratio of frequencies within which there is one line
 FAINTEST = 0.01  # power of a line, as a share of the strongest one's
 MULTIPLES = 24  # of a line's period, at most, that may be its season's
-PRESENT = 1 / 3  # of the harmonics below a season's strongest, at least: of two seasons a common multiple has few
+PRESENT = 1 / 3  # of as many harmonics as are below a season's strongest, at least: of two seasons a multiple has few
 ALONE = 8  # times the power of the harmonics in the octave above one that has a season of its own
 
 
@@ -139,8 +139,8 @@ def _season(rest: Lines, lines: Lines) -> int:
         if count == 1 or period <= longest:
             season = _whole(period, lines)  # if possible, of a whole number of days
             numbers = _harmonics(rest, season)
-            below = np.unique(numbers[(numbers > 0) & (numbers < 2 * count) & (numbers != count)])
-            if count == 1 or len(below) >= PRESENT * (count - 1) and np.gcd.reduce(below) == 1:
+            beside = np.unique(numbers[(numbers > 0) & (numbers < 2 * count) & (numbers != count)])
+            if count == 1 or len(beside) >= PRESENT * (count - 1) and np.gcd.reduce(beside) == 1:
                 explained = rest.powers[numbers > 0].sum() / rest.powers.sum()
                 scores.setdefault(season, explained - FAINTEST * count)  # the shortest, if they explain as much
     return max(scores, key=scores.get)
