@@ -235,25 +235,19 @@ class Answers(SeriesTask):
         return {name: self._measured(own) for name, own in said.items()}
 
     def quantities(self) -> dict[str, Quantity]:
-        simple = self.simple.items()
         if self.classes is None:
-            error, name = min((own["rmse"], name) for name, own in simple)
-            explained, best = max((own["r2"], name) for name, own in simple)
-            known = None if np.isnan(explained) else explained  # of one sequence it is not
             varied = float(
                 np.mean(self.truth[self.training].var(axis=0) / self.units[1] ** 2)
             )  # 0 of what does not vary
             return {
-                "rmse": Quantity("root mean squared error", "", error, name),
-                "r2": Quantity("share of the variance explained", "", known, best),
+                "rmse": self.beside_simple("root mean squared error", "rmse"),
+                "r2": self.beside_simple("share of the variance explained", "r2", best=max),
                 "train_error": Quantity("root mean squared error in training"),
                 "training_loss": Quantity("squared error of an update", "", varied, "the mean"),
             }
-        error, name = min((own["test_error"], name) for name, own in simple)
-        score, best = max((own["macro_f1"], name) for name, own in simple)
         return {
-            "test_error": Quantity("test error", "%", error, name),
-            "macro_f1": Quantity("mean F1 of the classes", "%", score, best),
+            "test_error": self.beside_simple("test error", "test_error", "%"),
+            "macro_f1": self.beside_simple("mean F1 of the classes", "macro_f1", "%", max),
             "train_error": Quantity("training error", "%"),
             "training_loss": Quantity("cross-entropy of an update", "nats", math.log(len(self.classes)), "all alike"),
         }

@@ -290,18 +290,14 @@ class Forecasting(SeriesTask):
         }
 
     def quantities(self) -> dict[str, Quantity]:
-        def error(measure: str, label: str, unit: str = "") -> dict[str, Quantity]:
-            best, name = min((own[measure], name) for name, own in self.simple.items())
-            known = (best, name) if np.isfinite(best) else ()  # else it is measured in units of 0
-            return {measure: Quantity(label, unit, *known)}
-
-        found = error("mase", "mean absolute scaled error")
+        found = {"mase": self.beside_simple("mean absolute scaled error", "mase")}
         if len(self.targets) > 1:
             for target in self.targets[:SHOWN]:
-                found |= error(f"mase_{target}", f"mean absolute scaled error of {target}")
-        found |= error("smape", "symmetric mean absolute percentage error", "%")
-        found |= error("rmse", "root mean squared error")
+                label = f"mean absolute scaled error of {target}"
+                found[f"mase_{target}"] = self.beside_simple(label, f"mase_{target}")
         return found | {
+            "smape": self.beside_simple("symmetric mean absolute percentage error", "smape", "%"),
+            "rmse": self.beside_simple("root mean squared error", "rmse"),
             "coverage_95": Quantity("truth within the 95 % band", "%"),
             "coverage_80": Quantity("truth within the 80 % band", "%"),
             "validation_loss": Quantity("pinball loss before the test"),

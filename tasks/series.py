@@ -1,8 +1,9 @@
 """A user's own measurements: forecasts of their next steps, or answers about whole sequences of them."""
 
 import dataclasses
+import math
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from data.files import read_json, write_about
 from data.series import Roles
 from tasks.flag import Flag
 from tasks.network_settings import NetworkSettings, check_noise
+from tasks.report import Quantity
 from tasks.task import Task
 
 SHIPPED = Path(__file__).parents[1] / "data" / "co2.csv"
@@ -91,6 +93,11 @@ class SeriesTask(Task):
         check_noise(settings.input_noise)
         if settings.predict:
             raise ValueError("`predict` needs `run`, the name of a trained run. Received: none")
+
+    def beside_simple(self, label: str, measure: str, unit: str = "", best: Callable = min) -> Quantity:
+        """Return a measure as a quantity, beside it the best that simple methods reach, or nothing where that is not known."""
+        naive, name = best((own[measure], name) for name, own in self.simple.items())
+        return Quantity(label, unit, naive, name) if math.isfinite(naive) else Quantity(label, unit)
 
     def remark(self, metrics: Mapping[str, Any]) -> str:
         known = ((measure, quantity) for measure, quantity in self.quantities().items() if quantity.naive is not None)
