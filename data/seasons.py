@@ -165,8 +165,12 @@ def _harmonics(lines: Lines, season: int) -> np.ndarray:
 def _explained(lines: Lines, season: int) -> np.ndarray:
     """Return which lines are only harmonics of a season, not ones with seasons of their own, which are of whole steps."""
     numbers = _harmonics(lines, season)
-    strongest = lambda low, high: lines.powers[(numbers > low) & (numbers < high)].max(initial=0)  # noqa: E731
-    others = [max(strongest(1, number), ALONE * strongest(number, 2 * number)) for number in numbers]
+    strongest = lambda where: lines.powers[where & (numbers > 1)].max(initial=0)  # noqa: E731
+    others = []
+    for number in numbers:
+        # What of the octave above has less than two steps is seen as its mirror, from `season - 2 * number` on.
+        above = (numbers > min(number, season - 2 * number)) & (numbers < 2 * number) & (numbers != number)
+        others.append(max(strongest(numbers < number), ALONE * strongest(above)))
     periods = 1 / lines.frequencies
     broken = np.abs(periods - np.round(periods)) > periods**2 / lines.length / 4  # as far as the spectrum can tell
     return (numbers > 0) & ((numbers < 4) | broken | (lines.powers <= others))

@@ -99,6 +99,17 @@ def test_the_harmonics_of_sharp_peaks_are_no_seasons(period, hours, width):
     assert found.count((period,)) >= 16
 
 
+@pytest.mark.parametrize("period", [7, 8, 12, 24])
+@pytest.mark.parametrize("cycles", [20, 40])
+def test_a_peak_of_one_step_has_one_season(period, cycles):
+    """Its last harmonic, of two steps where the season is even, has none above it."""
+    steps, found = np.arange(period * cycles), []
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(size=len(steps))
+        found.append(find_seasons((steps % period == period - 1) + 0.1 * noise))
+    assert found.count((period,)) >= 19
+
+
 def test_two_seasons_are_not_taken_for_a_multiple_that_they_have_in_common():
     found = 0
     for seed in range(100):
