@@ -163,7 +163,7 @@ def _harmonics(lines: Lines, season: int) -> np.ndarray:
 
 
 def _explained(lines: Lines, season: int) -> np.ndarray:
-    """Return which lines are only harmonics of a season, not ones with seasons of their own, which are of whole steps."""
+    """Return which lines are only harmonics of a season, not ones with seasons of their own: of whole steps, or days of weeks."""
     numbers = _harmonics(lines, season)
     strongest = lambda where: lines.powers[where & (numbers > 1)].max(initial=0)  # noqa: E731
     others = []
@@ -173,4 +173,4 @@ def _explained(lines: Lines, season: int) -> np.ndarray:
         others.append(max(strongest(numbers < number), ALONE * strongest(above)))
     periods = 1 / lines.frequencies
     broken = np.abs(periods - np.round(periods)) > periods**2 / lines.length / 4  # as far as the spectrum can tell
-    return (numbers > 0) & ((numbers < 4) | broken | (lines.powers <= others))
+    return (numbers > 0) & ((numbers < 4) | broken & (numbers != 7) | (lines.powers <= others))

@@ -85,6 +85,16 @@ def test_days_of_other_levels_make_weeks_beside_days(kind):
     assert found.count((168, 24)) >= 27
 
 
+@pytest.mark.parametrize("minutes", [25, 50, 100])
+def test_days_of_no_whole_number_of_steps_are_seasons_beside_weeks(minutes):
+    day = 24 * 60 / minutes
+    for seed in range(10):
+        steps = np.arange(int(7 * day * (8 + seed)))
+        values = np.sin(2 * np.pi * steps / day) + 2 * (steps // day % 7 >= 5)
+        values += 0.3 * np.random.default_rng(seed).normal(size=len(steps))
+        assert find_seasons(values) == (round(7 * day), round(day))
+
+
 @pytest.mark.parametrize("hours, width", [(1, 0.3), (1, 1), (3, 1), (3, 2)])
 @pytest.mark.parametrize("period", [12, 24, 48])
 def test_the_harmonics_of_sharp_peaks_are_no_seasons(period, hours, width):
