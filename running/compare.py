@@ -114,8 +114,10 @@ def _read(name: str, folder: Path) -> Run:
     try:
         if not results(metrics):
             raise ValueError
-        for quantity in (Quantity(**values) for values in metrics["quantities"].values()):
+        quantities = {name: Quantity(**values) for name, values in metrics["quantities"].items()}
+        for quantity in quantities.values():
             "".join((quantity.label, quantity.unit, quantity.naive_is, said(quantity.naive)))
+        metrics["quantities"] = {name: quantity._asdict() for name, quantity in quantities.items()}
         "".join(mean(metrics, result) for result in results(metrics))
         said(metrics["parameters"]), said(metrics["seconds"])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):

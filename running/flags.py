@@ -143,7 +143,8 @@ def _value(setting: Setting, words: list[str] | bool) -> Any:
         came = shlex.join(words) if len(words) > 1 else "".join(words)
         named = list(map(str, hints.choices(setting.hint)))
         if hints.takes_several(setting.hint) and "," in came:
-            more = f"; separate them by blanks: {setting.flag} {' '.join(re.sub(r'[],([)]', ' ', came).split())}"
+            plain = re.sub(r"[],([)]", " ", " ".join(words)).split()
+            more = f"; separate them by blanks: {setting.flag} {' '.join(plain)}"
         else:
             more = did_you_mean(next((word for word in words if word not in named), ""), named)
         wanted = hints.expected(setting.hint)

@@ -134,6 +134,7 @@ class Following(Trained):
                 raise checkpoints.CheckpointError(
                     f"`ray` must not go on with a training. Received: {done} of {updates} updates done"
                 )
+        self.begun = self.seen  # earlier learning rates may be of a training of fewer epochs
         # All again where no log was left at the checkpoint.
         self.logged = self.flushed = self.seen if self.run.board.sizes else 0
 
@@ -283,7 +284,8 @@ class Following(Trained):
         group = "optimization" if self.task.epoch_quantity else "metric"  # what is measured after epochs counts more
         for update, rate in zip(points, rates, strict=True):
             noted = {name: values[update, alive] for name, values in history.items()}
-            board.write(board.tagged(noted | {"learning_rate": [rate]}, self.quantities, group), update)
+            noted |= {"learning_rate": [rate]} if update >= self.begun else {}
+            board.write(board.tagged(noted, self.quantities, group), update)
         for epoch in range(before // self.task.batches, len(self.epochs)):
             noted = {name: values[alive] for name, values in self.epochs[epoch].items()}
             board.write(board.tagged(noted, self.quantities), (epoch + 1) * self.task.batches)

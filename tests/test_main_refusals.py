@@ -164,6 +164,10 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
             ["--periods", "[1,2]"],
             "--periods must be whole numbers. Received: [1,2]; separate them by blanks: --periods 1 2",
         ),
+        (
+            ["--periods", "[1,", "2]"],
+            "--periods must be whole numbers. Received: '[1,' '2]'; separate them by blanks: --periods 1 2",
+        ),
         (["--no-sample"], "--no-sample is not known for this task: it is a flag of text"),
         (["words", "here"], "here is not expected: main.py words --help names the flags"),
         (["--overwrite", "True"], "True is not expected: main.py generation --help names the flags"),

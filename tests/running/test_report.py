@@ -222,7 +222,7 @@ def test_a_result_of_which_another_run_knows_nothing_is_a_dash(runs, tmp_path, c
         folder = tmp_path / "results" / "series" / name
         shutil.copytree(runs / "generation" / "music", folder)
         metrics = json.loads((folder / "metrics.json").read_text())
-        quantity = {"label": "error", "unit": "", "naive": 1.0, "naive_is": "naive", "decades": False}
+        quantity = {"label": "error", "unit": ""}  # what else there is to say may be missing
         metrics |= {"quantities": dict.fromkeys(measures, quantity)} | dict.fromkeys(measures, 0.5) | {"mase": None}
         (folder / "metrics.json").write_text(json.dumps(metrics))
         (folder / "training.csv").write_text("update,smape\n1,0.9\n")

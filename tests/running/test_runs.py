@@ -27,8 +27,8 @@ from tasks.sequence_generation import SequenceGeneration
 pytestmark = pytest.mark.usefixtures("compile_once")
 
 
-def steps_on_the_board(log, tag="optimization/learning_rate"):
-    """Return how often each step of a tag, otherwise the learning rate's curve, is in the event files of a folder."""
+def steps_on_the_board(log, tag="optimization/gradient_norm"):
+    """Return how often each step of a tag, otherwise the gradient's curve, is in the event files of a folder."""
     found = Counter()
     for path in log.glob(folders.EVENTS):
         for event in EventFileLoader(str(path)).Load():
@@ -283,6 +283,8 @@ def test_a_log_that_was_removed_before_a_checkpoint_is_whole_again_after_the_nex
         if epochs == 60:
             shutil.rmtree(run.log)
     assert steps_on_the_board(run.log) == {step: 1 for step in range(0, 180, 10)}
+    rates = steps_on_the_board(run.log, "optimization/learning_rate")
+    assert rates == {step: 1 for step in range(120, 180, 10)}  # before, they may have fallen as in a shorter training
 
 
 def test_folders_that_are_removed_meanwhile_are_made_anew(settings, monkeypatch, capsys):
