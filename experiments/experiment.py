@@ -60,15 +60,17 @@ class Experiment:
         return replace(self.options, quick=True, **self.quick) if quick else self.options
 
     def is_full(self, options: Options) -> bool:
-        """Return whether the options compute the same as those of the full run, wherever that is."""
-        return replace(options, **{name: getattr(self.options, name) for name in Options.__annotations__}) == (
-            self.options
-        )
+        """Return whether the options compute the same as those of the full run, wherever that is.
+
+        How many workers there are counts only where an experiment has a number of its own, because it measures times.
+        """
+        where = Options.__annotations__.keys() - type(self.options).__annotations__.keys()
+        return replace(options, **{name: getattr(self.options, name) for name in where}) == self.options
 
     def folder(self, options: Options) -> Path:
         """Return where a run writes: only a full one replaces the committed results, unless it is told to."""
-        if options.output_dir:
-            return options.output_dir
+        if own := options.output_dir:
+            return RESULTS if own.resolve() == RESULTS.resolve() else own  # which is named in many ways
         if self.is_full(options) and not options.quick:
             return RESULTS
         return RESULTS / ("quick" if options.quick else "changed") / self.name

@@ -156,7 +156,8 @@ def tables(store: Store) -> dict[str, str]:
                 line += _said(found, (measure, model, schedule))
             lines += [line] if any(line[1:]) else []
     made = {"forgetting": markdown(head, lines), "forgetting-cost": _cost(rows)}
-    return made | ({"forgetting-search": _search(store["forgetting_search"])} if "forgetting_search" in store else {})
+    searched = rows.measure.eq(SEARCHED).any()  # otherwise it is of an earlier run
+    return made | ({"forgetting-search": _search(store["forgetting_search"])} if searched else {})
 
 
 def answers(store: Store) -> list[Answer]:

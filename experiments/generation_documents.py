@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -132,7 +131,7 @@ def errors_figure(frame: pd.DataFrame) -> Figure:
     drawn, sizes = _drawn(frame), sorted(frame.parameters.unique())
     with panels(len(drawn), 1, 7, 3 * len(drawn) + 0.5, sharex=True) as (figure, axes):
         for (axis,), (setting, cell) in zip(axes, drawn.items(), strict=True):
-            boxes(axis, cell[np.isfinite(cell.nmse_paper)], "nmse_paper", sizes, GENERATION_NMSE)
+            boxes(axis, cell, "nmse_paper", sizes, GENERATION_NMSE)
             axis.axhline(CONSTANT, label="constant output", **NAIVE)
             axis.set(yscale="log", title=TITLES[setting], ylabel="NMSE (½ MSE / variance)")
         axes[-1][0].set_xlabel("parameters, about")

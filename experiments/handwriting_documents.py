@@ -34,25 +34,25 @@ FAMILIES = (
     (("clockwork_lstm", "lstm"), ("lstm", "simple_rnn")),
 )
 POSITIONS = ("positions", "positions, LSTM")
-TABLES = ("handwriting", "handwriting_search", "handwriting_characters", "handwriting_strokes")
 
 
 def tables(store: Store) -> dict[str, str]:
     """Return errors by size, their tests, the networks that differ in one thing, where errors are, and the tries of the search."""
     if "handwriting" not in store:
         return {}
-    rows, tries, characters, strokes = (store[name] for name in TABLES)
+    rows, tries = store["handwriting"], store["handwriting_search"]
     found = {"handwriting": _errors(rows), "handwriting-order": _order(compared(rows))}
     if _asks_why(rows):
         found["handwriting-reasons"] = _reasons(rows, reasons(rows))
-        found["handwriting-characters"] = _characters(by_group(characters))
-        found["handwriting-strokes"] = _strokes(strokes)
+        found["handwriting-characters"] = _characters(by_group(store["handwriting_characters"]))
+        found["handwriting-strokes"] = _strokes(store["handwriting_strokes"])
     return found | {"handwriting-search": _search(tries)}
 
 
 def _asks_why(rows: pd.DataFrame) -> bool:
-    """Return whether there are networks of the size of which the reasons are asked."""
-    return (rows["size"] == REASONS_SIZE).any()
+    """Return whether there are networks of the size of which the reasons are asked, not all of them diverged."""
+    asked = (rows["size"] == REASONS_SIZE) & (rows.variant == BASE)
+    return np.isfinite(rows.label_error[asked]).any()
 
 
 def answers(store: Store) -> list[Answer]:
@@ -236,9 +236,12 @@ def _models(found: pd.DataFrame) -> list[str]:
 def pictures(store: Store) -> dict[str, Figure]:
     if "handwriting" not in store:
         return {}
-    rows, _, characters, strokes = (store[name] for name in TABLES)
+    rows = store["handwriting"]
     found = {"handwriting": errors_figure(rows)}
-    return found | ({"handwriting_reasons": reasons_figure(rows, characters, strokes)} if _asks_why(rows) else {})
+    if _asks_why(rows):
+        counts = store["handwriting_characters"], store["handwriting_strokes"]
+        found["handwriting_reasons"] = reasons_figure(rows, *counts)
+    return found
 
 
 def errors_figure(rows: pd.DataFrame) -> Figure:

@@ -32,6 +32,7 @@ NAMES = {
 }
 MOST_COLUMNS = 7  # of a legend
 PUBLISHED = "black"  # what others published
+DIVERGED = {"ha": "center", "va": "center", "color": "0.4", "style": "italic", "fontsize": "small"}  # a text
 NAIVE = {"color": "0.35", "linestyle": "--", "linewidth": 1.1}  # a line at chance, or at what a naive method reaches
 
 
@@ -97,6 +98,8 @@ def boxes(
 ) -> None:
     """Draw a box for each method by parameters: quartiles, with whiskers from 5% to 95%, and what is published to its right.
 
+    Networks that diverged are left out; where all did, that is said.
+
     Args:
         axis: to draw on.
         frame: with the columns `parameters` and `method`, a row a network.
@@ -106,12 +109,17 @@ def boxes(
     """
     methods = [method for method in NAMES if (frame.method == method).any()]
     slot = 0.8 / len(methods)  # each with a box on the left, and what is published on the right
-    seaborn.boxplot(
-        frame,
-        **{"x": "parameters", "y": quantity, "hue": "method", "order": sizes, "hue_order": methods},
-        **{"palette": COLOURS, "saturation": 1, "whis": (5, 95), "showfliers": False, "width": 0.8, "gap": 0.45},
-        **{"linewidth": 0.8, "linecolor": "0.2", "ax": axis, "legend": False},
-    )
+    finite = frame[np.isfinite(frame[quantity])]
+    if finite.empty:
+        axis.set_xticks(range(len(sizes)), sizes)
+        axis.text(0.5, 0.5, "diverged", transform=axis.transAxes, **DIVERGED)
+    else:
+        seaborn.boxplot(
+            finite,
+            **{"x": "parameters", "y": quantity, "hue": "method", "order": sizes, "hue_order": methods},
+            **{"palette": COLOURS, "saturation": 1, "whis": (5, 95), "showfliers": False, "width": 0.8, "gap": 0.45},
+            **{"linewidth": 0.8, "linecolor": "0.2", "ax": axis, "legend": False},
+        )
     for place, method in enumerate(methods):
         axis.bar([0], [0], color=COLOURS[method], label=NAMES[method])  # for the legend
         known = {size: values for size, values in published.get(method, {}).items() if size in sizes}
@@ -128,8 +136,7 @@ def boxes(
 def points(axis: Axes, values: Sequence[float], place: float, colour: str, label: str) -> None:
     """Draw values at a place of the vertical axis, a dot each, and a bar at their median; or say that all diverged."""
     if not np.isfinite(values).any():
-        style = {"ha": "center", "va": "center", "color": "0.4", "style": "italic", "fontsize": "small"}
-        axis.text(0.5, place, "diverged", transform=axis.get_yaxis_transform(), **style)
+        axis.text(0.5, place, "diverged", transform=axis.get_yaxis_transform(), **DIVERGED)
     style = {"color": colour, "markersize": 4.5, "alpha": 0.5, "markeredgecolor": "none"}
     axis.plot(values, [place] * len(values), "o", **style)
     bar = {"color": colour, "marker": "|", "markersize": 13, "markeredgewidth": 2.2, "linestyle": "", "label": label}

@@ -116,7 +116,7 @@ SEARCHES = {
 @dataclass(frozen=True, kw_only=True)
 class Flags(Options):
     tasks: tuple[Literal["generation", "words", "text"], ...] = tuple(SEARCHES)
-    """Tasks to search for."""
+    """Tasks to search for; tables and pictures show those of earlier runs in the folder, too."""
     methods: tuple[Literal[tuple(NAMES)], ...] = tuple(NAMES)
     """Methods to search for."""
     draws: int = 12
@@ -316,7 +316,8 @@ def pictures(store: Store) -> dict[str, Figure]:
             for method, name in NAMES.items():
                 best = frame[frame.method == method].groupby("learning_rate").score.min()
                 line = "-" if method.startswith("clockwork") else "--"
-                axis.plot(best, line, marker="o", markersize=3.5, color=COLOURS[method], label=name)
+                if not best.empty:
+                    axis.plot(best, line, marker="o", markersize=3.5, color=COLOURS[method], label=name)
             axis.set(xscale="log", xlabel="learning rate", ylabel=SEARCHES[task].score, title=task)
             if task == "generation":
                 axis.set_yscale("log")

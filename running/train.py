@@ -332,7 +332,14 @@ def _write_report(following: Following, metrics: dict) -> None:
         report = dataclasses.replace(report, figures=report.figures | clock_pictures(task.network.hidden))
     with _may_fail("config.json"):
         run.write_config(report.files)
-    report.write(run.results, _not_made)
+    refused = []  # by the disk
+
+    def not_made(name: str, error: Exception) -> None:
+        _not_made(name, error)
+        if isinstance(error, OSError):
+            refused.append(name)
+
+    report.write(run.results, not_made)
     each = {name: metrics.get("replicas", {}).get(name, [metrics[name]]) for name in task.metrics if name in metrics}
     last = {name: np.array([value for value in values if value is not None]) for name, values in each.items()}
     with run.board.logging():
@@ -340,8 +347,11 @@ def _write_report(following: Following, metrics: dict) -> None:
         board.write_report(report, run.results, step)
         board.write_hyperparameters(run.hyperparameters, metrics, run.name)
     following.flush()
-    with _may_fail(PAGE):
-        write_run_page(run.results, report)
+    if refused:
+        warn(f"{PAGE} is not made either{run.goes_on()}")
+    else:
+        with _may_fail(PAGE):
+            write_run_page(run.results, report)
     shutil.rmtree(run.parts, ignore_errors=True)
 
 

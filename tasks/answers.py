@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 import reprlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -308,6 +309,10 @@ def load_parts(settings: Settings) -> tuple[Sequences, np.ndarray, np.ndarray]:
         if getattr(settings, name):
             raise ValueError(f"`{name}` must not come with `test_data`. Received: {getattr(settings, name)}")
     other = load(Path(settings.test_data), roles)
+    if os.path.samefile(settings.data, settings.test_data):
+        raise ValueError(
+            f"`test_data` must not be `data`, which is trained on. Received: {settings.test_data} for both"
+        )
     if (own.columns, own.answers.shape[1:], own.answers.dtype.kind) != (
         other.columns,
         other.answers.shape[1:],

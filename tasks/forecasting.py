@@ -82,9 +82,7 @@ class Forecasting(SeriesTask):
         self.learned, self.tested = ends - 2 * tested, ends - tested  # first steps not trained on, and tested on
         if self.learned.min() < 1:
             least = self.sequences.names[self.learned.argmin()]
-            rows = f"{ends[self.learned.argmin()]} of {least}" + f" when resampled by {settings.every}" * bool(
-                settings.every
-            )
+            rows = f"{ends[self.learned.argmin()]} of {least}{self._resampled}"
             raise ValueError(f"`horizon` must be below half of the rows, {rows}. Received: {settings.horizon}")
         self.scales = learn(self.sequences, self.learned, settings.season, settings.horizon, len(self.targets))
         self.series = make_series(self.sequences, self.scales)
@@ -122,8 +120,12 @@ class Forecasting(SeriesTask):
         for one, _, scales in self._tests():
             for target, cycle, scale in zip(self.targets, self.scales.cycles, scales, strict=True):
                 if np.isnan(scale):
-                    came = f"{cycle}, with no two of {target} in {one.name}"
+                    came = f"{cycle}, with no two of {target} in {one.name}{self._resampled}"
                     raise ValueError(f"`season` must be a distance of known values before the test. Received: {came}")
+
+    @property
+    def _resampled(self) -> str:
+        return f" when resampled by {self.settings.every}" if self.settings.every else ""
 
     @property
     def kept(self) -> tuple:

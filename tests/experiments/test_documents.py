@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,18 @@ def test_only_a_full_run_replaces_the_committed_results(tmp_path):
         assert not experiment.is_full(quick)
     changed = command.EXPERIMENTS["main-job"].options.__class__(seeds=2)
     assert command.EXPERIMENTS["main-job"].folder(changed) == RESULTS / "changed" / "main-job"
+
+
+def test_the_folder_of_results_is_that_however_it_is_named(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for name in ("results", "./results", "tests/../results", RESULTS):
+        options = replace(command.EXPERIMENTS["speech"].options, output_dir=Path(name))
+        assert command.EXPERIMENTS["speech"].folder(options) == RESULTS
+
+
+def test_more_workers_change_what_is_measured_only_where_times_are():
+    full = {name: own.is_full(replace(own.options, workers=2)) for name, own in command.EXPERIMENTS.items()}
+    assert {name for name, same in full.items() if not same} == {"main-job", "arithmetic", "tensorflow-2016"}
 
 
 def test_empty_fields_and_the_word_none_are_told_apart(tmp_path):

@@ -94,7 +94,10 @@ def test_runs_all_and_says_which_schedules_differ(tmp_path, monkeypatch):
 def test_one_schedule_alone_has_nothing_to_be_compared_with(tmp_path, monkeypatch):
     monkeypatch.setattr(forgetting, "compute", scored)
     store = Store(tmp_path)
+    forgetting.run(forgetting.Flags(tasks=("speech",), models=("lstm",), schedules=("epoch",)), store)
+    assert "forgetting-search" in forgetting.tables(store)
     forgetting.run(forgetting.Flags(tasks=("text",), models=("lstm",), schedules=("epoch",), seeds=3), store)
+    assert "forgetting-search" not in forgetting.tables(store)
     (line,) = forgetting.tables(store)["forgetting"].splitlines()[2:]
     assert line == "| LSTM: only where an epoch begins |  |  |  |  | 104 (102–106) |  |"  # of 100, 104 and 108
     (axis,) = forgetting.pictures(store)["forgetting"].axes

@@ -26,6 +26,7 @@ from tasks.network import Network
 
 FULL = handwriting.Flags()
 TINY = replace(FULL, lines=30, batch_size=8, epochs=1, search_epochs=1, seeds=1, sizes=(10000,), rates=(1e-2,))
+TABLES = ("handwriting", "handwriting_search", "handwriting_characters", "handwriting_strokes")
 TEXTS = st.text(ALPHABET, min_size=1, max_size=12)
 
 
@@ -242,18 +243,23 @@ def test_runs_small(tmp_path, in_this_process, capsys):
     in_this_process(handwriting)
     assert command.main(["handwriting", "--quick", "--output-dir", str(tmp_path)]) == 0
     assert "| LSTM | positions, LSTM | 25 | 10182 |" in capsys.readouterr().out
-    own = {name: Store(tmp_path)[name] for name in documents.TABLES}
+    own = {name: Store(tmp_path)[name] for name in TABLES}
     check_counts(own)
     assert own["handwriting"].variant.tolist() == ["base", "positions, LSTM"]
     assert {path.name for path in tmp_path.glob("*.png")} == {"handwriting.png", "handwriting_reasons.png"}
 
 
+def test_networks_that_all_diverge_are_said_to_have(tmp_path, in_this_process, capsys):
+    in_this_process(handwriting)
+    assert command.main(["handwriting", "--quick", "--rates", "1e38", "--output-dir", str(tmp_path)]) == 0
+    assert "| LSTM | 10182 | 25 | 1e+38 | inf " in capsys.readouterr().out
+    assert {path.name for path in tmp_path.glob("*.png")} == {"handwriting.png"}
+
+
 def check_counts(tables):
     """Check that errors by character and by place in a stroke are those of the label errors."""
     keys = list(handwriting.KEYS)
-    networks, characters, strokes = (
-        tables[name].set_index(keys) for name in documents.TABLES if name != "handwriting_search"
-    )
+    networks, characters, strokes = (tables[name].set_index(keys) for name in TABLES if name != "handwriting_search")
     by_character, by_place = (table.groupby(level=keys).sum(numeric_only=True) for table in (characters, strokes))
     error = 100 * by_character.errors / by_character.written
     wanted = networks.label_error[np.isfinite(networks.label_error)]  # of those that did not diverge
@@ -265,7 +271,7 @@ def check_counts(tables):
 
 def test_committed_rows_are_the_whole_experiment():
     store = Store(RESULTS)
-    own = {name: store[name] for name in documents.TABLES}
+    own = {name: store[name] for name in TABLES}
     found = own["handwriting"]
     groups = found.groupby(["variant", "model", "size"]).seed.nunique()
     assert (groups == 5).all() and len(groups) == 15 + 8 and len(found) == 5 * 23
@@ -288,7 +294,7 @@ def test_the_page_says_what_is_published():
 
 
 def test_what_the_page_shows_is_in_the_rows():
-    rows, tries, characters, strokes = (Store(RESULTS)[name] for name in documents.TABLES)
+    rows, tries, characters, strokes = (Store(RESULTS)[name] for name in TABLES)
     base = rows[rows.variant == "base"]
     medians = base.groupby(["model", "size"]).label_error.median().unstack().round(1)
     order = ["lstm", "simple_rnn", "clockwork_gru", "clockwork_lstm", "clockwork_rnn"]

@@ -1,9 +1,10 @@
 """What all pictures of experiments have in common."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from experiments.pictures import legend, panels, points
+from experiments.pictures import boxes, legend, panels, points
 
 
 @pytest.mark.parametrize("width", [2.6, 5.2, 13])
@@ -37,3 +38,17 @@ def test_networks_that_all_diverged_are_said_to_have():
         points(axis, [np.inf, np.nan], 0, "C0", "one")
         points(axis, [np.inf, 1.0], 1, "C1", "other")
     assert [(own.get_text(), own.get_position()[1]) for own in axis.texts] == [("diverged", 0)]
+
+
+def test_boxes_are_of_the_networks_that_did_not_diverge():
+    frame = pd.DataFrame({"parameters": 100, "method": "lstm", "error": [np.inf, np.inf, 1.0, 2.0, 3.0]})
+    published = {"lstm": {100: (4.0,)}}
+    with panels(1, 2, 4, 2) as (_, ((all_diverged, axis),)):
+        boxes(all_diverged, frame[:2], "error", [100], published)
+        boxes(axis, frame, "error", [100], published)
+    assert [own.get_text() for own in all_diverged.texts] == ["diverged"] and not axis.texts
+    kinds = [[type(own).__name__ for own in own.containers] for own in (all_diverged, axis)]
+    known = ["BarContainer", "ErrorbarContainer"]  # of the legend, and what is published
+    assert kinds == [known, ["BoxPlotContainer", *known]]
+    (median,) = axis.containers[0].medians
+    assert set(median.get_ydata()) == {2.0}

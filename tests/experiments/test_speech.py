@@ -100,6 +100,8 @@ def test_an_example_that_diverged_leaves_no_sound(tmp_path, monkeypatch):
     store = Store(tmp_path)
     speech.run(speech.Flags(networks=(speech.EXAMPLE,), seeds=1, seconds=0.02), store)
     assert store["speech"].free_running_nmse.isna().all() and not list(tmp_path.glob("*.wav"))
+    (tmp_path / "speech_free_running.wav").touch()  # of an earlier run
+    assert "speech_utterance" not in speech.pictures(store)
 
 
 def test_speeds_are_told_by_median_and_quartiles():

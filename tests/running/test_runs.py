@@ -1,5 +1,6 @@
 """Runs: what was good stays until what replaces it is whole, and what fails on the way is said and survived."""
 
+import errno
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import shutil
 import signal
 from collections import Counter
 from dataclasses import replace
+from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -21,6 +23,7 @@ from running.runs import Run
 from running.train import DivergenceError, train
 from running.trained import Trained
 from running.use import trained
+from tasks import report
 from tasks.report import Report
 from tasks.sequence_generation import SequenceGeneration
 
@@ -331,3 +334,20 @@ def test_a_picture_that_fails_is_a_warning(settings, monkeypatch, capsys):
     assert (run.results / "said.txt").read_text() == "something" and (run.results / "report.html").exists()
     keras.models.load_model(run.results / "model.keras")
     assert "main.py: signal.png could not be made: 'NoneType' object" in capsys.readouterr().err
+
+
+def test_pictures_that_a_disk_refused_are_made_at_the_next_resume(settings, monkeypatch, capsys):
+    again = replace(settings, name="b")
+    with monkeypatch.context() as patch:
+        patch.setitem(
+            report._WRITE, ".png", refuse := Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+        )
+        train(SequenceGeneration(again), again, run := Run("generation", again))
+    said = capsys.readouterr().err
+    assert refuse.called and "signal.png could not be made: No space left on device" in said
+    assert (
+        f"report.html is not made either; model and metrics are in {run.results}; the same flags with --name b" in said
+    )
+    resumed = replace(again, resume=True)
+    train(SequenceGeneration(resumed), resumed, Run("generation", resumed))
+    assert {"signal.png", "training.png", "clock.png", "report.html"} <= {path.name for path in run.results.iterdir()}

@@ -377,7 +377,8 @@ def test_test_data_have_the_steps_of_time_of_training(tmp_path):
             table = pd.DataFrame({"time": times, "x": RNG.normal(size=12), "kind": "ab"[number % 2]})
             table.to_csv(tmp_path / name / f"{number}.csv", index=False)
     roles = {"label": "kind", "time": "time"}
-    assert task(tmp_path / "hours", test_data=str(tmp_path / "hours"), **roles).classes.tolist() == ["a", "b"]
+    shutil.copytree(tmp_path / "hours", tmp_path / "more")
+    assert task(tmp_path / "hours", test_data=str(tmp_path / "more"), **roles).classes.tolist() == ["a", "b"]
     with pytest.raises(ValueError, match="`test_data` must have steps of 3600, as `data` has. Received: 86400"):
         task(tmp_path / "hours", test_data=str(tmp_path / "days"), **roles)
 
@@ -391,6 +392,10 @@ def test_test_data_have_the_steps_of_time_of_training(tmp_path):
             r"`test_data` must have the features and answers of `data`, \('1', '2'\) and classes. Received: \('1', '2', '3'\) and classes",
         ),
         ({"test_data": "more.npz", "test_share": 0.3}, "`test_share` must not come with `test_data`. Received: 0.3"),
+        (
+            {"test_data": "same.npz"},
+            "`test_data` must not be `data`, which is trained on. Received: .*same.npz for both",
+        ),
         ({"known": ("1",)}, "`known` is for forecasts. Received: 1"),
         ({"test_share": 0.7}, "`test_share` must be between 0 and 0.5. Received: 0.7"),
     ],
@@ -398,6 +403,7 @@ def test_test_data_have_the_steps_of_time_of_training(tmp_path):
 def test_refuses(labels, tmp_path, changes, message):
     np.savez(tmp_path / "more.npz", x=np.zeros((2, 4, 2)) + RNG.normal(size=(2, 4, 2)), y=["left", "other"])
     np.savez(tmp_path / "wide.npz", x=RNG.normal(size=(2, 4, 3)), y=["left", "none"])
+    (tmp_path / "same.npz").symlink_to(labels)
     if "test_data" in changes:
         changes = changes | {"test_data": str(tmp_path / changes["test_data"])}
     with pytest.raises(ValueError, match=message):

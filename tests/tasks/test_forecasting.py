@@ -257,6 +257,15 @@ def test_a_season_after_which_nothing_is_known_is_refused(table, tmp_path):
     assert np.isfinite(task(path, season=8).simple["naive"]["mase"])
 
 
+def test_a_step_that_leaves_most_values_unknown_is_named(tmp_path):
+    hours = pd.date_range("2024-01-01", periods=300, freq="h")
+    pd.DataFrame({"when": hours, "y": np.random.default_rng(0).normal(size=300)}).to_csv(
+        tmp_path / "own.csv", index=False
+    )
+    with pytest.raises(ValueError, match="with no two of y in own.csv when resampled by 20min"):
+        task(tmp_path / "own.csv", time="when", every="20min", season=1)
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [

@@ -147,8 +147,11 @@ def test_a_configuration_that_somebody_has_damaged_is_named(trained, run_here, t
     assert (status, output, errors) == (2, "", "main.py: --every must be at least 1. Received: 0\n")
     file.unlink()
     status, output, errors = run_here(tmp_path, "handwriting", "--run", "a", "--read", SAMPLE, "--every", "6")
-    message = "config.json must have points, as the run was trained, or it must be given. Received: none"
+    message = "config.json must have points, as the run was trained, or it must be given. Received: no such file"
     assert (status, output) == (2, "") and errors.startswith("main.py: ") and message in errors
+    file.mkdir()
+    status, output, errors = run_here(tmp_path, "handwriting", "--run", "a", "--read", SAMPLE)
+    assert (status, output, errors) == (2, "", f"main.py: {file} must be a file. Received: a folder\n")
 
 
 @pytest.mark.parametrize(
