@@ -100,8 +100,8 @@ class Board:
                 elif path.stat().st_size > self.sizes[path.name]:
                     os.truncate(path, self.sizes[path.name])
             self._writer = tf.summary.create_file_writer(str(self.folder), max_queue=MOST, flush_millis=MOST)
-        except (OSError, tf.errors.OpError):
-            self._writer = tf.summary.create_noop_writer()  # the next flush says that there is no file
+        except (OSError, tf.errors.OpError) as error:
+            self._writer, self._failure = tf.summary.create_noop_writer(), error  # which the next flush says
 
 
 def write(scalars: Mapping[str, np.ndarray], step: int, arrays: Mapping[str, np.ndarray] | None = None) -> None:

@@ -124,6 +124,14 @@ class Run:
     def board(self) -> Board:
         return Board(self.log, self.saved.about["board"] if self.saved else {})
 
+    @cached_property
+    def begun(self) -> int:
+        """The first update of a training of so many epochs; those before it are of a shorter one that is gone on with."""
+        if not self.saved:
+            return 0
+        longer = self.settings.epochs > self.saved.about["epochs"]
+        return int(self.saved.state["seen"]) if longer else self.saved.about.get("begun", 0)
+
     @property
     def parts(self) -> Path:
         """The folder of what a cluster's workers have done, there only while the run is unfinished."""
@@ -152,7 +160,7 @@ class Run:
     def save(self, state: Mapping[str, np.ndarray]) -> None:
         """Write a checkpoint, into a new folder if somebody has removed it."""
         folders.make(self.results)
-        checkpoints.save(self.results, state, self.about | {"board": self.board.sizes})
+        checkpoints.save(self.results, state, self.about | {"board": self.board.sizes, "begun": self.begun})
 
     def finish(self) -> None:
         """Take the place of the run that is to be replaced, if there is one."""

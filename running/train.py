@@ -115,6 +115,7 @@ class Following(Trained):
     Attributes:
         logged: how many updates TensorBoard's log shows.
         flushed: how many of them are on disk for certain.
+        refused: names of the files that the disk did not take.
     """
 
     def __init__(self, loop: Loop, run: Run):
@@ -125,6 +126,7 @@ class Following(Trained):
         self.looked = self.saved = time.monotonic()  # when updates were last looked at, and when saved, in seconds
         self.cost = 0.0  # of the last checkpoint, in seconds
         self.said: dict[str, str] = {}  # why what failed the last time
+        self.refused: list[str] = []
         if run.saved:
             if run.saved.remark:
                 warn(run.saved.remark)
@@ -134,7 +136,6 @@ class Following(Trained):
                 raise checkpoints.CheckpointError(
                     f"`ray` must not go on with a training. Received: {done} of {updates} updates done"
                 )
-        self.begun = self.seen  # earlier learning rates may be of a training of fewer epochs
         # All again where no log was left at the checkpoint.
         self.logged = self.flushed = self.seen if self.run.board.sizes else 0
 
@@ -232,11 +233,22 @@ class Following(Trained):
             columns = {name: np.array([epoch[name] for epoch in epochs]) for name in epochs[0]}
             tables["epochs"] = {"epoch": np.arange(1, len(epochs) + 1)} | _spread(columns)
         for name, table in tables.items():
-            try:
+            with self.may_fail(f"{name}.csv"):
                 write_table(self.run.results / f"{name}.csv", table)
-            except OSError as error:
-                _not_made(f"{name}.csv", error)
-        Report(figured).write(self.run.results, _not_made)
+        Report(figured).write(self.run.results, self.not_made)
+
+    @contextlib.contextmanager
+    def may_fail(self, name: str) -> Iterator[None]:
+        """Name what could not be made, and go on: the network is trained."""
+        try:
+            yield
+        except Exception as error:
+            self.not_made(name, error)
+
+    def not_made(self, name: str, error: Exception) -> None:
+        warn(f"{name} could not be made: {in_words(error)}")
+        if isinstance(error, OSError):
+            self.refused.append(name)
 
     def metrics(self) -> dict:
         """Return what `metrics.json` holds."""
@@ -284,7 +296,7 @@ class Following(Trained):
         group = "optimization" if self.task.epoch_quantity else "metric"  # what is measured after epochs counts more
         for update, rate in zip(points, rates, strict=True):
             noted = {name: values[update, alive] for name, values in history.items()}
-            noted |= {"learning_rate": [rate]} if update >= self.begun else {}
+            noted |= {"learning_rate": [rate]} if update >= self.run.begun else {}  # before, it may have been another
             board.write(board.tagged(noted, self.quantities, group), update)
         for epoch in range(before // self.task.batches, len(self.epochs)):
             noted = {name: values[alive] for name, values in self.epochs[epoch].items()}
@@ -326,20 +338,13 @@ def _write_networks(following: Following, metrics: dict) -> None:
 def _write_report(following: Following, metrics: dict) -> None:
     task, run, step = following.task, following.run, following.loop.progress.done
     report = Report({})
-    with _may_fail("what it learned"):
+    with following.may_fail("what it learned"):
         report = task.report(np.where(following.lost[:, None], np.float32(np.nan), following.weights))
-    with _may_fail("clock.png"):
+    with following.may_fail("clock.png"):
         report = dataclasses.replace(report, figures=report.figures | clock_pictures(task.network.hidden))
-    with _may_fail("config.json"):
+    with following.may_fail("config.json"):
         run.write_config(report.files)
-    refused = []  # by the disk
-
-    def not_made(name: str, error: Exception) -> None:
-        _not_made(name, error)
-        if isinstance(error, OSError):
-            refused.append(name)
-
-    report.write(run.results, not_made)
+    report.write(run.results, following.not_made)
     each = {name: metrics.get("replicas", {}).get(name, [metrics[name]]) for name in task.metrics if name in metrics}
     last = {name: np.array([value for value in values if value is not None]) for name, values in each.items()}
     with run.board.logging():
@@ -347,22 +352,9 @@ def _write_report(following: Following, metrics: dict) -> None:
         board.write_report(report, run.results, step)
         board.write_hyperparameters(run.hyperparameters, metrics, run.name)
     following.flush()
-    if refused:
+    if following.refused:
         warn(f"{PAGE} is not made either{run.goes_on()}")
     else:
-        with _may_fail(PAGE):
+        with following.may_fail(PAGE):
             write_run_page(run.results, report)
     shutil.rmtree(run.parts, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _may_fail(name: str) -> Iterator[None]:
-    """Name what could not be made, and go on: the network is trained."""
-    try:
-        yield
-    except Exception as error:
-        _not_made(name, error)
-
-
-def _not_made(name: str, error: Exception) -> None:
-    warn(f"{name} could not be made: {in_words(error)}")

@@ -129,7 +129,8 @@ def writers_figure(table: Table) -> Figure:
 def _scale(points: np.ndarray) -> float:
     """Return how many points of the picture are a unit of the tablet: as many as the width and the height of a row allow."""
     wide, high = np.ptp(points, axis=0)
-    return 1 / (max(wide / (WIDTH - 2 * MARGIN), high / TALLEST) or 1.0)  # a single dot has no size
+    units = max(wide / (WIDTH - 2 * MARGIN), high / TALLEST)
+    return 1 / units if units > np.finfo(float).tiny else 1.0  # a single dot has no size
 
 
 def _draw_ink(axis: Axes, ink: np.ndarray, line: DrawnLine) -> None:

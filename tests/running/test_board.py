@@ -168,3 +168,24 @@ def test_where_no_file_could_be_made_the_folder_is_named_and_it_is_tried_again(t
     log.flush()
     events = EventAccumulator(str(tmp_path)).Reload()
     assert [event.step for event in events.Tensors("metric/mse")] == [3]
+
+
+def test_a_file_that_was_begun_and_has_nothing_is_not_believed(tmp_path, monkeypatch):
+    """As on a disk that is full before the first file has its head."""
+
+    def refuse(folder, **_):
+        (tmp_path / "events.out.tfevents.1").touch()
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.summary, "create_file_writer", refuse)
+        log = board.Board(tmp_path, {})
+        with pytest.raises(OSError, match="No space left on device"):
+            log.flush()
+    with pytest.raises(OSError, match="No space left on device"):  # of the try before, after which it is tried again
+        log.flush()
+    with log.logging():
+        board.write({"metric/mse": np.ones(1)}, 3)
+    log.flush()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [event.step for event in events.Tensors("metric/mse")] == [3]

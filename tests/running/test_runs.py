@@ -1,5 +1,6 @@
 """Runs: what was good stays until what replaces it is whole, and what fails on the way is said and survived."""
 
+import contextlib
 import errno
 import io
 import json
@@ -9,7 +10,6 @@ import shutil
 import signal
 from collections import Counter
 from dataclasses import replace
-from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -30,8 +30,8 @@ from tasks.sequence_generation import SequenceGeneration
 pytestmark = pytest.mark.usefixtures("compile_once")
 
 
-def steps_on_the_board(log, tag="optimization/gradient_norm"):
-    """Return how often each step of a tag, otherwise the gradient's curve, is in the event files of a folder."""
+def steps_on_the_board(log, tag="optimization/learning_rate"):
+    """Return how often each step of a tag, otherwise the learning rate's curve, is in the event files of a folder."""
     found = Counter()
     for path in log.glob(folders.EVENTS):
         for event in EventFileLoader(str(path)).Load():
@@ -107,7 +107,8 @@ def test_a_link_to_nothing_in_the_log_does_not_keep_a_run_from_going_on(settings
         path.symlink_to("nowhere")
     longer = replace(settings, resume=True, epochs=61)
     metrics = train(SequenceGeneration(longer), longer, run := Run("generation", longer))
-    assert metrics["updates"] == 61 and steps_on_the_board(run.log) == {step: 1 for step in range(0, 61, 10)}
+    assert metrics["updates"] == 61
+    assert steps_on_the_board(run.log, "optimization/gradient_norm") == {step: 1 for step in range(0, 61, 10)}
 
 
 def test_a_run_that_was_killed_while_it_drew_makes_its_pictures(settings):
@@ -285,9 +286,25 @@ def test_a_log_that_was_removed_before_a_checkpoint_is_whole_again_after_the_nex
         train(SequenceGeneration(own), own, run := Run("generation", own))
         if epochs == 60:
             shutil.rmtree(run.log)
-    assert steps_on_the_board(run.log) == {step: 1 for step in range(0, 180, 10)}
-    rates = steps_on_the_board(run.log, "optimization/learning_rate")
+    assert steps_on_the_board(run.log, "optimization/gradient_norm") == {step: 1 for step in range(0, 180, 10)}
+    rates = steps_on_the_board(run.log)
     assert rates == {step: 1 for step in range(120, 180, 10)}  # before, they may have fallen as in a shorter training
+
+
+def test_rates_of_a_log_that_was_removed_are_those_of_the_training_that_goes_on(settings, monkeypatch):
+    """Also where it was interrupted again after it was to become longer."""
+    own = replace(settings, name="b", epochs=60)
+    train(SequenceGeneration(own), own, Run("generation", own))
+    for end in (100, 150, None):
+        own = replace(settings, name="b", epochs=180, resume=True)
+        with monkeypatch.context() as patch:
+            if end:
+                stop_after(end, patch)
+            with pytest.raises(KeyboardInterrupt) if end else contextlib.nullcontext():
+                train(SequenceGeneration(own), own, run := Run("generation", own))
+        if end:
+            shutil.rmtree(run.log)
+    assert steps_on_the_board(run.log) == {step: 1 for step in range(60, 180, 10)}
 
 
 def test_folders_that_are_removed_meanwhile_are_made_anew(settings, monkeypatch, capsys):
@@ -336,18 +353,21 @@ def test_a_picture_that_fails_is_a_warning(settings, monkeypatch, capsys):
     assert "main.py: signal.png could not be made: 'NoneType' object" in capsys.readouterr().err
 
 
-def test_pictures_that_a_disk_refused_are_made_at_the_next_resume(settings, monkeypatch, capsys):
-    again = replace(settings, name="b")
+@pytest.mark.parametrize("names", [("signal", "training", "clock"), ("training",)])
+def test_pictures_that_a_disk_refused_are_made_at_the_next_resume(names, settings, monkeypatch, capsys):
+    def refuse(path, figure):
+        if path.stem in names:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, figure)
+
+    again, write = replace(settings, name="b"), report._WRITE[".png"]
     with monkeypatch.context() as patch:
-        patch.setitem(
-            report._WRITE, ".png", refuse := Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
-        )
+        patch.setitem(report._WRITE, ".png", refuse)
         train(SequenceGeneration(again), again, run := Run("generation", again))
     said = capsys.readouterr().err
-    assert refuse.called and "signal.png could not be made: No space left on device" in said
-    assert (
-        f"report.html is not made either; model and metrics are in {run.results}; the same flags with --name b" in said
-    )
+    assert all(f"{name}.png could not be made: No space left on device" in said for name in names)
+    missing = f"model and metrics are in {run.results}; the same flags with --name b --resume make what is missing"
+    assert f"report.html is not made either; {missing}" in said
     resumed = replace(again, resume=True)
     train(SequenceGeneration(resumed), resumed, Run("generation", resumed))
     assert {"signal.png", "training.png", "clock.png", "report.html"} <= {path.name for path in run.results.iterdir()}

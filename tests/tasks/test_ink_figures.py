@@ -150,6 +150,11 @@ def test_nothing_may_be_read(line):
     assert texts(figure.axes[0], WRONG) == ["_"] * len(line.truth) and is_legible(figure)
 
 
+def test_ink_of_the_smallest_numbers_is_a_dot():
+    figure = lines_figure([LINE._replace(points=POINTS * 1e-312)])
+    assert np.isfinite(figure.get_size_inches()).all()
+
+
 def test_a_dot_is_a_line():
     figure = lines_figure([DrawnLine(np.array([[7.0, 3.0]]), np.array([True]), ["."], ".", ".")])
     (dots,) = [one for one in figure.axes[0].collections if one.get_label() not in ("ink", "lifts")]
