@@ -18,6 +18,7 @@ FAINTEST = 0.01  # power of a line, as a share of the strongest one's
 MULTIPLES = 24  # of a line's period, at most, that may be its season's
 PRESENT = 1 / 3  # of as many harmonics as are below a season's strongest, at least: of two seasons a multiple has few
 ALONE = 8  # times the power of the harmonics in the octave above one that has a season of its own
+ALTERNATION = 2  # times the power of those before, if it is of two steps: above these nothing can be seen
 
 
 class Lines(NamedTuple):
@@ -165,12 +166,11 @@ def _harmonics(lines: Lines, season: int) -> np.ndarray:
 def _explained(lines: Lines, season: int) -> np.ndarray:
     """Return which lines are only harmonics of a season, not ones with seasons of their own: of whole steps, or days of weeks."""
     numbers = _harmonics(lines, season)
-    strongest = lambda where: lines.powers[where & (numbers > 1)].max(initial=0)  # noqa: E731
+    strongest = lambda low, high: lines.powers[(numbers > low) & (numbers < high)].max(initial=0)  # noqa: E731
     others = []
     for number in numbers:
-        # What of the octave above has less than two steps is seen as its mirror, from `season - 2 * number` on.
-        above = (numbers > min(number, season - 2 * number)) & (numbers < 2 * number) & (numbers != number)
-        others.append(max(strongest(numbers < number), ALONE * strongest(above)))
+        before, above = strongest(1, number), strongest(number, 2 * number)
+        others.append(max(before * (ALTERNATION if 2 * number == season else 1), ALONE * above))
     periods = 1 / lines.frequencies
     broken = np.abs(periods - np.round(periods)) > periods**2 / lines.length / 4  # as far as the spectrum can tell
     return (numbers > 0) & ((numbers < 4) | broken & (numbers != 7) | (lines.powers <= others))

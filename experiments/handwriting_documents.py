@@ -69,8 +69,8 @@ def answers(store: Store) -> list[Answer]:
         said = f"{NAMES[best]}, {np.median(errors[best]):.1f} %"
         asked = f"Which network reads handwriting with the fewest errors, with {size:,} parameters?"
         found.append(Answer(asked, said, effect, len(own)))
-    changed = reasons(rows) if _asks_why(rows) else pd.DataFrame(columns=["model"])
-    if len(own := changed[changed.model == "clockwork_rnn"]):
+    changed = reasons(rows) if _asks_why(rows) else pd.DataFrame(columns=["model", "change"])
+    if len(own := changed[(changed.model == "clockwork_rnn") & changed.change.notna()]):  # unknown where all diverged
         best = own.loc[own.change.idxmin()]
         better = verdict(best.own, best.base, best.p) == "better"
         said = f"{best.variant}: {np.median(best.own):.1f} %" if better else "None shown"

@@ -32,7 +32,6 @@ NAMES = {
 }
 MOST_COLUMNS = 7  # of a legend
 PUBLISHED = "black"  # what others published
-DIVERGED = {"ha": "center", "va": "center", "color": "0.4", "style": "italic", "fontsize": "small"}  # a text
 NAIVE = {"color": "0.35", "linestyle": "--", "linewidth": 1.1}  # a line at chance, or at what a naive method reaches
 
 
@@ -112,7 +111,8 @@ def boxes(
     finite = frame[np.isfinite(frame[quantity])]
     if finite.empty:
         axis.set_xticks(range(len(sizes)), sizes)
-        axis.text(0.5, 0.5, "diverged", transform=axis.transAxes, **DIVERGED)
+        axis.set_xlim(-0.5, len(sizes) - 0.5)
+        axis.set_title("all diverged", loc="right", color="0.4", style="italic", fontsize="small")
     else:
         seaborn.boxplot(
             finite,
@@ -136,7 +136,8 @@ def boxes(
 def points(axis: Axes, values: Sequence[float], place: float, colour: str, label: str) -> None:
     """Draw values at a place of the vertical axis, a dot each, and a bar at their median; or say that all diverged."""
     if not np.isfinite(values).any():
-        axis.text(0.5, place, "diverged", transform=axis.get_yaxis_transform(), **DIVERGED)
+        style = {"ha": "center", "va": "center", "color": "0.4", "style": "italic", "fontsize": "small"}
+        axis.text(0.5, place, "diverged", transform=axis.get_yaxis_transform(), **style)
     style = {"color": colour, "markersize": 4.5, "alpha": 0.5, "markeredgecolor": "none"}
     axis.plot(values, [place] * len(values), "o", **style)
     bar = {"color": colour, "marker": "|", "markersize": 13, "markeredgewidth": 2.2, "linestyle": "", "label": label}

@@ -183,7 +183,8 @@ def pictures(store: Store) -> dict[str, Figure]:
         if rows.network.isin(SIZES).any():
             found["speech_sizes"] = sizes_figure(rows[rows.network.isin(SIZES)], naive)
         example = rows[(rows.network == EXAMPLE) & (rows.seed == 0)]  # otherwise its sound is of an earlier run
-        if np.isfinite(example.free_running_nmse).any():
+        sounds = [store.folder / f"speech_{kind}.wav" for kind in KINDS]
+        if np.isfinite(example.free_running_nmse).any() and all(map(Path.exists, sounds)):
             found["speech_utterance"] = utterance_figure(store.folder)
     return found
 

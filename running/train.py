@@ -352,9 +352,9 @@ def _write_report(following: Following, metrics: dict) -> None:
         board.write_report(report, run.results, step)
         board.write_hyperparameters(run.hyperparameters, metrics, run.name)
     following.flush()
-    if following.refused:
-        warn(f"{PAGE} is not made either{run.goes_on()}")
-    else:
+    if not following.refused:
         with following.may_fail(PAGE):
             write_run_page(run.results, report)
+    if following.refused:
+        warn(f"{PAGE} is not made{run.goes_on()}")
     shutil.rmtree(run.parts, ignore_errors=True)

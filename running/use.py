@@ -97,10 +97,11 @@ def as_trained(
             raise ValueError(f"`{name}` must not come with `run`, which is trained. Received: {value}")
     _in_place(task, settings)
     file = configuration(task, settings)
-    saved, values = read_json(file) if file.exists() else {}, {}
+    there, values = file.exists(), {}
+    saved = read_json(file) if there else {}
     unknown = [name for name in fixed if name not in saved and name not in given]
     if unknown and (file.parent / MODEL).is_file() and not settings.export:  # which is of the model alone
-        wanted, came = f"{unknown[0]}, as the run was trained, or it must be given", "none" if saved else "no such file"
+        wanted, came = f"{unknown[0]}, as the run was trained, or it must be given", "none" if there else "no such file"
         raise ValueError(f"{file} must have {wanted}. Received: {came}")
     for field in dataclasses.fields(settings):
         own, value = getattr(settings, field.name), saved.get(field.name)

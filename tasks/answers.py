@@ -311,7 +311,7 @@ def load_parts(settings: Settings) -> tuple[Sequences, np.ndarray, np.ndarray]:
     other = load(Path(settings.test_data), roles)
     if os.path.samefile(settings.data, settings.test_data):
         raise ValueError(
-            f"`test_data` must not be `data`, which is trained on. Received: {settings.test_data} for both"
+            f"`test_data` must not be `data`, which is trained on. Received: {settings.test_data}, the same"
         )
     if (own.columns, own.answers.shape[1:], own.answers.dtype.kind) != (
         other.columns,

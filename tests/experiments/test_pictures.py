@@ -46,7 +46,7 @@ def test_boxes_are_of_the_networks_that_did_not_diverge():
     with panels(1, 2, 4, 2) as (_, ((all_diverged, axis),)):
         boxes(all_diverged, frame[:2], "error", [100], published)
         boxes(axis, frame, "error", [100], published)
-    assert [own.get_text() for own in all_diverged.texts] == ["diverged"] and not axis.texts
+    assert [own.get_title(loc="right") for own in (all_diverged, axis)] == ["all diverged", ""]
     kinds = [[type(own).__name__ for own in own.containers] for own in (all_diverged, axis)]
     known = ["BarContainer", "ErrorbarContainer"]  # of the legend, and what is published
     assert kinds == [known, ["BoxPlotContainer", *known]]

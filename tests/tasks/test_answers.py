@@ -394,7 +394,7 @@ def test_test_data_have_the_steps_of_time_of_training(tmp_path):
         ({"test_data": "more.npz", "test_share": 0.3}, "`test_share` must not come with `test_data`. Received: 0.3"),
         (
             {"test_data": "same.npz"},
-            "`test_data` must not be `data`, which is trained on. Received: .*same.npz for both",
+            "`test_data` must not be `data`, which is trained on. Received: .*same.npz, the same",
         ),
         ({"known": ("1",)}, "`known` is for forecasts. Received: 1"),
         ({"test_share": 0.7}, "`test_share` must be between 0 and 0.5. Received: 0.7"),
