@@ -156,6 +156,14 @@ def test_not_a_number_has_no_logarithm_but_zero_has():
     assert found[0] == pytest.approx(-37.93, abs=0.01) and found[1] == 0  # the smallest float32 is 1.2e-38
 
 
+def check_that_it_logs(log):
+    with log.logging():
+        board.write({"metric/mse": np.ones(1)}, 3)
+    log.flush()
+    events = EventAccumulator(str(log.folder)).Reload()
+    assert [event.step for event in events.Tensors("metric/mse")] == [3]
+
+
 def test_where_no_file_could_be_made_the_folder_is_named_and_it_is_tried_again(tmp_path):
     """TensorFlow makes the file later than the writer, and names neither where that fails, as on a full disk."""
     log = board.Board(tmp_path, {})
@@ -163,11 +171,7 @@ def test_where_no_file_could_be_made_the_folder_is_named_and_it_is_tried_again(t
         raise tf.errors.NotFoundError(None, None, "Resource localhost/_AnonymousVar8 does not exist.")
     with pytest.raises(FileNotFoundError, match=f"no log of TensorBoard is there: '{tmp_path}'"):
         log.flush()
-    with log.logging():
-        board.write({"metric/mse": np.ones(1)}, 3)
-    log.flush()
-    events = EventAccumulator(str(tmp_path)).Reload()
-    assert [event.step for event in events.Tensors("metric/mse")] == [3]
+    check_that_it_logs(log)
 
 
 def test_a_file_that_was_begun_and_has_nothing_is_not_believed(tmp_path, monkeypatch):
@@ -184,8 +188,4 @@ def test_a_file_that_was_begun_and_has_nothing_is_not_believed(tmp_path, monkeyp
             log.flush()
     with pytest.raises(OSError, match="No space left on device"):  # of the try before, after which it is tried again
         log.flush()
-    with log.logging():
-        board.write({"metric/mse": np.ones(1)}, 3)
-    log.flush()
-    events = EventAccumulator(str(tmp_path)).Reload()
-    assert [event.step for event in events.Tensors("metric/mse")] == [3]
+    check_that_it_logs(log)
