@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from data.files import digest, write_whole
+from data.files import digest, in_a_line, write_whole
 from running.lock import Lock
 
 Arrays = dict[str, np.ndarray]
@@ -230,7 +230,9 @@ def connect(address: str) -> Any:
             socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(address, runtime_env=environment, log_to_driver=False, logging_level="error")
     except (OSError, ValueError, RuntimeError) as error:
-        raise ValueError(f"`ray` must be the address of a Ray cluster. Received: {address} ({error})") from None
+        raise ValueError(
+            f"`ray` must be the address of a Ray cluster. Received: {address} ({in_a_line(error)})"
+        ) from None
     return ray
 
 

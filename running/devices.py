@@ -111,10 +111,10 @@ def _config() -> tuple[list[str], int]:
         named = named and len(config["cluster"]) == 1  # a chief or a server would be another one, which does not come
         if config["task"]["type"] == "worker" and named and index in range(len(found)):
             return (found, int(index)) if len(found) > 1 else ([], 0)
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     form = '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}'
-    raise ValueError(f"TF_CONFIG must be JSON of the form {form}. Received: {text}")
+    raise ValueError(f"TF_CONFIG must be JSON of the form {form}. Received: {text:.200}")
 
 
 def _is_address(worker: Any) -> bool:

@@ -164,11 +164,12 @@ def test_a_cluster_that_is_not_there_is_refused(address, monkeypatch):
     if address == "auto":  # would find one that another test has started
 
         def init(*args, **kwargs):
-            raise ConnectionError("Could not find any running Ray instance")
+            raise ConnectionError("Could not find any running Ray instance,\nsee `--address`")
 
         monkeypatch.setattr(ray, "init", init)
-    with pytest.raises(ValueError, match=f"`ray` must be the address of a Ray cluster. Received: {address} "):
+    with pytest.raises(ValueError, match=f"`ray` must be the address of a Ray cluster. Received: {address} ") as caught:
         cluster.connect(address)
+    assert "\n" not in str(caught.value) and str(caught.value).count("`") == 2  # of the setting's name
 
 
 def test_ray_must_be_installed(monkeypatch):

@@ -70,6 +70,8 @@ def test_two_devices_do_what_one_does(tmp_path):
     [
         "{bad",
         "[]",
+        "[" * 5000,
+        "1" * 5000,
         '{"cluster": {"worker": ["a:1", "b:2"]}}',
         '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 2}}',
         '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "ps", "index": 0}}',
@@ -84,7 +86,7 @@ def test_two_devices_do_what_one_does(tmp_path):
 )
 def test_a_cluster_that_is_not_described_is_refused(monkeypatch, config):
     monkeypatch.setenv("TF_CONFIG", config)
-    with pytest.raises(ValueError, match=f"TF_CONFIG must be JSON of the form .* Received: {re.escape(config)}"):
+    with pytest.raises(ValueError, match=f"TF_CONFIG must be JSON of the form .* Received: {re.escape(config[:200])}$"):
         devices.strategy(1)
 
 
