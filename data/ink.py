@@ -9,6 +9,7 @@ import numpy as np
 # What lines are written in: 81 characters.
 ALPHABET = " " + string.ascii_lowercase + string.ascii_uppercase + string.digits + "!\"#&'()*+,-./:;?[]"
 MOST = 1e9  # of a coordinate, or of seconds; no tablet has more
+LONGEST = 600  # seconds of a line; times that take longer are in other units
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def line_of(strokes: Sequence[np.ndarray], text: str, writer: str, name: str) ->
     """Return strokes [points, 3] of x, y and seconds as a line that begins at 0 s, checked by `check_line`.
 
     Raises:
-        ValueError: a stroke has no points, or the line is none; names the line, what was expected and what came.
+        ValueError: a stroke has no points, times stand still or are too long, or the line is none; names the line, what was
+            expected and what came.
     """
     if not strokes:
         raise ValueError(f"{name} must have strokes. Received: none")
@@ -65,6 +67,12 @@ def line_of(strokes: Sequence[np.ndarray], text: str, writer: str, name: str) ->
     lifted[np.cumsum([len(stroke) for stroke in strokes]) - 1] = True
     line = Line(points, lifted, text, writer, name)
     check_line(line)
+    # Some, as dots, may be shorter than the step of a clock.
+    still = all(stroke[0, 2] == stroke[-1, 2] for stroke in strokes)
+    if still and any((stroke != stroke[0]).any() for stroke in strokes):
+        raise ValueError(f"{name} must have times that run on within strokes, or none. Received: one for each stroke")
+    if (seconds := points[-1, 2]) > LONGEST:
+        raise ValueError(f"{name} must have a line of at most {LONGEST} s. Received: {seconds:g} s")
     return line
 
 

@@ -14,7 +14,6 @@ from data.tables import Table, read_table
 
 STEP = 0.01  # seconds from point to point, where a file has no times
 MOST = 2**24  # bytes of XML: hundreds of times as many as a line has
-LONGEST = 600  # seconds of a line; times that take longer are in other units
 SECONDS = {"s": 1.0, "ms": 0.001}  # the units of InkML's times
 COLUMNS = ("stroke", "x", "y")
 TIMES = ("t", "time")  # names of the column that a CSV file may have besides
@@ -51,14 +50,7 @@ def read_ink(path: Path) -> Line:
         raise ValueError(f"{path} must have times for all points or for none. Received: some")
     if 2 in sizes:
         strokes = _timed(strokes)
-    line = line_of(strokes, text="", writer="", name=str(path))
-    # Some, as dots, may be shorter than the step of a clock.
-    still = all(stroke[0, 2] == stroke[-1, 2] for stroke in strokes)
-    if still and any((stroke != stroke[0]).any() for stroke in strokes):
-        raise ValueError(f"{path} must have times that run on within strokes, or none. Received: one for each stroke")
-    if (seconds := line.points[-1, 2]) > LONGEST:
-        raise ValueError(f"{path} must have a line of at most {LONGEST} s. Received: {seconds:g} s")
-    return line
+    return line_of(strokes, text="", writer="", name=str(path))
 
 
 def read_xml(path: Path) -> Element:

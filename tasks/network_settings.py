@@ -98,6 +98,8 @@ def check_noise(deviation: float) -> None:
 
 def clock(settings: NetworkSettings) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the period and the phase of each module that the settings describe; none where there are no modules."""
+    if not is_clocked(settings.model):
+        return (), ()
     periods = settings.periods
     if settings.clock_series != "given":
         numbers = {name: getattr(settings, name) for name in ("series_base", "lowest_period", "seed")}

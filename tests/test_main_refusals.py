@@ -202,6 +202,10 @@ def test_refusals_in_a_process_are_one_line_and_leave_nothing(tmp_path):
         (["--model", "lstm", "--input-mean"], "--input-mean is for the clockwork models. Received: True for lstm"),
         (["--connections", "ring"], "--connections must be one of slow_to_fast, fast_to_slow, full"),
         (["--model", "lstm", "--turns", "2"], "--turns is for the clockwork models. Received: 2 for lstm"),
+        (
+            ["--model", "lstm", "--turns", "2", "--turns-of", "fastest"],
+            "--turns is for the clockwork models. Received: 2",
+        ),
         (["--clock-series", "cubic"], "--clock-series must be one of given, exponential, linear"),
         (["--clock-series", "linear", "--modules", "0"], "--modules must be whole numbers from 1. Received: (0,)"),
         (["--turns", "0"], "--turns must be whole numbers from 1. Received: (0,)"),

@@ -136,6 +136,8 @@ def test_lists_may_have_blanks_and_lines_are_numbered_from_anything(folder):
         ("x", [[(1, "five", 1)]], "Received: could not convert string to float: 'five'"),
         ("x", [[(1, "nan", 1)]], "must have finite numbers of at most 1e+09. Received: 1, nan, 0 in point 1"),
         ("x", [[(1, 1, "inf")]], "must have finite numbers"),
+        ("x", [[(1, 1, 5), (2, 1, 5)], [(1, 3, 9), (2, 3, 9)]], "must have times that run on within strokes, or none"),
+        ("x", [[(1, 1, 5), (2, 1, 700)]], "must have a line of at most 600 s. Received: 695 s"),
     ],
 )
 def test_lines_of_no_use_are_skipped_and_named(folder, text, strokes, reason, capsys):
