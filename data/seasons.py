@@ -18,7 +18,7 @@ FAINTEST = 0.01  # power of a line, as a share of the strongest one's
 MULTIPLES = 24  # of a line's period, at most, that may be its season's
 PRESENT = 1 / 3  # of as many harmonics as are below a season's strongest, at least: of two seasons a multiple has few
 ALONE = 8  # times the power of the harmonics in the octave above one that has a season of its own
-ALTERNATION = 2  # times the power of those before, if it is of two steps: above these nothing can be seen
+DAYS = 7  # of a week, which are likelier than other seasons of sevenths
 
 
 class Lines(NamedTuple):
@@ -170,7 +170,10 @@ def _explained(lines: Lines, season: int) -> np.ndarray:
     others = []
     for number in numbers:
         before, above = strongest(1, number), strongest(number, 2 * number)
-        others.append(max(before * (ALTERNATION if 2 * number == season else 1), ALONE * above))
+        if 2 * number == season:  # an alternation, above which nothing can be seen
+            before *= 2 if number == DAYS else ALONE
+        others.append(max(before, ALONE * above))
     periods = 1 / lines.frequencies
     broken = np.abs(periods - np.round(periods)) > periods**2 / lines.length / 4  # as far as the spectrum can tell
-    return (numbers > 0) & ((numbers < 4) | broken & (numbers != 7) | (lines.powers <= others))
+    broken &= (numbers != DAYS) | (season < 4 * DAYS)
+    return (numbers > 0) & ((numbers < 4) | broken | (lines.powers <= others))

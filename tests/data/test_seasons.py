@@ -96,6 +96,15 @@ def test_half_days_make_days_beside_weeks(lower):
     assert found.count((14, 2)) >= 19
 
 
+@pytest.mark.parametrize("period", [8, 12, 14, 16, 20, 24])
+def test_any_pattern_that_comes_again_is_one_season(period):
+    steps, found = np.arange(40 * period), []
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        found.append(find_seasons(random.normal(size=period)[steps % period] + 0.3 * random.normal(size=len(steps))))
+    assert found.count((period,)) >= 54
+
+
 @pytest.mark.parametrize("minutes", [25, 50, 100])
 def test_days_of_no_whole_number_of_steps_are_seasons_beside_weeks(minutes):
     day = 24 * 60 / minutes
