@@ -74,7 +74,10 @@ class Board:
             raise self._missing() from None
         except (OSError, tf.errors.OpError) as error:
             self.rewind()
-            raise error if isinstance(error, OSError) else OSError(in_words(error)) from None
+            if isinstance(error, OSError):
+                raise
+            file = re.escape(f"{self.folder}{os.sep}") + r"[^\s;]+"  # another name each time, of the same trouble
+            raise OSError(re.sub(file, lambda _: str(self.folder), in_words(error))) from None
 
     def _missing(self) -> FileNotFoundError:
         return FileNotFoundError(errno.ENOENT, "no log of TensorBoard is there", str(self.folder))

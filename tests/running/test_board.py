@@ -179,13 +179,15 @@ def test_a_file_that_was_begun_and_has_nothing_is_not_believed(tmp_path, monkeyp
 
     def refuse(folder, **_):
         (tmp_path / "events.out.tfevents.1").touch()
-        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+        raise tf.errors.ResourceExhaustedError(None, None, f"{folder}/events.out.tfevents.1; No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(tf.summary, "create_file_writer", refuse)
         log = board.Board(tmp_path, {})
-        with pytest.raises(OSError, match="No space left on device"):
+        with pytest.raises(OSError, match=f"^{tmp_path}; No space left on device"):
             log.flush()
-    with pytest.raises(OSError, match="No space left on device"):  # of the try before, after which it is tried again
+    with pytest.raises(
+        OSError, match=f"^{tmp_path}; No space left on device"
+    ):  # of the try before, after which it is tried again
         log.flush()
     check_that_it_logs(log)
