@@ -129,8 +129,8 @@ class Run:
         """The first update of a training of so many epochs; those before it are of a shorter one that is gone on with."""
         if not self.saved:
             return 0
-        longer = self.settings.epochs > self.saved.about["epochs"]
-        return int(self.saved.state["seen"]) if longer else self.saved.about.get("begun", 0)
+        seen, longer = int(self.saved.state["seen"]), self.settings.epochs > self.saved.about["epochs"]
+        return seen if longer else self.saved.about.get("begun", seen)  # of an earlier version nobody knows
 
     @property
     def parts(self) -> Path:
