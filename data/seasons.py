@@ -18,7 +18,8 @@ FAINTEST = 0.01  # power of a line, as a share of the strongest one's
 MULTIPLES = 24  # of a line's period, at most, that may be its season's
 PRESENT = 1 / 3  # of as many harmonics as are below a season's strongest, at least: of two seasons a multiple has few
 ALONE = 8  # times the power of the harmonics in the octave above one that has a season of its own
-DAYS = 7  # of a week, which are likelier than other seasons of sevenths
+DAYS = 7  # of a week
+UNLIKELIER = 2  # as many times stronger must be harmonics that are no days of a week, to have a season of their own
 
 
 class Lines(NamedTuple):
@@ -170,9 +171,10 @@ def _explained(lines: Lines, season: int) -> np.ndarray:
     others = []
     for number in numbers:
         before, above = strongest(1, number), strongest(number, 2 * number)
+        surer = 1 if number == DAYS else UNLIKELIER
         if 2 * number == season:  # an alternation, above which nothing can be seen
-            before *= 2 if number == DAYS else ALONE
-        others.append(max(before, ALONE * above))
+            before *= 2 * surer
+        others.append(max(before, ALONE * surer * above))
     periods = 1 / lines.frequencies
     broken = np.abs(periods - np.round(periods)) > periods**2 / lines.length / 4  # as far as the spectrum can tell
     broken &= (numbers != DAYS) | (season < 4 * DAYS)
